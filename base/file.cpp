@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/failure.h"
+
+namespace onlink {
+namespace {
+
+int open_retrying(int directory, const std::string& path, int flags, mode_t mode) {
+  int fd;
+  do fd = ::openat(directory, path.c_str(), flags | O_CLOEXEC, mode);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+}  // namespace
+
+UniqueFd open_file(int directory, const std::string& path, int flags, mode_t mode) {
+  UniqueFd fd(open_retrying(directory, path, flags, mode));
+  if (!fd) throw system_failure("open " + path);
+  return fd;
+}
+
+std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, int flags) {
+  UniqueFd fd(open_retrying(directory, path, flags, 0));
+  if (fd) return fd;
+  if (errno == ENOENT) return std::nullopt;
+  throw system_failure("open " + path);
+}
+
+std::string read_all(int fd, std::string_view name, std::size_t limit) {
+  std::string content;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    if (count == 0) return content;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      throw system_failure("read " + std::string(name));
+    }
+    content.append(buffer, static_cast<std::size_t>(count));
+    if (content.size() > limit)
+      throw Failure("read " + std::string(name) + ": larger than " + std::to_string(limit) + " bytes", EFBIG);
+  }
+}
+
+std::optional<std::string> read_file(int directory, const std::string& path) {
+  const auto fd = open_if_exists(directory, path, O_RDONLY);
+  if (!fd) return std::nullopt;
+  return read_all(fd->get(), path);
+}
+
+void write_all(int fd, std::string_view content, std::string_view name) {
+  while (!content.empty()) {
+    const ssize_t count = ::write(fd, content.data(), content.size());
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      throw system_failure("write " + std::string(name));
+    }
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode,
+                  bool durable) {
+  // Unique by process: two writers replace one after the other, neither writes into the other's file.
+  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+  (void)::unlinkat(directory, temporary.c_str(), 0);  // left by an earlier process with this id
+  try {
+    const UniqueFd fd = open_file(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    write_all(fd.get(), content, temporary);
+    if (durable && ::fsync(fd.get()) != 0) throw system_failure("fsync " + temporary);
+    if (::renameat(directory, temporary.c_str(), directory, path.c_str()) != 0)
+      throw system_failure("rename " + temporary + " to " + path);
+  } catch (...) {
+    (void)::unlinkat(directory, temporary.c_str(), 0);
+    throw;
+  }
+}
+
+void make_directories(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
+  const auto slash = path.find_last_of('/');
+  if (errno != ENOENT || slash == std::string::npos || slash == 0)
+    throw system_failure("create directory " + path);
+  make_directories(path.substr(0, slash), mode);
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) throw system_failure("create directory " + path);
+}
+
+}  // namespace onlink

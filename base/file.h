@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small files, read whole and written whole. Paths are relative to a directory descriptor, or AT_FDCWD.
+#pragma once
+
+#include <fcntl.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+
+namespace onlink {
+
+inline constexpr std::size_t small_file_limit = 1 << 20;
+
+// open(2) with O_CLOEXEC, retried on EINTR. Throws Failure naming the path.
+UniqueFd open_file(int directory, const std::string& path, int flags, mode_t mode = 0);
+// The same, but nothing where the file does not exist (ENOENT).
+std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, int flags);
+
+// Everything that is left to read. Throws Failure when there is more than limit bytes ("larger than ...").
+std::string read_all(int fd, std::string_view name, std::size_t limit = small_file_limit);
+// The content of a file, or nothing where it does not exist.
+std::optional<std::string> read_file(int directory, const std::string& path);
+// Writes everything, whatever the number of write(2) calls that it takes.
+void write_all(int fd, std::string_view content, std::string_view name);
+
+// Replaces the file: whoever reads it sees the old content or the new, whole, also after a power cut
+// (a temporary file beside it, fsync, rename). With durable = false the fsync is left out: for /run.
+void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode = 0644,
+                  bool durable = true);
+
+// mkdir -p with the given mode for what is missing.
+void make_directories(const std::string& path, mode_t mode = 0755);
+
+}  // namespace onlink

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace onlink {
+namespace {
+
+using nlohmann::json;
+
+constexpr int deepest_nesting = 64;
+
+std::string shown(const json& value) {
+  std::string text = dump_json(value);
+  constexpr std::size_t longest = 60;
+  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
+  return text;
+}
+
+// Refuses what the parser would accept but whose destruction or printing recurses without bound.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > deepest_nesting) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string dump_json(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+json parse_json(std::string_view text, std::string_view name) {
+  if (too_deep(text))
+    throw Failure(FailureKind::not_json,
+                  fmt::format("{}: nested deeper than {} levels", name, deepest_nesting));
+  try {
+    return json::parse(text);
+  } catch (const json::exception& error) {
+    // The library's text starts with its own "[json.exception...] "; the rest says where and what.
+    std::string_view reason = error.what();
+    if (const auto bracket = reason.find("] "); bracket != std::string_view::npos)
+      reason.remove_prefix(bracket + 2);
+    throw Failure(FailureKind::not_json, fmt::format("{} is not JSON: {}", name, reason));
+  }
+}
+
+void Problems::add(std::string_view path, std::string_view reason) {
+  list_.push_back(fmt::format("{}: {}", path, reason));
+}
+
+void Problems::throw_if_any(std::string_view what) const {
+  if (list_.empty()) return;
+  throw Failure(FailureKind::configuration, fmt::format("{}: {}", what, fmt::join(list_, "; ")));
+}
+
+JsonReader::JsonReader(const json& document, Problems& problems, std::string path)
+    : document_(&document), problems_(&problems), path_(std::move(path)) {
+  if (document.is_object()) return;
+  if (!document.is_null())
+    problems.add(path_.empty() ? "(document)" : path_, "must be an object, not " + shown(document));
+  document_ = nullptr;
+}
+
+const json* JsonReader::find(std::string_view key) const {
+  if (document_ == nullptr) return nullptr;
+  const auto found = document_->find(key);
+  return found == document_->end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string JsonReader::path(std::string_view key) const {
+  return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+}
+
+std::optional<std::string> JsonReader::text(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_string()) return value->get<std::string>();
+  problem(key, "must be a string, not " + shown(*value));
+  return std::nullopt;
+}
+
+std::optional<bool> JsonReader::boolean(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  problem(key, "must be true or false, not " + shown(*value));
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> JsonReader::integer(std::string_view key, std::int64_t lowest,
+                                                std::int64_t highest) const {
+  const json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  // An unsigned value beyond int64 would read as negative.
+  const bool fits = value->is_number_integer() &&
+                    !(value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{INT64_MAX});
+  if (fits) {
+    const auto number = value->get<std::int64_t>();
+    if (number >= lowest && number <= highest) return number;
+  }
+  problem(key, fmt::format("must be a whole number from {} to {}, not {}", lowest, highest, shown(*value)));
+  return std::nullopt;
+}
+
+std::optional<IpAddress> JsonReader::address(std::string_view key) const {
+  const auto value = text(key);
+  if (!value) return std::nullopt;
+  const auto address = IpAddress::parse(*value);
+  if (!address) problem(key, fmt::format("must be an IP address, not \"{}\"", *value));
+  return address;
+}
+
+std::optional<IpAddress> JsonReader::address(std::string_view key, IpFamily family) const {
+  const auto value = address(key);
+  if (!value || value->family() == family) return value;
+  problem(key, fmt::format("must be an {} address, not {}", family == IpFamily::v4 ? "IPv4" : "IPv6",
+                           value->to_string()));
+  return std::nullopt;
+}
+
+std::optional<IpPrefix> JsonReader::prefix(std::string_view key) const {
+  const auto value = text(key);
+  if (!value) return std::nullopt;
+  const auto prefix = IpPrefix::parse(*value);
+  if (!prefix) problem(key, fmt::format("must be a subnet like 10.10.0.0/24, not \"{}\"", *value));
+  return prefix;
+}
+
+std::optional<MacAddress> JsonReader::mac(std::string_view key) const {
+  const auto value = text(key);
+  if (!value) return std::nullopt;
+  const auto mac = MacAddress::parse(*value);
+  if (!mac) problem(key, fmt::format("must be a MAC address like 0a:58:0a:0a:00:02, not \"{}\"", *value));
+  return mac;
+}
+
+std::vector<std::string> JsonReader::texts(std::string_view key) const {
+  std::vector<std::string> values;
+  const json* array = find(key);
+  if (array == nullptr) return values;
+  if (!array->is_array() ||
+      !std::all_of(array->begin(), array->end(), [](const json& item) { return item.is_string(); })) {
+    problem(key, "must be an array of strings, not " + shown(*array));
+    return values;
+  }
+  for (const json& item : *array) values.push_back(item.get<std::string>());
+  return values;
+}
+
+JsonReader JsonReader::child(std::string_view key) const {
+  static const json absent;
+  const json* value = find(key);
+  return JsonReader(value != nullptr ? *value : absent, *problems_, path(key));
+}
+
+std::vector<JsonReader> JsonReader::children(std::string_view key) const {
+  std::vector<JsonReader> readers;
+  const json* array = find(key);
+  if (array == nullptr) return readers;
+  if (!array->is_array()) {
+    problem(key, "must be an array, not " + shown(*array));
+    return readers;
+  }
+  for (std::size_t i = 0; i < array->size(); ++i)
+    readers.emplace_back((*array)[i], *problems_, fmt::format("{}[{}]", path(key), i));
+  return readers;
+}
+
+void JsonReader::allow_only(std::initializer_list<std::string_view> keys) const {
+  if (document_ == nullptr) return;
+  for (const auto& [key, value] : document_->items())
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) problem(key, "unknown key");
+}
+
+}  // namespace onlink

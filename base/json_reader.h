@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a JSON configuration so that every problem is found in one pass and named by its path.
+//
+//   Problems problems;
+//   JsonReader reader(document, problems);
+//   const auto mtu = reader.integer("mtu", 0, 65535);            // nothing when absent or wrong
+//   reader.child("ipam").text("type");
+//   problems.throw_if_any("configuration of network onlink");    // one Failure that lists them all
+//
+// A reader is a view of one JSON object; absent keys and null give nothing (null is how Go writes an empty
+// slice).
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/failure.h"
+#include "base/ip.h"
+
+namespace onlink {
+
+// Invalid UTF-8 in a value is replaced, not thrown on: for values that go into messages and results.
+std::string dump_json(const nlohmann::json& value, int indent = -1);
+
+// Parses a document whose size the caller has bounded. Nesting deeper than 64 and anything that is not JSON
+// give a Failure of kind not_json that says where and why.
+nlohmann::json parse_json(std::string_view text, std::string_view name);
+
+class Problems {
+ public:
+  void add(std::string_view path, std::string_view reason);
+  bool empty() const noexcept { return list_.empty(); }
+  const std::vector<std::string>& list() const noexcept { return list_; }
+  // One Failure of kind configuration: "<what>: <path>: <reason>; <path>: <reason>".
+  void throw_if_any(std::string_view what) const;
+
+ private:
+  std::vector<std::string> list_;
+};
+
+class JsonReader {
+ public:
+  // document must be an object (anything else is a problem, and then all is absent) and must outlive the
+  // reader.
+  JsonReader(const nlohmann::json& document, Problems& problems, std::string path = "");
+
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  const nlohmann::json* find(std::string_view key) const;  // null where absent or JSON null
+  std::string path(std::string_view key) const;            // "ipam.ranges" for key "ranges" of ipam
+  void problem(std::string_view key, std::string_view reason) const { problems_->add(path(key), reason); }
+
+  std::optional<std::string> text(std::string_view key) const;
+  std::optional<bool> boolean(std::string_view key) const;
+  std::optional<std::int64_t> integer(std::string_view key, std::int64_t lowest, std::int64_t highest) const;
+  std::optional<IpAddress> address(std::string_view key) const;
+  std::optional<IpAddress> address(std::string_view key, IpFamily family) const;
+  std::optional<IpPrefix> prefix(std::string_view key) const;
+  std::optional<MacAddress> mac(std::string_view key) const;
+  std::vector<std::string> texts(std::string_view key) const;
+
+  // The object under key; an empty one where it is absent.
+  JsonReader child(std::string_view key) const;
+  // The objects of the array under key, with paths like "ipam.routes[2]".
+  std::vector<JsonReader> children(std::string_view key) const;
+  // Every key that is not in the list is a problem: for documents that are ours alone.
+  void allow_only(std::initializer_list<std::string_view> keys) const;
+
+ private:
+  const nlohmann::json* document_;  // null where absent
+  Problems* problems_;
+  std::string path_;
+};
+
+}  // namespace onlink

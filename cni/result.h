@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result of an attachment (CNI specification 1.1.0, "ADD Success"), in the one form that the project works with.
+// It is read from and written in the form of every version of the specification; see result.cpp for the differences.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "cni/version.h"
+
+namespace onlink::cni {
+
+struct Interface {
+  std::string name;
+  std::string mac;      // empty where unknown
+  std::string sandbox;  // path of the network namespace; empty on the host
+  std::optional<std::uint32_t> mtu;
+  std::string socket_path;
+  std::string pci_id;
+
+  bool operator==(const Interface&) const = default;
+};
+
+struct IpConfig {
+  IpPrefix address;  // as the pod has it, host bits included
+  std::optional<IpAddress> gateway;
+  std::optional<std::uint32_t> interface;  // index into Result::interfaces
+
+  bool operator==(const IpConfig&) const = default;
+};
+
+struct Route {
+  IpPrefix dst;
+  std::optional<IpAddress> gw;
+  std::optional<std::uint32_t> mtu;
+  std::optional<std::uint32_t> advmss;
+  std::optional<std::uint32_t> priority;
+  std::optional<std::uint32_t> table;
+  std::optional<std::uint8_t> scope;
+
+  bool operator==(const Route&) const = default;
+};
+
+struct Dns {
+  std::vector<std::string> nameservers;
+  std::string domain;
+  std::vector<std::string> search;
+  std::vector<std::string> options;
+
+  bool empty() const { return nameservers.empty() && domain.empty() && search.empty() && options.empty(); }
+  bool operator==(const Dns&) const = default;
+};
+
+struct Result {
+  std::vector<Interface> interfaces;  // empty in the result of an IPAM plugin
+  std::vector<IpConfig> ips;
+  std::vector<Route> routes;
+  Dns dns;
+
+  bool operator==(const Result&) const = default;
+};
+
+// The document to print, with its cniVersion, in the form of the given version. The forms before 0.3.0 hold one
+// address of each family: the first of each is told, as libcni's conversion does.
+nlohmann::json to_json(const Result& result, const Version& version);
+
+// Understands the form of every version, told by the document's own cniVersion (absent: the given version).
+// Throws Failure (configuration) that lists every problem by its path, starting with `name` ("prevResult").
+Result parse_result(const nlohmann::json& document, const Version& version, const std::string& name);
+
+}  // namespace onlink::cni

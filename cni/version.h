@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Versions of the CNI specification.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace onlink::cni {
+
+struct Version {
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+
+  static std::optional<Version> parse(std::string_view text);  // "1.1.0"
+  std::string to_string() const;
+  auto operator<=>(const Version&) const = default;
+};
+
+// What onlink speaks, oldest first. A configuration without cniVersion means the first.
+inline constexpr std::array<Version, 7> supported_versions = {
+    {{0, 1, 0}, {0, 2, 0}, {0, 3, 0}, {0, 3, 1}, {0, 4, 0}, {1, 0, 0}, {1, 1, 0}}};
+
+}  // namespace onlink::cni

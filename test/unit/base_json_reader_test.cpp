@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json_reader.h"
+
+#include <gtest/gtest.h>
+
+namespace onlink {
+namespace {
+
+TEST(JsonReader, EveryProblemIsNamedByItsPathInOneMessage) {
+  const auto document =
+      parse_json(R"({"mtu": "big", "ipam": {"routes": [{"dst": "x"}, {"dst": "10.0.0.0/8"}]}})", "stdin");
+  Problems problems;
+  const JsonReader reader(document, problems);
+  EXPECT_FALSE(reader.integer("mtu", 0, 65535));
+  for (const auto& route : reader.child("ipam").children("routes")) (void)route.prefix("dst");
+  try {
+    problems.throw_if_any("configuration");
+    FAIL();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::configuration);
+    EXPECT_STREQ(failure.what(),
+                 "configuration: mtu: must be a whole number from 0 to 65535, not \"big\"; "
+                 "ipam.routes[0].dst: must be a subnet like 10.10.0.0/24, not \"x\"");
+  }
+}
+
+TEST(JsonReader, AbsentAndNullAreNothing) {
+  const auto document = parse_json(R"({"a": null})", "stdin");
+  Problems problems;
+  const JsonReader reader(document, problems);
+  EXPECT_FALSE(reader.text("a"));
+  EXPECT_FALSE(reader.boolean("b"));
+  EXPECT_TRUE(reader.texts("a").empty());
+  EXPECT_TRUE(reader.child("c").children("d").empty());
+  EXPECT_TRUE(problems.empty());
+}
+
+TEST(JsonReader, NumbersOutOfRangeAreProblems) {
+  const auto document = parse_json(R"({"a": 18446744073709551615, "b": 1.5, "c": -1})", "stdin");
+  Problems problems;
+  const JsonReader reader(document, problems);
+  for (const char* key : {"a", "b", "c"}) EXPECT_FALSE(reader.integer(key, 0, INT64_MAX)) << key;
+  EXPECT_EQ(problems.list().size(), 3u);
+}
+
+TEST(JsonReader, UnknownKeysWhereOnlyOursAreAllowed) {
+  const auto document = parse_json(R"({"node": "a", "nodee": "b"})", "cluster file");
+  Problems problems;
+  JsonReader(document, problems).allow_only({"node"});
+  ASSERT_EQ(problems.list().size(), 1u);
+  EXPECT_EQ(problems.list()[0], "nodee: unknown key");
+}
+
+TEST(ParseJson, RefusesWhatIsNotJsonAndWhatIsTooDeep) {
+  for (const std::string text : {"", "{", "[1,]", "{\"a\":\"\xff\"}", "nul", "{\"a\":1e400}"})
+    EXPECT_THROW((void)parse_json(text, "stdin"), Failure) << text;
+  EXPECT_THROW((void)parse_json(std::string(1 << 20, '['), "stdin"), Failure);
+}
+
+}  // namespace
+}  // namespace onlink
