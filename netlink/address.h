@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses on interfaces.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+struct Address {
+  std::uint32_t link = 0;  // ifindex
+  IpPrefix prefix;
+  std::uint32_t flags = 0;  // IFA_F_*
+  std::uint8_t scope = 0;   // RT_SCOPE_*
+
+  bool operator==(const Address&) const = default;
+};
+
+// NLM_F_REPLACE: an address that is there already is success. IPv6 addresses are added with IFA_F_NODAD, so
+// that they can be used at once. link_name: for the words only.
+Message add_address(const Address& address, const std::string& link_name);
+Message delete_address(const Address& address, const std::string& link_name);
+std::optional<Address> parse_address(const nlmsghdr& message);
+// The addresses of one interface, or of all where link is 0 (a dump).
+std::vector<Address> list_addresses(Socket& socket, std::uint32_t link = 0);
+
+}  // namespace onlink::netlink

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rtnetlink attributes that onlink uses, each with the type that the kernel gives it
+// (include/uapi/linux/if_link.h, if_addr.h, rtnetlink.h, neighbour.h, netlink.h).
+#pragma once
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/if_tunnel.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+#include <cstdint>
+
+#include "netlink/message.h"
+
+namespace onlink::netlink {
+
+// Links
+inline constexpr Attribute<std::string> link_name{IFLA_IFNAME};
+inline constexpr Attribute<std::string> link_alias{IFLA_IFALIAS};
+inline constexpr Attribute<MacAddress> link_mac{IFLA_ADDRESS};
+inline constexpr Attribute<std::uint32_t> link_mtu{IFLA_MTU};
+inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};
+inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};
+inline constexpr Attribute<std::uint8_t> link_operstate{IFLA_OPERSTATE};
+inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
+inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
+inline constexpr Attribute<Nested> link_info_data{IFLA_INFO_DATA};
+inline constexpr Attribute<Nested> veth_peer{VETH_INFO_PEER};
+inline constexpr Attribute<Nested> link_af_spec{IFLA_AF_SPEC};
+inline constexpr Attribute<Nested> af_spec_inet{AF_INET};
+inline constexpr Attribute<Nested> af_spec_inet6{AF_INET6};
+inline constexpr Attribute<Nested> inet_conf{IFLA_INET_CONF};
+inline constexpr Attribute<std::uint8_t> inet6_addr_gen_mode{IFLA_INET6_ADDR_GEN_MODE};
+
+// Addresses
+inline constexpr Attribute<IpAddress> address_address{IFA_ADDRESS};
+inline constexpr Attribute<IpAddress> address_local{IFA_LOCAL};
+inline constexpr Attribute<std::uint32_t> address_flags{IFA_FLAGS};
+
+// Routes
+inline constexpr Attribute<IpAddress> route_dst{RTA_DST};
+inline constexpr Attribute<IpAddress> route_gateway{RTA_GATEWAY};
+inline constexpr Attribute<IpAddress> route_prefsrc{RTA_PREFSRC};
+inline constexpr Attribute<std::uint32_t> route_oif{RTA_OIF};
+inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
+inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};
+inline constexpr Attribute<Nested> route_metrics{RTA_METRICS};
+inline constexpr Attribute<std::uint32_t> metric_mtu{RTAX_MTU};
+inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};
+
+// Neighbours
+inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};
+inline constexpr Attribute<MacAddress> neighbour_mac{NDA_LLADDR};
+inline constexpr Attribute<std::string> neightbl_name{NDTA_NAME};
+inline constexpr Attribute<Nested> neightbl_parms{NDTA_PARMS};
+inline constexpr Attribute<std::uint32_t> neightbl_ifindex{NDTPA_IFINDEX};
+inline constexpr Attribute<std::uint64_t> neightbl_proxy_delay{NDTPA_PROXY_DELAY};  // milliseconds
+
+// Acknowledgements
+inline constexpr Attribute<std::string> extended_ack_message{NLMSGERR_ATTR_MSG};
+
+}  // namespace onlink::netlink

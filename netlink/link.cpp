@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/link.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "netlink/attributes.h"
+
+namespace onlink::netlink {
+namespace {
+
+ifinfomsg& link_header(Message& message, std::uint32_t index = 0) {
+  auto& header = message.header<ifinfomsg>();
+  header.ifi_index = static_cast<int>(index);
+  return header;
+}
+
+std::vector<std::uint32_t> parse_ipv4_conf(const Attributes& attributes) {
+  const auto af_spec = attributes.get(link_af_spec);
+  const auto inet = af_spec ? af_spec->get(af_spec_inet) : std::nullopt;
+  if (!inet) return {};
+  const auto bytes = inet->bytes(IFLA_INET_CONF);
+  std::vector<std::uint32_t> values(bytes.size() / sizeof(std::uint32_t));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(std::uint32_t));
+  return values;
+}
+
+std::optional<Link> find(Socket& socket, Message request) {
+  std::optional<Link> link;
+  try {
+    socket.execute(std::move(request), [&](const nlmsghdr& answer) { link = parse_link(answer); });
+  } catch (const Failure& failure) {
+    if (failure.error() != ENODEV) throw;
+  }
+  return link;
+}
+
+}  // namespace
+
+bool Link::up() const { return (flags & IFF_UP) != 0; }
+
+std::uint32_t Link::ipv4_setting(int devconf) const {
+  const auto place = static_cast<std::size_t>(devconf - 1);
+  return place < ipv4_conf.size() ? ipv4_conf[place] : 0;
+}
+
+Message create_veth(const VethPair& pair) {
+  Message message(
+      RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+      fmt::format("create veth {} (host) - {} ({})", pair.name, pair.peer_name, pair.peer_netns->path()));
+  link_header(message);
+  message.put(link_name, pair.name);
+  message.put(link_mac, pair.mac);
+  message.put(link_mtu, pair.mtu);
+  message.nest(link_info, [&] {
+    message.put(link_info_kind, "veth");
+    message.nest(link_info_data, [&] {
+      message.nest_with(veth_peer, ifinfomsg{}, [&] {
+        message.put(link_name, pair.peer_name);
+        message.put(link_mac, pair.peer_mac);
+        message.put(link_mtu, pair.mtu);
+        message.put(link_netns_fd, static_cast<std::uint32_t>(pair.peer_netns->fd()));
+      });
+    });
+  });
+  return std::move(message).explain(EEXIST, "one of the two names is taken");
+}
+
+Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings) {
+  Message message(RTM_SETLINK, 0, fmt::format("configure {}", name));
+  link_header(message, index);
+  if (!settings.alias.empty()) message.put(link_alias, settings.alias);
+  message.nest(link_af_spec, [&] {
+    message.nest(af_spec_inet, [&] {
+      message.nest(inet_conf, [&] {
+        for (const auto& [devconf, value] : settings.ipv4)
+          message.put(Attribute<std::uint32_t>{static_cast<std::uint16_t>(devconf)}, value);
+      });
+    });
+    if (settings.manual_link_local)
+      message.nest(af_spec_inet6, [&] { message.put(inet6_addr_gen_mode, IN6_ADDR_GEN_MODE_NONE); });
+  });
+  return message;
+}
+
+Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
+                        std::uint64_t milliseconds) {
+  Message message(RTM_SETNEIGHTBL, 0, fmt::format("set proxy_delay of {}", name));
+  message.header<ndtmsg>().ndtm_family = static_cast<std::uint8_t>(family);
+  message.put(neightbl_name, family == IpFamily::v4 ? "arp_cache" : "ndisc_cache");
+  message.nest(neightbl_parms, [&] {
+    message.put(neightbl_ifindex, index);
+    message.put(neightbl_proxy_delay, milliseconds);
+  });
+  return message;
+}
+
+Message set_link_up(std::uint32_t index, const std::string& name) {
+  Message message(RTM_NEWLINK, 0, fmt::format("set {} up", name));
+  auto& header = link_header(message, index);
+  header.ifi_flags = IFF_UP;
+  header.ifi_change = IFF_UP;
+  return message;
+}
+
+Message delete_link(std::uint32_t index, const std::string& name) {
+  Message message(RTM_DELLINK, 0, fmt::format("delete {}", name));
+  link_header(message, index);
+  return message;
+}
+
+Message get_link(const std::string& name) {
+  Message message(RTM_GETLINK, 0, fmt::format("look up {}", name));
+  link_header(message);
+  message.put(link_name, name);
+  return message;
+}
+
+Message get_link(std::uint32_t index) {
+  Message message(RTM_GETLINK, 0, fmt::format("look up interface {}", index));
+  link_header(message, index);
+  return message;
+}
+
+std::optional<Link> parse_link(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWLINK) return std::nullopt;
+  const ifinfomsg* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  Link link;
+  link.index = static_cast<std::uint32_t>(header->ifi_index);
+  link.flags = header->ifi_flags;
+  link.name = attributes.get(link_name).value_or("");
+  link.alias = attributes.get(link_alias).value_or("");
+  link.mac = attributes.get(link_mac);
+  link.mtu = attributes.get(link_mtu).value_or(0);
+  link.peer = attributes.get(link_peer).value_or(0);
+  if (const auto info = attributes.get(link_info)) link.kind = info->get(link_info_kind).value_or("");
+  link.ipv4_conf = parse_ipv4_conf(attributes);
+  return link;
+}
+
+std::optional<Link> find_link(Socket& socket, const std::string& name) {
+  return find(socket, get_link(name));
+}
+std::optional<Link> find_link(Socket& socket, std::uint32_t index) { return find(socket, get_link(index)); }
+
+std::vector<Link> list_links(Socket& socket, const std::string& kind) {
+  Message request(RTM_GETLINK, 0, "list links");
+  link_header(request);
+  if (!kind.empty()) request.nest(link_info, [&] { request.put(link_info_kind, kind); });
+  auto links = socket.dump<Link>(request, parse_link);
+  // The kernel skips its filter when no link of that kind exists yet (rtnl_dump_ifinfo: the kind is not
+  // registered).
+  if (!kind.empty()) std::erase_if(links, [&](const Link& link) { return link.kind != kind; });
+  return links;
+}
+
+}  // namespace onlink::netlink

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: the veth pair of an attachment, and what the kernel says of any interface.
+// Each function makes one message; in which network namespace it acts is the socket's that executes it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+struct Link {
+  std::uint32_t index = 0;
+  std::string name;
+  std::string kind;  // "veth", "ipip"; empty for physical devices and lo
+  std::string alias;
+  std::optional<MacAddress> mac;
+  std::uint32_t mtu = 0;
+  std::uint32_t flags = 0;               // IFF_*
+  std::uint32_t peer = 0;                // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::vector<std::uint32_t> ipv4_conf;  // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
+
+  bool up() const;
+  std::uint32_t ipv4_setting(int devconf) const;  // 0 where the kernel did not say
+};
+
+struct VethPair {
+  std::string name;  // the end in the socket's own namespace
+  MacAddress mac;
+  std::uint32_t mtu = 0;  // of both ends
+  std::string peer_name;
+  MacAddress peer_mac;
+  const Netns* peer_netns = nullptr;  // where the peer is created directly
+};
+
+// Both ends in one step, down. A MAC given at creation has addr_assign_type 3 (NET_ADDR_SET), which udev's
+// MACAddressPolicy leaves alone; one given later is raced by it (systemd#21185).
+Message create_veth(const VethPair& pair);
+
+// Per-interface IPv4 settings by IPV4_DEVCONF_*, through IFLA_INET_CONF (net/ipv4/devinet.c,
+// inet_set_link_af): what /proc/sys/net/ipv4/conf/<name>/ has, without /proc.
+using Ipv4Settings = std::map<int, std::uint32_t>;
+// alias: for people, and as proof of ownership.
+// manual_link_local: no IPv6 link-local address is formed; the caller adds one.
+struct LinkSettings {
+  std::string alias;
+  Ipv4Settings ipv4;
+  bool manual_link_local = false;
+};
+Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings);
+// proxy_delay of ARP or NDP for one interface, in milliseconds (net/core/neighbour.c, neightbl_set).
+Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
+                        std::uint64_t milliseconds);
+Message set_link_up(std::uint32_t index, const std::string& name);
+Message delete_link(std::uint32_t index, const std::string& name);
+
+Message get_link(const std::string& name);
+Message get_link(std::uint32_t index);
+std::optional<Link> parse_link(const nlmsghdr& message);
+// Asked by name or index; nothing where there is no such interface. Never a dump.
+std::optional<Link> find_link(Socket& socket, const std::string& name);
+std::optional<Link> find_link(Socket& socket, std::uint32_t index);
+// Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.
+std::vector<Link> list_links(Socket& socket, const std::string& kind = "");
+
+}  // namespace onlink::netlink

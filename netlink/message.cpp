@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/message.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace onlink::netlink {
+
+Message::Message(std::uint16_t type, std::uint16_t flags, std::string what) : what_(std::move(what)) {
+  nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
+  header->nlmsg_type = type;
+  header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+}
+
+void Message::require(std::size_t size) const {
+  if (raw()->nlmsg_len + MNL_ALIGN(size) > capacity)
+    throw Failure(fmt::format("{}: the request is larger than {} bytes", what_, capacity));
+}
+
+void* Message::extra_header(std::size_t size) {
+  require(size);
+  return mnl_nlmsg_put_extra_header(raw(), size);
+}
+
+nlattr* Message::begin_nest(std::uint16_t type) {
+  require(sizeof(nlattr));
+  return mnl_attr_nest_start(raw(), type);
+}
+
+void Message::put_bytes(std::uint16_t type, std::span<const std::uint8_t> bytes) {
+  require(sizeof(nlattr) + bytes.size());
+  mnl_attr_put(raw(), type, bytes.size(), bytes.data());
+}
+
+void Message::append(std::span<const std::uint8_t> bytes) {
+  require(bytes.size());
+  char* end = static_cast<char*>(mnl_nlmsg_get_payload_tail(raw()));
+  std::memcpy(end, bytes.data(), bytes.size());
+  raw()->nlmsg_len += static_cast<std::uint32_t>(MNL_ALIGN(bytes.size()));
+}
+
+void Message::put(Attribute<std::string> attribute, const std::string& value) {
+  put_bytes(attribute.type, {reinterpret_cast<const std::uint8_t*>(value.c_str()), value.size() + 1});
+}
+
+Message&& Message::explain(int error, std::string words) && {
+  explanations_.emplace_back(error, std::move(words));
+  return std::move(*this);
+}
+
+Failure Message::refusal(int error, std::string_view extended_ack) const {
+  std::string words(extended_ack);
+  for (const auto& [number, explanation] : explanations_)
+    if (number == error) words = words.empty() ? explanation : fmt::format("{} ({})", explanation, words);
+  if (words.empty()) return system_failure(what_, error);
+  return Failure(fmt::format("{}: {} ({})", what_, words, errno_name(error)), error);
+}
+
+Attributes Attributes::after(const nlmsghdr& message, std::size_t header_size) {
+  const auto* payload = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
+  const std::size_t length = mnl_nlmsg_get_payload_len(&message);
+  const std::size_t skip = MNL_ALIGN(header_size);
+  return Attributes(skip < length ? std::span(payload + skip, length - skip)
+                                  : std::span<const std::uint8_t>());
+}
+
+const nlattr* Attributes::find(std::uint16_t type) const {
+  const auto* attribute = reinterpret_cast<const nlattr*>(area_.data());
+  auto left = static_cast<int>(area_.size());
+  while (mnl_attr_ok(attribute, left)) {
+    if (mnl_attr_get_type(attribute) == type) return attribute;
+    left -= static_cast<int>(MNL_ALIGN(attribute->nla_len));
+    attribute = mnl_attr_next(attribute);
+  }
+  return nullptr;
+}
+
+std::span<const std::uint8_t> Attributes::bytes(std::uint16_t type) const {
+  const nlattr* found = find(type);
+  if (found == nullptr) return {};
+  return {static_cast<const std::uint8_t*>(mnl_attr_get_payload(found)), mnl_attr_get_payload_len(found)};
+}
+
+std::optional<std::string> Attributes::get(Attribute<std::string> attribute) const {
+  const auto payload = bytes(attribute.type);
+  if (payload.empty()) return std::nullopt;
+  const auto* text = reinterpret_cast<const char*>(payload.data());
+  return std::string(text, strnlen(text, payload.size()));
+}
+
+std::optional<IpAddress> Attributes::get(Attribute<IpAddress> attribute) const {
+  const auto payload = bytes(attribute.type);
+  if (payload.size() != 4 && payload.size() != 16) return std::nullopt;
+  return IpAddress::from_bytes(payload);
+}
+
+std::optional<MacAddress> Attributes::get(Attribute<MacAddress> attribute) const {
+  const auto payload = bytes(attribute.type);
+  MacAddress mac;
+  if (payload.size() != mac.bytes.size()) return std::nullopt;
+  std::memcpy(mac.bytes.data(), payload.data(), payload.size());
+  return mac;
+}
+
+std::optional<Attributes> Attributes::get(Attribute<Nested> attribute) const {
+  const nlattr* found = find(attribute.type);
+  if (found == nullptr) return std::nullopt;
+  return Attributes(bytes(attribute.type));
+}
+
+}  // namespace onlink::netlink

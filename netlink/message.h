@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// One netlink message: built with typed attributes, read with typed attributes.
+//
+// An attribute's type is part of its declaration (see attributes.h), so a 16-bit value cannot be put into a
+// 32-bit attribute, and a value of another size than declared is refused when it is read
+// (include/uapi/linux/netlink.h).
+#pragma once
+
+#include <libmnl/libmnl.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "base/failure.h"
+#include "base/ip.h"
+
+namespace onlink::netlink {
+
+struct Nested {};  // the type of an attribute that holds attributes
+
+template <class T>
+struct Attribute {
+  std::uint16_t type;
+};
+
+class Message {
+ public:
+  // what: the attempt in words, the start of every error about it ("add route 10.10.0.2/32 dev onl1").
+  Message(std::uint16_t type, std::uint16_t flags, std::string what);
+
+  // The fixed header of the message's type, zeroed; to be called once, before any attribute.
+  template <class Header>
+  Header& header() {
+    static_assert(std::is_trivial_v<Header>);
+    return *static_cast<Header*>(extra_header(sizeof(Header)));
+  }
+
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  void put(Attribute<T> attribute, std::type_identity_t<T> value) {
+    put_bytes(attribute.type, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
+  }
+  void put(Attribute<std::string> attribute, const std::string& value);  // with its terminating NUL
+  void put(Attribute<IpAddress> attribute, const IpAddress& value) {
+    put_bytes(attribute.type, value.bytes());
+  }
+  void put(Attribute<MacAddress> attribute, const MacAddress& value) {
+    put_bytes(attribute.type, value.bytes);
+  }
+
+  // Attributes put by `fill` go inside. For attributes whose payload starts with a fixed header, see
+  // nest_with.
+  template <class Fill>
+  void nest(Attribute<Nested> attribute, Fill&& fill) {
+    nlattr* start = begin_nest(attribute.type);
+    fill();
+    mnl_attr_nest_end(raw(), start);
+  }
+  // The same with a fixed header in front of the inner attributes (VETH_INFO_PEER: struct ifinfomsg).
+  template <class Header, class Fill>
+  void nest_with(Attribute<Nested> attribute, const Header& header, Fill&& fill) {
+    nlattr* start = begin_nest(attribute.type);
+    append({reinterpret_cast<const std::uint8_t*>(&header), sizeof header});
+    fill();
+    mnl_attr_nest_end(raw(), start);
+  }
+
+  // Our own words for an errno about which the kernel's extended ack is silent or misleading.
+  Message&& explain(int error, std::string words) &&;
+
+  nlmsghdr* raw() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
+  const nlmsghdr* raw() const { return reinterpret_cast<const nlmsghdr*>(buffer_.data()); }
+  const std::string& what() const { return what_; }
+  // The kernel refused this message: what was attempted, why in words, and the errno name.
+  Failure refusal(int error, std::string_view extended_ack) const;
+
+ private:
+  static constexpr std::size_t capacity = 1024;  // the largest of ours, a new veth pair, takes about 350
+
+  void* extra_header(std::size_t size);
+  nlattr* begin_nest(std::uint16_t type);
+  void put_bytes(std::uint16_t type, std::span<const std::uint8_t> bytes);
+  void append(std::span<const std::uint8_t> bytes);
+  void require(std::size_t size) const;  // throws where the message would outgrow its buffer
+
+  alignas(nlmsghdr) std::array<char, capacity> buffer_;
+  std::string what_;
+  std::vector<std::pair<int, std::string>> explanations_;
+};
+
+// The attributes of a received message, or of a nested attribute. Views into the receive buffer.
+class Attributes {
+ public:
+  // After the fixed header of the message.
+  template <class Header>
+  static Attributes of(const nlmsghdr& message, const Header*& header) {
+    if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header))
+      throw Failure("netlink answer shorter than its header");
+    header = static_cast<const Header*>(mnl_nlmsg_get_payload(&message));
+    return after(message, sizeof(Header));
+  }
+  static Attributes after(const nlmsghdr& message, std::size_t header_size);
+
+  template <class T>
+  requires std::is_arithmetic_v<T> std::optional<T> get(Attribute<T> attribute)
+  const {
+    const nlattr* found = find(attribute.type);
+    if (found == nullptr || mnl_attr_get_payload_len(found) != sizeof(T)) return std::nullopt;
+    T value;
+    __builtin_memcpy(&value, mnl_attr_get_payload(found), sizeof value);
+    return value;
+  }
+  std::optional<std::string> get(Attribute<std::string> attribute) const;
+  std::optional<IpAddress> get(Attribute<IpAddress> attribute) const;
+  std::optional<MacAddress> get(Attribute<MacAddress> attribute) const;
+  std::optional<Attributes> get(Attribute<Nested> attribute) const;
+  std::span<const std::uint8_t> bytes(std::uint16_t type) const;  // empty where absent
+
+ private:
+  explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}
+  const nlattr* find(std::uint16_t type) const;
+
+  std::span<const std::uint8_t> area_;
+};
+
+}  // namespace onlink::netlink

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/neighbour.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "netlink/attributes.h"
+
+namespace onlink::netlink {
+
+Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) {
+  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                  fmt::format("add neighbour {} lladdr {} dev {}", neighbour.address.to_string(),
+                              neighbour.mac.to_string(), link_name));
+  auto& header = message.header<ndmsg>();
+  header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
+  header.ndm_ifindex = static_cast<int>(neighbour.link);
+  header.ndm_state = neighbour.state;
+  message.put(neighbour_address, neighbour.address);
+  message.put(neighbour_mac, neighbour.mac);
+  return message;
+}
+
+std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWNEIGH) return std::nullopt;
+  const ndmsg* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  const auto address = attributes.get(neighbour_address);
+  if (!address) return std::nullopt;
+  return Neighbour{static_cast<std::uint32_t>(header->ndm_ifindex), *address,
+                   attributes.get(neighbour_mac).value_or(MacAddress{}), header->ndm_state};
+}
+
+std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {
+  Message request(RTM_GETNEIGH, 0, "look up neighbour " + address.to_string());
+  auto& header = request.header<ndmsg>();
+  header.ndm_family = static_cast<std::uint8_t>(address.family());
+  header.ndm_ifindex = static_cast<int>(link);
+  request.put(neighbour_address, address);
+  std::optional<Neighbour> neighbour;
+  try {
+    socket.execute(std::move(request), [&](const nlmsghdr& answer) { neighbour = parse_neighbour(answer); });
+  } catch (const Failure& failure) {
+    if (!failure.missing()) throw;
+  }
+  return neighbour;
+}
+
+}  // namespace onlink::netlink

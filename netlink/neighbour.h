@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Neighbours: link-layer addresses of IP addresses (arp(7)).
+#pragma once
+
+#include <linux/neighbour.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+struct Neighbour {
+  std::uint32_t link = 0;  // ifindex
+  IpAddress address;
+  MacAddress mac;
+  std::uint16_t state = NUD_PERMANENT;
+
+  bool operator==(const Neighbour&) const = default;
+};
+
+// NLM_F_REPLACE: an entry that the kernel learned meanwhile becomes ours.
+Message add_neighbour(const Neighbour& neighbour, const std::string& link_name);
+std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);
+// Nothing where the kernel has no entry for the address on that interface. Never a dump.
+std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address);
+
+}  // namespace onlink::netlink

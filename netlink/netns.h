@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Network namespaces (network_namespaces(7), setns(2)).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+
+namespace onlink::netlink {
+
+class Netns {
+ public:
+  // A handle that keeps the namespace alive. Throws Failure (container_unknown) where the path does not
+  // exist, and Failure (environment) where it is something else than a network namespace; a FIFO or device
+  // does not block.
+  static Netns open(const std::string& path);
+  // Nothing where the path does not exist, or is no network namespace (any more): for DEL.
+  static std::optional<Netns> open_if_any(const std::string& path);
+  // The calling thread's.
+  static Netns current();
+
+  // Compared by identity, not by path: two paths may name one namespace.
+  bool same_as(const Netns& other) const { return device_ == other.device_ && inode_ == other.inode_; }
+  int fd() const { return fd_.get(); }
+  const std::string& path() const { return path_; }
+
+ private:
+  Netns(UniqueFd fd, std::string path);
+
+  UniqueFd fd_;
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+// The calling thread is in another network namespace while this lives. A thread that cannot return would act
+// on the wrong namespace from then on, so the program ends there (std::terminate).
+class NetnsScope {
+ public:
+  explicit NetnsScope(const Netns& inside);
+  NetnsScope(const NetnsScope&) = delete;
+  NetnsScope& operator=(const NetnsScope&) = delete;
+  ~NetnsScope();
+
+ private:
+  Netns home_;
+};
+
+}  // namespace onlink::netlink

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/route.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "netlink/attributes.h"
+
+namespace onlink::netlink {
+namespace {
+
+const char* type_name(std::uint8_t type) {
+  switch (type) {
+    case RTN_BLACKHOLE:
+      return "blackhole ";
+    case RTN_UNREACHABLE:
+      return "unreachable ";
+    case RTN_PROHIBIT:
+      return "prohibit ";
+    case RTN_THROW:
+      return "throw ";
+    default:
+      return "";
+  }
+}
+
+rtmsg& route_header(Message& message, const Route& route) {
+  auto& header = message.header<rtmsg>();
+  header.rtm_family = static_cast<std::uint8_t>(route.dst.family());
+  header.rtm_dst_len = route.dst.length;
+  header.rtm_tos = route.tos;
+  header.rtm_table = RT_TABLE_UNSPEC;  // RTA_TABLE holds all 32 bits
+  header.rtm_protocol = route.protocol;
+  header.rtm_type = route.type;
+  return header;
+}
+
+void put_key(Message& message, const Route& route) {
+  message.put(route_table, route.table);
+  if (route.dst.length > 0) message.put(route_dst, route.dst.network().address);
+  if (route.priority != 0) message.put(route_priority, route.priority);
+}
+
+void put_metrics(Message& message, const Route& route) {
+  if (route.mtu == 0 && route.advmss == 0) return;
+  message.nest(route_metrics, [&] {
+    if (route.mtu != 0) message.put(metric_mtu, route.mtu);
+    if (route.advmss != 0) message.put(metric_advmss, route.advmss);
+  });
+}
+
+}  // namespace
+
+std::string protocol_name(std::uint8_t protocol) {
+  switch (protocol) {
+    case RTPROT_REDIRECT:
+      return "redirect";
+    case RTPROT_KERNEL:
+      return "kernel";
+    case RTPROT_BOOT:
+      return "boot";
+    case RTPROT_STATIC:
+      return "static";
+    case RTPROT_RA:
+      return "ra";
+    case RTPROT_BIRD:
+      return "bird";
+    case RTPROT_DHCP:
+      return "dhcp";
+    case RTPROT_BGP:
+      return "bgp";
+    case onlink_protocol:
+      return "onlink";
+    default:
+      return std::to_string(protocol);
+  }
+}
+
+std::string to_string(const Route& route, const std::string& link_name) {
+  const bool is_default = route.dst.length == 0;
+  std::string text = type_name(route.type) + (is_default ? "default" : route.dst.to_string());
+  if (route.gateway) text += " via " + route.gateway->to_string();
+  if (route.link != 0) text += " dev " + (link_name.empty() ? fmt::format("if{}", route.link) : link_name);
+  if (route.table != RT_TABLE_MAIN) text += fmt::format(" table {}", route.table);
+  if (route.protocol != RTPROT_BOOT)
+    text +=
+        fmt::format(" proto {}", route.protocol == onlink_protocol ? "169" : protocol_name(route.protocol));
+  if (route.scope == RT_SCOPE_LINK)
+    text += " scope link";
+  else if (route.scope == RT_SCOPE_HOST)
+    text += " scope host";
+  else if (route.scope != RT_SCOPE_UNIVERSE)
+    text += fmt::format(" scope {}", route.scope);
+  if (route.source) text += " src " + route.source->to_string();
+  if (route.priority != 0) text += fmt::format(" metric {}", route.priority);
+  if (route.mtu != 0) text += fmt::format(" mtu {}", route.mtu);
+  if (route.advmss != 0) text += fmt::format(" advmss {}", route.advmss);
+  if (route.onlink) text += " onlink";
+  return text;
+}
+
+Message add_route(const Route& route, RouteMode mode, const std::string& link_name) {
+  const std::uint16_t flags = NLM_F_CREATE | (mode == RouteMode::replace ? NLM_F_REPLACE : NLM_F_EXCL);
+  Message message(RTM_NEWROUTE, flags, "add route " + to_string(route, link_name));
+  auto& header = route_header(message, route);
+  header.rtm_scope = route.scope;
+  if (route.onlink) header.rtm_flags = RTNH_F_ONLINK;
+  put_key(message, route);
+  if (route.gateway) message.put(route_gateway, *route.gateway);
+  if (route.link != 0) message.put(route_oif, route.link);
+  if (route.source) message.put(route_prefsrc, *route.source);
+  put_metrics(message, route);
+  return std::move(message)
+      .explain(ENODEV, fmt::format("interface {} does not exist", link_name))
+      .explain(EEXIST, "a route to this destination exists already")
+      .explain(ENETDOWN, fmt::format("interface {} is down", link_name));
+}
+
+Message delete_route(const Route& route, const std::string& link_name) {
+  Message message(RTM_DELROUTE, 0, "delete route " + to_string(route, link_name));
+  route_header(message, route).rtm_scope =
+      RT_SCOPE_NOWHERE;  // NOWHERE matches any scope (net/ipv4/fib_trie.c)
+  put_key(message, route);
+  if (route.link != 0) message.put(route_oif, route.link);
+  return message;
+}
+
+std::optional<Route> parse_route(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return std::nullopt;
+  const rtmsg* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  if ((header->rtm_family != AF_INET && header->rtm_family != AF_INET6) ||
+      (header->rtm_flags & RTM_F_CLONED) != 0)
+    return std::nullopt;
+  const auto family = static_cast<IpFamily>(header->rtm_family);
+  Route route;
+  route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header->rtm_dst_len};
+  route.gateway = attributes.get(route_gateway);
+  route.link = attributes.get(route_oif).value_or(0);
+  route.table = attributes.get(route_table).value_or(header->rtm_table);
+  route.priority = attributes.get(route_priority).value_or(0);
+  route.protocol = header->rtm_protocol;
+  route.scope = header->rtm_scope;
+  route.type = header->rtm_type;
+  route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
+  route.source = attributes.get(route_prefsrc);
+  route.tos = header->rtm_tos;
+  if (const auto metrics = attributes.get(route_metrics)) {
+    route.mtu = metrics->get(metric_mtu).value_or(0);
+    route.advmss = metrics->get(metric_advmss).value_or(0);
+  }
+  return route;
+}
+
+std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
+  Message request(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
+  auto& header = request.header<rtmsg>();
+  header.rtm_family = static_cast<std::uint8_t>(dst.family());
+  header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
+  header.rtm_flags = RTM_F_FIB_MATCH;
+  request.put(route_dst, dst);
+  std::optional<Route> route;
+  try {
+    socket.execute(std::move(request), [&](const nlmsghdr& answer) { route = parse_route(answer); });
+  } catch (const Failure& failure) {
+    const int error = failure.error();
+    // An unreachable, blackhole or prohibit route answers with its own errno: no usable route either.
+    if (error != ENETUNREACH && error != EHOSTUNREACH && error != EACCES && error != EINVAL && error != ESRCH)
+      throw;
+  }
+  return route;
+}
+
+std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
+  Message request(RTM_GETROUTE, 0, "list routes");
+  auto& header = request.header<rtmsg>();
+  if (filter.family) header.rtm_family = static_cast<std::uint8_t>(*filter.family);
+  header.rtm_protocol = filter.protocol;
+  if (filter.table != 0) request.put(route_table, filter.table);
+  if (filter.link != 0) request.put(route_oif, filter.link);
+  try {
+    return socket.dump<Route>(request, parse_route);
+  } catch (const Failure& failure) {
+    if (failure.error() == ENOENT) return {};  // strict checking: the table does not exist
+    throw;
+  }
+}
+
+}  // namespace onlink::netlink

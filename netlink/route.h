@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes. The kernel knows a route by (table, destination, tos, metric); everything else is its value.
+#pragma once
+
+#include <linux/rtnetlink.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+// The routing protocol number of everything that onlink puts into a routing table (rt_protos.d: "169
+// onlink").
+inline constexpr std::uint8_t onlink_protocol = 169;
+
+struct Route {
+  IpPrefix dst;
+  std::optional<IpAddress> gateway;
+  std::uint32_t link = 0;  // outgoing ifindex; 0 where the type needs none
+  std::uint32_t table = RT_TABLE_MAIN;
+  std::uint32_t priority = 0;  // the metric; the kernel reads an IPv6 0 as 1024
+  std::uint8_t protocol = RTPROT_BOOT;
+  std::uint8_t scope = RT_SCOPE_UNIVERSE;
+  std::uint8_t type = RTN_UNICAST;
+  bool onlink = false;  // RTNH_F_ONLINK: the gateway is on the link though no connected route says so
+  std::optional<IpAddress> source;  // preferred source address
+  std::uint32_t mtu = 0;            // RTAX_MTU; 0: none
+  std::uint32_t advmss = 0;         // RTAX_ADVMSS; 0: none
+  std::uint8_t tos = 0;
+
+  bool operator==(const Route&) const = default;
+};
+
+// iproute2's own notation: "10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 onlink".
+// link_name: the name of route.link, or its number where it is not known ("if12").
+std::string to_string(const Route& route, const std::string& link_name);
+// "onlink", "kernel", "bird": the names of /etc/iproute2/rt_protos that matter here, else the number.
+std::string protocol_name(std::uint8_t protocol);
+
+enum class RouteMode { create, replace };  // create: EEXIST where (table, dst, tos, metric) is there already
+Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
+// Matches on protocol too, so a route of another protocol is never deleted (ESRCH).
+Message delete_route(const Route& route, const std::string& link_name);
+
+std::optional<Route> parse_route(const nlmsghdr& message);
+// The route of table main that the kernel would use for a packet to dst, with its true prefix
+// (RTM_F_FIB_MATCH); nothing where there is none.
+std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
+
+struct RouteFilter {
+  std::optional<IpFamily> family;
+  std::uint32_t table = 0;    // 0: every table
+  std::uint8_t protocol = 0;  // 0: every protocol
+  std::uint32_t link = 0;     // 0: every interface
+};
+// A dump, filtered by the kernel. An absent table is an empty one.
+std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter);
+
+}  // namespace onlink::netlink

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/socket.h"
+
+#include <fmt/format.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+
+#include "netlink/attributes.h"
+
+namespace onlink::netlink {
+namespace {
+
+constexpr int receive_seconds = 10;
+constexpr int dump_attempts = 20;
+// The kernel's dump datagrams have at most 32 KiB (net/netlink/af_netlink.c, netlink_dump).
+constexpr std::size_t buffer_size = 64 * 1024;
+// Messages of one send: each may queue an error of about 1 KiB on our receive buffer (208 KiB by default).
+constexpr std::size_t chunk_messages = 64;
+
+void set_option(int fd, int level, int option, int value, const char* name) {
+  if (::setsockopt(fd, level, option, &value, sizeof value) != 0)
+    throw system_failure(fmt::format("set netlink socket option {}", name));
+}
+
+}  // namespace
+
+Socket Socket::open() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!fd) throw system_failure("open netlink socket");
+  set_option(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, 1, "NETLINK_EXT_ACK");
+  set_option(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, 1, "NETLINK_CAP_ACK");
+  set_option(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1, "NETLINK_GET_STRICT_CHK");
+  const timeval limit{receive_seconds, 0};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    throw system_failure("set netlink receive timeout");
+  return Socket(std::move(fd));
+}
+
+Socket Socket::open_in(const Netns& netns) {
+  const NetnsScope inside(netns);
+  return open();
+}
+
+void Socket::send(std::span<const char> bytes, const std::string& what) {
+  ssize_t sent;
+  do sent = ::send(fd_.get(), bytes.data(), bytes.size(), 0);
+  while (sent < 0 && errno == EINTR);
+  if (sent < 0) throw system_failure("send to the kernel: " + what);
+}
+
+void Socket::receive(const std::string& what, const Answer& each) {
+  buffer_.resize(buffer_size);
+  sockaddr_nl sender{};
+  iovec area{buffer_.data(), buffer_.size()};
+  msghdr datagram{};
+  datagram.msg_name = &sender;
+  datagram.msg_namelen = sizeof sender;
+  datagram.msg_iov = &area;
+  datagram.msg_iovlen = 1;
+  ssize_t received;
+  do received = ::recvmsg(fd_.get(), &datagram, 0);
+  while (received < 0 && errno == EINTR);
+  if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    throw Failure(FailureKind::try_again,
+                  fmt::format("{}: no answer from the kernel in {} s", what, receive_seconds), ETIMEDOUT);
+  if (received < 0) throw system_failure(what + ": receive the kernel's answer");
+  if ((datagram.msg_flags & MSG_TRUNC) != 0)
+    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", what, buffer_.size()),
+                  EMSGSIZE);
+  if (sender.nl_pid != 0) return;  // not from the kernel: any process may send to us
+  auto left = static_cast<int>(received);
+  for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data()); mnl_nlmsg_ok(message, left);
+       message = mnl_nlmsg_next(message, &left))
+    each(*message);
+}
+
+std::vector<std::optional<Failure>> Socket::execute_each(std::span<Message> messages, const Answer& answer) {
+  std::vector<std::optional<Failure>> outcomes(messages.size());
+  for (std::size_t at = 0; at < messages.size(); at += chunk_messages) {
+    const std::size_t count = std::min(chunk_messages, messages.size() - at);
+    execute_chunk(messages.subspan(at, count), answer, std::span(outcomes).subspan(at, count));
+  }
+  return outcomes;
+}
+
+void Socket::execute(std::span<Message> messages, const Answer& answer) {
+  for (auto& outcome : execute_each(messages, answer))
+    if (outcome) throw std::move(*outcome);
+}
+
+void Socket::execute_chunk(std::span<Message> messages, const Answer& answer,
+                           std::span<std::optional<Failure>> outcomes) {
+  // Only the last message asks for an acknowledgement: a refusal is always told, and the kernel works in
+  // order, so the last one's outcome ends the conversation. It saves a wake-up for each message.
+  const std::uint32_t first = sequence_ + 1;
+  std::vector<char> bytes;
+  bytes.reserve(messages.size() * 256);
+  messages.back().raw()->nlmsg_flags |= NLM_F_ACK;
+  for (Message& message : messages) {
+    message.raw()->nlmsg_seq = ++sequence_;
+    const auto* start = reinterpret_cast<const char*>(message.raw());
+    bytes.insert(bytes.end(), start, start + message.raw()->nlmsg_len);
+  }
+  const std::string& what = messages.back().what();
+  send(bytes, what);
+  for (bool done = false; !done;) {
+    receive(what, [&](const nlmsghdr& received) {
+      const std::uint32_t place = received.nlmsg_seq - first;
+      if (place >= messages.size()) return;  // an answer to something given up earlier
+      if (received.nlmsg_type != NLMSG_ERROR) {
+        if (answer) answer(received);
+        return;
+      }
+      const Refusal refusal = parse_refusal(received);
+      if (refusal.error != 0) outcomes[place] = messages[place].refusal(refusal.error, refusal.extended_ack);
+      done = done || place == messages.size() - 1;
+    });
+  }
+}
+
+void Socket::run_dump(const Message& request, const std::function<void()>& restart, const Answer& each) {
+  for (int attempt = 0; attempt < dump_attempts; ++attempt) {
+    restart();
+    if (dump_once(request, each)) return;
+  }
+  throw Failure(FailureKind::try_again,
+                fmt::format("{}: interrupted by changes {} times in a row", request.what(), dump_attempts),
+                EINTR);
+}
+
+bool Socket::dump_once(Message request, const Answer& each) {
+  request.raw()->nlmsg_flags |= NLM_F_DUMP;
+  request.raw()->nlmsg_seq = ++sequence_;
+  send({reinterpret_cast<const char*>(request.raw()), request.raw()->nlmsg_len}, request.what());
+  bool whole = true;
+  for (bool done = false; !done;) {
+    receive(request.what(), [&](const nlmsghdr& received) {
+      if (received.nlmsg_seq != sequence_) return;
+      if ((received.nlmsg_flags & NLM_F_DUMP_INTR) != 0) whole = false;
+      if (received.nlmsg_type == NLMSG_ERROR) {
+        const Refusal refusal = parse_refusal(received);
+        if (refusal.error != 0) throw request.refusal(refusal.error, refusal.extended_ack);
+      } else if (received.nlmsg_type == NLMSG_DONE) {
+        done = true;
+      } else {
+        each(received);
+      }
+    });
+  }
+  return whole;
+}
+
+Refusal parse_refusal(const nlmsghdr& message) {
+  const nlmsgerr* error = nullptr;
+  (void)Attributes::of(message, error);
+  Refusal refusal{-error->error, {}};
+  if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return refusal;
+  // Without NLM_F_CAPPED the refused request comes back whole, in front of the attributes.
+  std::size_t header = sizeof(nlmsgerr);
+  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0 && error->msg.nlmsg_len > sizeof(nlmsghdr))
+    header += MNL_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
+  refusal.extended_ack = Attributes::after(message, header).get(extended_ack_message).value_or("");
+  return refusal;
+}
+
+}  // namespace onlink::netlink

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one conversation with the kernel: NETLINK_ROUTE requests and their answers (netlink(7), rtnetlink(7)).
+//
+// A socket belongs for ever to the network namespace in which it was opened, wherever its user is later; so
+// the container's socket is opened inside once (open_in) and then used from outside.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "base/unique_fd.h"
+#include "netlink/message.h"
+#include "netlink/netns.h"
+
+namespace onlink::netlink {
+
+class Socket {
+ public:
+  // In the caller's network namespace. Every wait for an answer ends after 10 seconds with a Failure
+  // (try_again).
+  static Socket open();
+  static Socket open_in(const Netns& netns);
+
+  using Answer = std::function<void(const nlmsghdr&)>;
+
+  // Sends all messages at once and waits until the kernel has worked through them, in order.
+  // The kernel goes on after a message that it refuses: callers put into one batch only messages that do no
+  // harm when an earlier one failed. Throws the first refusal; answers to queries go to `answer`.
+  void execute(std::span<Message> messages, const Answer& answer = {});
+  void execute(Message message, const Answer& answer = {}) { execute({&message, 1}, answer); }
+
+  // The same, with the outcome of each message.
+  std::vector<std::optional<Failure>> execute_each(std::span<Message> messages, const Answer& answer = {});
+
+  // A dump, parsed. An interrupted dump (NLM_F_DUMP_INTR) is thrown away and asked for again, up to 20 times;
+  // then Failure (try_again).
+  template <class T>
+  std::vector<T> dump(const Message& request, const std::function<std::optional<T>(const nlmsghdr&)>& parse) {
+    std::vector<T> items;
+    run_dump(
+        request, [&] { items.clear(); },
+        [&](const nlmsghdr& message) {
+          if (auto item = parse(message)) items.push_back(std::move(*item));
+        });
+    return items;
+  }
+
+ private:
+  explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  void send(std::span<const char> bytes, const std::string& what);
+  // Receives one datagram from the kernel and hands over its messages.
+  void receive(const std::string& what, const Answer& each);
+  void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each);
+  bool dump_once(Message request, const Answer& each);  // false: interrupted
+  void execute_chunk(std::span<Message> messages, const Answer& answer,
+                     std::span<std::optional<Failure>> outcomes);
+
+  UniqueFd fd_;
+  std::uint32_t sequence_ = 0;
+  std::vector<char> buffer_;
+};
+
+// What an NLMSG_ERROR message says: the errno (0 = success) and the extended-ack sentence ("" where there is
+// none).
+struct Refusal {
+  int error = 0;
+  std::string extended_ack;
+};
+Refusal parse_refusal(const nlmsghdr& message);
+
+}  // namespace onlink::netlink
