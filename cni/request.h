@@ -3,6 +3,7 @@
 // (CNI specification 1.1.0, section 2 "Execution Protocol").
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -32,7 +33,11 @@ struct Source {
   std::function<const char*(const char* name)> getenv;  // null where unset
   std::function<std::string()> read_stdin;              // throws Failure (unreadable_input)
 };
+// Standard input is read to its end, however long that takes, up to input_limit bytes. A terminal counts as
+// empty: nobody types a configuration, and a person who tries VERSION by hand gets an answer.
 Source process_source();
+// GC of 100,000 attachments is about 11 MB.
+inline constexpr std::size_t input_limit = 32u << 20;
 
 struct Request {
   Command command = Command::version;
@@ -41,17 +46,27 @@ struct Request {
   std::string netns;                        // CNI_NETNS; may be empty for DEL
   std::string path;                         // CNI_PATH, folders separated by ':'
   std::map<std::string, std::string> args;  // CNI_ARGS
-  Version version;                          // cniVersion of the configuration
-  nlohmann::json config;                    // standard input
+  Version version = newest_version;         // cniVersion of the configuration
+  std::string input;                        // standard input as it came: what a delegate gets
+  nlohmann::json config;                    // standard input, parsed
   std::optional<Result> prev_result;        // parsed; for DEL left out when it is unusable
 
   // The valid attachments of GC ("cni.dev/valid-attachments").
   std::vector<Attachment> valid_attachments;
 };
 
-// Reads and checks a call as the specification demands for its command: required variables (error 4 naming the
-// variable), names, JSON, version, and the keys that belong to the protocol itself (cniVersion, name, prevResult,
-// cni.dev/valid-attachments). The keys of a plugin are the plugin's own to check.
+// Reads and checks a call as the specification demands for its command, in this order: the variables
+// (environment; all that are missing or bad in one message), standard input (unreadable_input, not_json),
+// cniVersion (incompatible_version; CHECK needs 0.4.0, STATUS and GC 1.1.0), and the keys that belong to the
+// protocol itself: name, prevResult, cni.dev/valid-attachments (configuration; all problems in one message).
+// The keys of a plugin are the plugin's own to check, as is whether CNI_NETNS is a network namespace.
+//   variable         ADD CHECK DEL GC STATUS   (as libcni's skel; VERSION needs none and takes any input, or
+//   none) CNI_CONTAINERID   x    x    x CNI_IFNAME        x    x    x CNI_NETNS         x    x CNI_PATH x x
+//   x   x    x
+// DEL goes as far as it can: bad pairs in CNI_ARGS and an unusable prevResult are left out.
 Request read_request(const Source& source);
+// The same into an object that holds, after a failure, what was understood before it: the version to answer
+// in.
+void read_request(const Source& source, Request& request);
 
 }  // namespace onlink::cni

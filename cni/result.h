@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The result of an attachment (CNI specification 1.1.0, "ADD Success"), in the one form that the project works with.
-// It is read from and written in the form of every version of the specification; see result.cpp for the differences.
+// The result of an attachment (CNI specification 1.1.0, "ADD Success"), in the one form that the project
+// works with. It is read from and written in the form of every version of the specification; see result.cpp
+// for the differences.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/json_reader.h"
 #include "cni/version.h"
 
 namespace onlink::cni {
@@ -28,7 +30,9 @@ struct Interface {
 struct IpConfig {
   IpPrefix address;  // as the pod has it, host bits included
   std::optional<IpAddress> gateway;
-  std::optional<std::uint32_t> interface;  // index into Result::interfaces
+  // Index into Result::interfaces. A parsed result's is always within it: an index that points nowhere is a
+  // problem, and one beside no interfaces at all (some IPAM plugins) is left out.
+  std::optional<std::uint32_t> interface;
 
   bool operator==(const IpConfig&) const = default;
 };
@@ -64,12 +68,18 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-// The document to print, with its cniVersion, in the form of the given version. The forms before 0.3.0 hold one
-// address of each family: the first of each is told, as libcni's conversion does.
+// The document to print, with its cniVersion, in the form that libcni gives the version:
+// - below 0.3.0 ip4 and ip6 hold the first address of each family and the routes (dst and gw) of that family;
+//   interfaces, and a family's routes without an address of it, have no place there and are left out;
+// - 0.3.0 to 0.4.0: ips carry "version", interfaces only name, mac and sandbox;
+// - from 1.0.0: everything, and an empty dns is left out.
+// Zero is what libcni calls unset in mtu, advmss and priority: not told, and read as absent.
 nlohmann::json to_json(const Result& result, const Version& version);
 
 // Understands the form of every version, told by the document's own cniVersion (absent: the given version).
-// Throws Failure (configuration) that lists every problem by its path, starting with `name` ("prevResult").
+// Problems are reported to the reader, by their path.
+Result read_result(const JsonReader& reader, const Version& version);
+// The same for a document of its own. Throws Failure (configuration): "<name>: <path>: <reason>; ...".
 Result parse_result(const nlohmann::json& document, const Version& version, const std::string& name);
 
 }  // namespace onlink::cni

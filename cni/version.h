@@ -23,5 +23,13 @@ struct Version {
 // What onlink speaks, oldest first. A configuration without cniVersion means the first.
 inline constexpr std::array<Version, 7> supported_versions = {
     {{0, 1, 0}, {0, 2, 0}, {0, 3, 0}, {0, 3, 1}, {0, 4, 0}, {1, 0, 0}, {1, 1, 0}}};
+inline constexpr Version oldest_version = supported_versions.front();
+inline constexpr Version newest_version = supported_versions.back();
+
+constexpr bool is_supported(const Version& version) {
+  for (const Version& supported : supported_versions)
+    if (version == supported) return true;
+  return false;
+}
 
 }  // namespace onlink::cni

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cni/program.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "base/file.h"
+#include "base/json_reader.h"
+#include "cni/error.h"
+
+namespace onlink::cni {
+namespace {
+
+using nlohmann::json;
+
+// Nothing can be allocated when this one is needed.
+constexpr std::string_view out_of_memory =
+    "{\"cniVersion\":\"1.1.0\",\"code\":100,\"msg\":\"out of memory\"}\n";
+
+std::string version_document(const Version& asked) {
+  json document{{"cniVersion", asked.to_string()}, {"supportedVersions", json::array()}};
+  for (const Version& version : supported_versions)
+    document["supportedVersions"].push_back(version.to_string());
+  return dump_json(document) + "\n";
+}
+
+template <class Handler>
+const Handler& offered(const Handler& handler, const Request& request) {
+  if (handler) return handler;
+  throw Failure(FailureKind::environment,
+                fmt::format("CNI_COMMAND: this plugin does not offer {}", to_string(request.command)));
+}
+
+const std::function<void(const Request&)>& handler_of(const Handlers& handlers, Command command) {
+  switch (command) {
+    case Command::del:
+      return handlers.del;
+    case Command::check:
+      return handlers.check;
+    case Command::status:
+      return handlers.status;
+    default:
+      return handlers.gc;
+  }
+}
+
+// The document of a successful call; empty where the protocol has none.
+std::string serve(const Handlers& handlers, const Request& request) {
+  if (request.command == Command::version) return version_document(request.version);
+  if (request.command == Command::add)
+    return dump_json(to_json(offered(handlers.add, request)(request), request.version)) + "\n";
+  offered(handler_of(handlers, request.command), request)(request);
+  return {};
+}
+
+// Runs within a catch block: the document for the exception in flight.
+std::string describe_error(const Request& request, bool was_read) {
+  unsigned code = error_code(Failure(""));
+  std::string message;
+  try {
+    throw;
+  } catch (const Failure& failure) {
+    const bool own_status = was_read && request.command == Command::status;
+    code = own_status ? status_error_code(failure) : error_code(failure);
+    message = failure.what();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    message = error.what();
+  } catch (...) {
+    message = "unknown exception";
+  }
+  return dump_json(error_document(request.version, code, message)) + "\n";
+}
+
+}  // namespace
+
+void print_to_stdout(std::string_view document) { write_all(STDOUT_FILENO, document, "standard output"); }
+
+int run_plugin(const Handlers& handlers, const Source& source, const Print& print) {
+  int status = 0;
+  try {
+    std::string document;
+    Request request;
+    bool was_read = false;
+    try {
+      read_request(source, request);
+      was_read = true;
+      document = serve(handlers, request);
+    } catch (...) {
+      status = 1;
+      document = describe_error(request, was_read);
+    }
+    if (!document.empty()) print(document);
+  } catch (const std::bad_alloc&) {
+    try {
+      print(out_of_memory);
+    } catch (...) {
+      // Standard output is gone as well: the exit status is all that is left to tell.
+    }
+    return 1;
+  } catch (...) {
+    return 1;  // the document could not be printed
+  }
+  return status;
+}
+
+}  // namespace onlink::cni
