@@ -14,6 +14,11 @@ Failure& Failure::prepend(std::string_view context) {
   return *this;
 }
 
+Failure& Failure::append_detail(std::string_view detail) {
+  message_.append("\n").append(detail);
+  return *this;
+}
+
 bool Failure::already_exists() const noexcept { return error_ == EEXIST; }
 
 bool Failure::missing() const noexcept {

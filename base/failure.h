@@ -38,6 +38,8 @@ class Failure : public std::exception {
 
   // "<context>: <message>"; the kind and errno stay.
   Failure& prepend(std::string_view context);
+  // Puts a line below the message, for what happened besides.
+  Failure& append_detail(std::string_view detail);
 
   const char* what() const noexcept override { return message_.c_str(); }
   FailureKind kind() const noexcept { return kind_; }
