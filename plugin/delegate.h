@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running another plugin on behalf of this one (CNI specification 1.1.0, section 4 "Plugin Delegation"):
+// found in CNI_PATH, with this process's own environment and the standard input of the request as it came;
+// what it writes to stderr passes through. It runs in the network namespace of the calling thread.
+//
+// Everything that goes wrong is a Failure that starts with "IPAM plugin <type>: ". An error that the plugin
+// itself reports keeps its code and words (cni::PluginFailure); a plugin that cannot be found is a problem of
+// the configuration; one that is just being replaced on disk (ETXTBSY) is try_again.
+#pragma once
+
+#include <string>
+
+#include "cni/request.h"
+
+namespace onlink::plugin {
+
+// ADD. When it fails, or answers with something that is no result, the plugin's DEL is run before the failure
+// is thrown, as the specification asks; should that fail too, the details say so.
+cni::Result delegate_add(const cni::Request& request, const std::string& type);
+
+// DEL, CHECK, STATUS or GC, whatever the command of the request: what a failed ADD has to undo is a DEL.
+void delegate(const cni::Request& request, const std::string& type, cni::Command command);
+
+}  // namespace onlink::plugin
