@@ -17,41 +17,41 @@
 namespace onlink::cni {
 
 struct Interface {
-  std::string name;
-  std::string mac;      // empty where unknown
-  std::string sandbox;  // path of the network namespace; empty on the host
-  std::optional<std::uint32_t> mtu;
-  std::string socket_path;
-  std::string pci_id;
+  std::string name = {};
+  std::string mac = {};      // empty where unknown
+  std::string sandbox = {};  // path of the network namespace; empty on the host
+  std::optional<std::uint32_t> mtu = {};
+  std::string socket_path = {};
+  std::string pci_id = {};
 
   bool operator==(const Interface&) const = default;
 };
 
 struct IpConfig {
-  IpPrefix address;  // as the pod has it, host bits included
-  std::optional<IpAddress> gateway;
+  IpPrefix address = {};  // as the pod has it, host bits included
+  std::optional<IpAddress> gateway = {};
   // Index into Result::interfaces. A parsed result's is always within it: an index that points nowhere is a
   // problem, and one beside no interfaces at all (some IPAM plugins) is left out.
-  std::optional<std::uint32_t> interface;
+  std::optional<std::uint32_t> interface = {};
 
   bool operator==(const IpConfig&) const = default;
 };
 
 struct Route {
-  IpPrefix dst;
-  std::optional<IpAddress> gw;
-  std::optional<std::uint32_t> mtu;
-  std::optional<std::uint32_t> advmss;
-  std::optional<std::uint32_t> priority;
-  std::optional<std::uint32_t> table;
-  std::optional<std::uint8_t> scope;
+  IpPrefix dst = {};
+  std::optional<IpAddress> gw = {};
+  std::optional<std::uint32_t> mtu = {};
+  std::optional<std::uint32_t> advmss = {};
+  std::optional<std::uint32_t> priority = {};
+  std::optional<std::uint32_t> table = {};
+  std::optional<std::uint8_t> scope = {};
 
   bool operator==(const Route&) const = default;
 };
 
 struct Dns {
   std::vector<std::string> nameservers;
-  std::string domain;
+  std::string domain = {};
   std::vector<std::string> search;
   std::vector<std::string> options;
 

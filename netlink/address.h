@@ -14,7 +14,7 @@ namespace onlink::netlink {
 
 struct Address {
   std::uint32_t link = 0;  // ifindex
-  IpPrefix prefix;
+  IpPrefix prefix = {};
   std::uint32_t flags = 0;  // IFA_F_*
   std::uint8_t scope = 0;   // RT_SCOPE_*
 

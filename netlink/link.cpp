@@ -2,6 +2,7 @@
 #include "netlink/link.h"
 
 #include <fmt/format.h>
+#include <linux/ip.h>
 #include <net/if.h>
 
 #include <cerrno>
@@ -45,6 +46,23 @@ bool Link::up() const { return (flags & IFF_UP) != 0; }
 std::uint32_t Link::ipv4_setting(int devconf) const {
   const auto place = static_cast<std::size_t>(devconf - 1);
   return place < ipv4_conf.size() ? ipv4_conf[place] : 0;
+}
+
+const char* ipv4_setting_name(int devconf) {
+  switch (devconf) {
+    case IPV4_DEVCONF_FORWARDING:
+      return "forwarding";
+    case IPV4_DEVCONF_PROXY_ARP:
+      return "proxy_arp";
+    case IPV4_DEVCONF_RP_FILTER:
+      return "rp_filter";
+    case IPV4_DEVCONF_ACCEPT_REDIRECTS:
+      return "accept_redirects";
+    case IPV4_DEVCONF_SEND_REDIRECTS:
+      return "send_redirects";
+    default:
+      return "unknown";
+  }
 }
 
 Message create_veth(const VethPair& pair) {

@@ -46,6 +46,8 @@ Message create_veth(const VethPair& pair);
 // Per-interface IPv4 settings by IPV4_DEVCONF_*, through IFLA_INET_CONF (net/ipv4/devinet.c,
 // inet_set_link_af): what /proc/sys/net/ipv4/conf/<name>/ has, without /proc.
 using Ipv4Settings = std::map<int, std::uint32_t>;
+// The name of the file there: "rp_filter" for IPV4_DEVCONF_RP_FILTER. Only for the settings that onlink uses.
+const char* ipv4_setting_name(int devconf);
 // alias: for people, and as proof of ownership.
 // manual_link_local: no IPv6 link-local address is formed; the caller adds one.
 struct LinkSettings {

@@ -16,8 +16,8 @@ namespace onlink::netlink {
 
 struct Neighbour {
   std::uint32_t link = 0;  // ifindex
-  IpAddress address;
-  MacAddress mac;
+  IpAddress address = {};
+  MacAddress mac = {};
   std::uint16_t state = NUD_PERMANENT;
 
   bool operator==(const Neighbour&) const = default;

@@ -25,6 +25,17 @@ const char* type_name(std::uint8_t type) {
   }
 }
 
+std::uint16_t mode_flags(RouteMode mode) {
+  switch (mode) {
+    case RouteMode::replace:
+      return NLM_F_CREATE | NLM_F_REPLACE;
+    case RouteMode::append:
+      return NLM_F_CREATE | NLM_F_APPEND;
+    default:
+      return NLM_F_CREATE | NLM_F_EXCL;
+  }
+}
+
 rtmsg& route_header(Message& message, const Route& route) {
   auto& header = message.header<rtmsg>();
   header.rtm_family = static_cast<std::uint8_t>(route.dst.family());
@@ -101,8 +112,7 @@ std::string to_string(const Route& route, const std::string& link_name) {
 }
 
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name) {
-  const std::uint16_t flags = NLM_F_CREATE | (mode == RouteMode::replace ? NLM_F_REPLACE : NLM_F_EXCL);
-  Message message(RTM_NEWROUTE, flags, "add route " + to_string(route, link_name));
+  Message message(RTM_NEWROUTE, mode_flags(mode), "add route " + to_string(route, link_name));
   auto& header = route_header(message, route);
   header.rtm_scope = route.scope;
   if (route.onlink) header.rtm_flags = RTNH_F_ONLINK;

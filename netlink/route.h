@@ -20,8 +20,8 @@ namespace onlink::netlink {
 inline constexpr std::uint8_t onlink_protocol = 169;
 
 struct Route {
-  IpPrefix dst;
-  std::optional<IpAddress> gateway;
+  IpPrefix dst = {};
+  std::optional<IpAddress> gateway = {};
   std::uint32_t link = 0;  // outgoing ifindex; 0 where the type needs none
   std::uint32_t table = RT_TABLE_MAIN;
   std::uint32_t priority = 0;  // the metric; the kernel reads an IPv6 0 as 1024
@@ -29,7 +29,7 @@ struct Route {
   std::uint8_t scope = RT_SCOPE_UNIVERSE;
   std::uint8_t type = RTN_UNICAST;
   bool onlink = false;  // RTNH_F_ONLINK: the gateway is on the link though no connected route says so
-  std::optional<IpAddress> source;  // preferred source address
+  std::optional<IpAddress> source = {};  // preferred source address
   std::uint32_t mtu = 0;            // RTAX_MTU; 0: none
   std::uint32_t advmss = 0;         // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
@@ -43,7 +43,9 @@ std::string to_string(const Route& route, const std::string& link_name);
 // "onlink", "kernel", "bird": the names of /etc/iproute2/rt_protos that matter here, else the number.
 std::string protocol_name(std::uint8_t protocol);
 
-enum class RouteMode { create, replace };  // create: EEXIST where (table, dst, tos, metric) is there already
+// create: EEXIST where (table, dst, tos, metric) is there already. append: beside such a route, on another
+// link.
+enum class RouteMode { create, replace, append };
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
 // Matches on protocol too, so a route of another protocol is never deleted (ESRCH).
 Message delete_route(const Route& route, const std::string& link_name);
@@ -54,7 +56,7 @@ std::optional<Route> parse_route(const nlmsghdr& message);
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 
 struct RouteFilter {
-  std::optional<IpFamily> family;
+  std::optional<IpFamily> family = {};
   std::uint32_t table = 0;    // 0: every table
   std::uint8_t protocol = 0;  // 0: every protocol
   std::uint32_t link = 0;     // 0: every interface

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/apply.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "netlink/sysctl.h"
+#include "plugin/forwarding.h"
+
+namespace onlink::plugin {
+namespace {
+
+using netlink::Link;
+using netlink::Message;
+using netlink::Route;
+using netlink::RouteMode;
+
+constexpr std::uint32_t loopback_index = 1;  // LOOPBACK_IFINDEX, in every namespace
+
+struct PairIndexes {
+  std::uint32_t host = 0;
+  std::uint32_t container = 0;
+};
+
+PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& sandbox) {
+  std::vector<Message> messages;
+  messages.push_back(netlink::create_veth(
+      {plan.host.name, plan.host.mac, plan.mtu, plan.container.name, plan.container.mac, &sandbox.netns}));
+  messages.push_back(netlink::get_link(plan.host.name));
+  PairIndexes pair;
+  host.socket.execute(messages, [&](const nlmsghdr& answer) {
+    if (const auto link = netlink::parse_link(answer)) pair = {link->index, link->peer};
+  });
+  return pair;
+}
+
+// One of the names is taken: says whose it is, or clears away what is left of a dead attachment.
+void resolve_taken_name(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover) {
+  if (netlink::find_link(sandbox.socket, plan.container.name))
+    throw Failure(fmt::format("interface {} exists already in {}", plan.container.name, plan.netns), EEXIST);
+  const auto holder = netlink::find_link(host.socket, plan.host.name);
+  if (!holder) return;  // gone meanwhile: its namespace was being dismantled
+  if (!takeover.replace_leftovers || holder->alias != plan.host.settings.alias)
+    throw Failure(
+        fmt::format(
+            "host interface {} exists already ({}): the attachment is still there, or was not deleted",
+            holder->name, holder->alias.empty() ? "no alias" : holder->alias),
+        EEXIST);
+  host.socket.execute(netlink::delete_link(holder->index, holder->name));
+}
+
+PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover) {
+  try {
+    return request_pair(plan, host, sandbox);
+  } catch (const Failure& failure) {
+    if (!failure.already_exists()) throw;
+  }
+  resolve_taken_name(plan, host, sandbox, takeover);
+  return request_pair(plan, host, sandbox);
+}
+
+void write_sysctls(const std::vector<Sysctl>& sysctls) {
+  for (const auto& [name, value] : sysctls) netlink::write_sysctl(name, value);
+}
+
+template <class Object>
+Object on_link(Object object, std::uint32_t link) {
+  object.link = link;
+  return object;
+}
+
+void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
+  if (!end.sysctls.empty()) {
+    const netlink::NetnsScope inside(sandbox.netns);
+    write_sysctls(end.sysctls);
+  }
+  // Link down and up again would drop the routes and the permanent neighbour: they come after "up".
+  std::vector<Message> messages;
+  messages.push_back(netlink::set_link_up(loopback_index, "lo"));
+  for (const auto& address : end.addresses)
+    messages.push_back(netlink::add_address(on_link(address, index), end.name));
+  messages.push_back(netlink::set_link_up(index, end.name));
+  for (const auto& route : end.routes)
+    messages.push_back(netlink::add_route(on_link(route, index), container_route_mode(route), end.name));
+  for (const auto& neighbour : end.neighbours)
+    messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
+  sandbox.socket.execute(messages);
+}
+
+void configure_host_link(const End& end, std::uint32_t index, Host& host) {
+  write_sysctls(end.sysctls);
+  std::vector<Message> messages;
+  messages.push_back(netlink::configure_link(index, end.name, end.settings));
+  messages.push_back(netlink::set_proxy_delay(index, end.name, IpFamily::v4, 0));
+  for (const auto& address : end.addresses)
+    messages.push_back(netlink::add_address(on_link(address, index), end.name));
+  messages.push_back(netlink::set_link_up(index, end.name));
+  host.socket.execute(messages);
+}
+
+std::string describe_holder(Host& host, const Route& route) {
+  const auto link = route.link != 0 ? netlink::find_link(host.socket, route.link) : std::nullopt;
+  std::string text =
+      fmt::format("{} dev {}", netlink::protocol_name(route.protocol), link ? link->name : "(none)");
+  if (link && !link->alias.empty()) text += fmt::format(" ({})", link->alias);
+  return text;
+}
+
+void take_route(const Route& wanted, const End& end, Host& host, Takeover takeover) {
+  const auto holder = netlink::lookup_route(host.socket, wanted.dst.address);
+  const bool ours = holder && holder->protocol == netlink::onlink_protocol;
+  if (holder && holder->dst == wanted.dst && !(ours && takeover.replace_leftovers))
+    throw Failure(fmt::format("route {} is held by proto {}, not this attachment: left alone",
+                              wanted.dst.to_string(), describe_holder(host, *holder)),
+                  EEXIST);
+  host.socket.execute(netlink::add_route(wanted, RouteMode::replace, end.name));
+}
+
+// A packet to the address must reach this link: an address that the host itself has, or that another table or
+// rule takes away, would leave a pod that nobody can talk to.
+void verify_route(const Route& wanted, const End& end, Host& host) {
+  const auto used = netlink::lookup_route(host.socket, wanted.dst.address);
+  if (used && used->link == wanted.link && used->dst == wanted.dst) return;
+  throw Failure(fmt::format("{} does not lead to {}: the host uses {}", wanted.dst.address.to_string(),
+                            end.name,
+                            used ? netlink::to_string(*used, describe_holder(host, *used)) : "no route"));
+}
+
+void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
+  for (const auto& planned : end.routes) {
+    const Route route = on_link(planned, index);
+    try {
+      host.socket.execute(netlink::add_route(route, RouteMode::create, end.name));
+    } catch (const Failure& failure) {
+      if (!failure.already_exists()) throw;
+      take_route(route, end, host, takeover);
+    }
+    verify_route(route, end, host);
+  }
+}
+
+}  // namespace
+
+Host open_host() { return {netlink::Socket::open()}; }
+
+Sandbox open_sandbox(const std::string& path) {
+  auto netns = netlink::Netns::open(path);
+  if (netns.same_as(netlink::Netns::current()))
+    throw Failure(FailureKind::environment,
+                  fmt::format("CNI_NETNS: {} is the plugin's own network namespace", path));
+  auto socket = netlink::Socket::open_in(netns);
+  return {std::move(netns), std::move(socket)};
+}
+
+void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover, Rollback& undo) {
+  enable_forwarding(plan.host_sysctls, host.socket);
+  const PairIndexes pair = create_pair(plan, host, sandbox, takeover);
+  undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
+    host.socket.execute(netlink::delete_link(pair.host, name));
+  });
+  configure_container(plan.container, pair.container, sandbox);
+  configure_host_link(plan.host, pair.host, host);
+  configure_host_routes(plan.host, pair.host, host, takeover);
+}
+
+}  // namespace onlink::plugin

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compares an attachment with the kernel: CHECK.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/apply.h"
+
+namespace onlink::plugin {
+
+// What must be there according to prevResult, as a plan. Chained plugins may have added addresses, routes and
+// interfaces of their own, and may have given the container's end another MAC or MTU: what prevResult says of
+// those counts, and what is not ours is not looked at.
+AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config);
+
+// Every difference, in words that name the object, what is expected and what is there. Empty: as attached.
+// Throws Failure where the kernel's state cannot be read.
+std::vector<std::string> differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox);
+
+}  // namespace onlink::plugin

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// CHECK and STATUS: the two that only look.
+#include <fmt/format.h>
+
+#include "netlink/sysctl.h"
+#include "plugin/check.h"
+#include "plugin/leases.h"
+#include "plugin/log.h"
+#include "plugin/verbs.h"
+
+namespace onlink::plugin {
+namespace {
+
+// The kernel refuses to say how things are: that is not a finding about the attachment.
+std::vector<std::string> read_differences(const cni::Request& request, const NetConf& config) {
+  try {
+    Host host = open_host();
+    Sandbox sandbox = open_sandbox(request.netns);
+    return differences(expected_plan(request, config), host, sandbox);
+  } catch (const Failure& failure) {
+    if (failure.kind() != FailureKind::internal) throw;
+    throw Failure(FailureKind::try_again, failure.what(), failure.error());
+  }
+}
+
+void check_attachment(const cni::Request& request, const NetConf& config) {
+  const auto found = read_differences(request, config);
+  if (!found.empty())
+    throw Failure(FailureKind::not_as_attached,
+                  fmt::format("{}:{} is not as attached: {}", request.attachment.container_id,
+                              request.attachment.ifname, fmt::join(found, "; ")));
+  check_lease(request, config);
+}
+
+void require_forwarding(const NetConf& config) {
+  if (config.ip_forward) return;
+  if (netlink::read_sysctl("net/ipv4/ip_forward") != "1")
+    throw Failure(FailureKind::unavailable,
+                  "net/ipv4/ip_forward is off and \"ipForward\": false forbids to turn it on");
+}
+
+}  // namespace
+
+void check(const cni::Request& request) {
+  const NetConf config = parse_config(request);
+  Log log(config, request);
+  log.failures([&] { check_attachment(request, config); });
+}
+
+void status(const cni::Request& request) {
+  const NetConf config = parse_config(request);
+  Log log(config, request);
+  log.failures([&] {
+    (void)open_host();
+    require_forwarding(config);
+    require_free_address(request, config);
+  });
+}
+
+}  // namespace onlink::plugin

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/json_reader.h"
+
+namespace onlink::plugin {
+namespace {
+
+// The smallest MTU that IPv4 allows (RFC 791), and the largest that a veth takes.
+constexpr std::int64_t lowest_mtu = 68;
+constexpr std::int64_t highest_mtu = 65535;
+
+const MacAddress calico_mac{{0xee, 0xee, 0xee, 0xee, 0xee, 0xee}};
+const IpAddress calico_gateway = IpAddress::from_number(IpFamily::v4, 0xa9fe0101);  // 169.254.1.1
+
+void read_mtu(const JsonReader& reader, NetConf& config) {
+  const auto mtu = reader.integer("mtu", 0, highest_mtu);
+  if (!mtu || *mtu == 0) return;
+  if (*mtu < lowest_mtu)
+    reader.problem("mtu", fmt::format("must be 0 (find out) or at least {}, not {}", lowest_mtu, *mtu));
+  config.mtu = static_cast<std::uint32_t>(*mtu);
+}
+
+void read_host_end(const JsonReader& reader, NetConf& config) {
+  config.host_mac = reader.mac("hostMAC").value_or(calico_mac);
+  if (config.host_mac.is_multicast() || config.host_mac.is_zero())
+    reader.problem("hostMAC", "must be a unicast address, not " + config.host_mac.to_string());
+  config.gateway4 = reader.address("gateway4", IpFamily::v4).value_or(calico_gateway);
+  config.gateway6 = reader.address("gateway6", IpFamily::v6).value_or(config.host_mac.link_local());
+  for (const char* key : {"gateway4", "gateway6"})
+    if (const auto& gateway = key[7] == '4' ? config.gateway4 : config.gateway6;
+        gateway.is_multicast() || gateway.is_unspecified())
+      reader.problem(key, "must be a unicast address, not " + gateway.to_string());
+
+  config.host_interface_prefix = reader.text("hostInterfacePrefix").value_or("onl");
+  const auto& prefix = config.host_interface_prefix;
+  const bool fits =
+      !prefix.empty() && prefix.size() <= 4 && std::all_of(prefix.begin(), prefix.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_';
+      });
+  if (!fits)
+    reader.problem("hostInterfacePrefix",
+                   fmt::format("must be 1 to 4 letters, digits, '-' or '_', not \"{}\"", prefix));
+}
+
+cni::Dns read_dns(const JsonReader& reader) {
+  return {reader.texts("nameservers"), reader.text("domain").value_or(""), reader.texts("search"),
+          reader.texts("options")};
+}
+
+// runtimeConfig.dns has the kubelet's names for the same things (CONVENTIONS.md, "dns").
+cni::Dns read_runtime_dns(const JsonReader& reader) {
+  return {reader.texts("servers"), "", reader.texts("searches"), reader.texts("options")};
+}
+
+void read_log(const JsonReader& reader, NetConf& config) {
+  config.log_file = reader.text("file").value_or("");
+  if (!config.log_file.empty() && config.log_file.front() != '/')
+    reader.problem("file", fmt::format("must be an absolute path, not \"{}\"", config.log_file));
+  const std::string level = reader.text("level").value_or("info");
+  if (level == "error")
+    config.log_level = LogLevel::error;
+  else if (level == "info")
+    config.log_level = LogLevel::info;
+  else if (level == "debug")
+    config.log_level = LogLevel::debug;
+  else
+    reader.problem("level", fmt::format("must be \"error\", \"info\" or \"debug\", not \"{}\"", level));
+}
+
+void read_requested_mac(const cni::Request& request, const JsonReader& reader, Problems& problems,
+                        NetConf& config) {
+  const auto from_runtime = reader.child("runtimeConfig").mac("mac");
+  const auto from_args = reader.child("args").child("cni").mac("mac");
+  config.mac = from_runtime ? from_runtime : from_args;
+  if (const auto found = request.args.find("MAC"); found != request.args.end()) {
+    const auto mac = MacAddress::parse(found->second);
+    if (!mac)
+      throw Failure(FailureKind::environment,
+                    fmt::format("CNI_ARGS: MAC: \"{}\" is not a MAC address", found->second));
+    if (!config.mac) config.mac = mac;
+  }
+  if (config.mac && (config.mac->is_multicast() || config.mac->is_zero()))
+    problems.add("mac", "the container's must be a unicast address, not " + config.mac->to_string());
+}
+
+// CNI_ARGS keys that we do not know are an error unless the caller says otherwise, as in libcni's LoadArgs.
+void check_known_args(const cni::Request& request) {
+  constexpr std::array known = {
+      "IP",         "MAC", "IgnoreUnknown", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID",
+      "K8S_POD_UID"};
+  if (const auto ignore = request.args.find("IgnoreUnknown"); ignore != request.args.end()) {
+    const std::string& value = ignore->second;
+    if (value == "1" || value == "true" || value == "True" || value == "TRUE") return;
+  }
+  for (const auto& [key, value] : request.args)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      throw Failure(FailureKind::environment,
+                    fmt::format("CNI_ARGS: unknown key \"{}\" (IgnoreUnknown=1 accepts it)", key));
+}
+
+void read_ipam(const cni::Request& request, const JsonReader& reader, Problems& problems, NetConf& config) {
+  const JsonReader ipam = reader.child("ipam");
+  config.ipam_type = ipam.text("type").value_or("");
+  const bool separator = config.ipam_type.find('/') != std::string::npos;
+  // A separator would run any program of the host (CVE-2021-20206).
+  if (config.ipam_type.empty())
+    reader.problem("ipam.type", "must name an IPAM plugin, for example \"onlink-ipam\"");
+  else if (separator || config.ipam_type == "." || config.ipam_type == "..")
+    reader.problem("ipam.type",
+                   fmt::format("must be the name of a plugin, not a path: \"{}\"", config.ipam_type));
+  else if (config.ipam_type == "onlink-ipam")
+    config.ipam = ipam::parse_config(request, problems);
+}
+
+}  // namespace
+
+NetConf parse_config(const cni::Request& request) {
+  check_known_args(request);
+  Problems problems;
+  const JsonReader reader(request.config, problems);
+  NetConf config;
+  read_mtu(reader, config);
+  read_host_end(reader, config);
+  read_requested_mac(request, reader, problems, config);
+  config.is_default_gateway = reader.boolean("isDefaultGateway");
+  config.ip_forward = reader.boolean("ipForward").value_or(true);
+  config.ip_masq = reader.boolean("ipMasq").value_or(false);
+  config.dns = read_runtime_dns(reader.child("runtimeConfig").child("dns"));
+  if (config.dns.empty()) config.dns = read_dns(reader.child("dns"));
+  read_log(reader.child("log"), config);
+  read_ipam(request, reader, problems, config);
+  problems.throw_if_any(fmt::format("configuration of network {}", request.network));
+  return config;
+}
+
+}  // namespace onlink::plugin

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of the `onlink` plugin: one network's JSON, with what the runtime adds to it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ip.h"
+#include "cni/request.h"
+#include "ipam/config.h"
+
+namespace onlink::plugin {
+
+enum class LogLevel { error, info, debug };
+
+struct NetConf {
+  std::optional<std::uint32_t> mtu;  // nothing: found out at ADD
+  IpAddress gateway4;                // "gateway4", default 169.254.1.1
+  IpAddress gateway6;                // "gateway6", default the link-local address of host_mac
+  MacAddress host_mac;               // "hostMAC", default ee:ee:ee:ee:ee:ee
+  std::string host_interface_prefix = "onl";
+  std::optional<bool> is_default_gateway;  // nothing: yes, for a family that the IPAM gives no routes
+  std::optional<MacAddress> mac;           // runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC, in this order
+  cni::Dns dns;                            // runtimeConfig.dns, else "dns"; empty: the IPAM's
+  bool ip_forward = true;                  // turn on forwarding where it is off
+  bool ip_masq = false;
+  std::string log_file;
+  LogLevel log_level = LogLevel::info;
+  std::string ipam_type;
+  std::optional<ipam::Config> ipam;  // where ipam_type is onlink-ipam, which runs in this process
+
+  const IpAddress& gateway(IpFamily family) const { return family == IpFamily::v4 ? gateway4 : gateway6; }
+};
+
+// Throws one Failure (configuration) that lists every problem, the IPAM's included. Unknown keys are
+// accepted.
+NetConf parse_config(const cni::Request& request);
+
+}  // namespace onlink::plugin

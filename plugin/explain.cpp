@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace onlink::plugin {
+namespace {
+
+std::string quoted(const std::string& text) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '/' || c == '.' || c == '-' || c == '_' || c == ':' || c == '=';
+  });
+  if (plain) return text;
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+const char* family_option(IpFamily family) { return family == IpFamily::v4 ? "" : " -6"; }
+
+// Collects the commands of one side; `enter` comes in front of each.
+class Script {
+ public:
+  Script(std::string& text, std::string enter) : text_(text), enter_(std::move(enter)) {}
+
+  void line(const std::string& command) { text_ += enter_ + command + "\n"; }
+
+  void sysctls(const std::vector<Sysctl>& sysctls) {
+    for (const auto& [name, value] : sysctls) line(fmt::format("sysctl -qw {}", quoted(name + "=" + value)));
+  }
+
+  void addresses(const End& end) {
+    for (const auto& address : end.addresses) {
+      const bool v4 = address.prefix.address.is_v4();
+      line(fmt::format("ip{} addr add {} dev {}{}{}", family_option(address.prefix.family()),
+                       address.prefix.to_string(), end.name,
+                       address.scope == RT_SCOPE_LINK ? " scope link" : "", v4 ? "" : " nodad"));
+    }
+  }
+
+  void route(netlink::Route route, netlink::RouteMode mode, const std::string& link_name) {
+    route.link = 1;  // any number: it makes "dev" appear
+    line(fmt::format("ip{} route {} {}", family_option(route.dst.family()),
+                     mode == netlink::RouteMode::append ? "append" : "add",
+                     netlink::to_string(route, link_name)));
+  }
+
+  void neighbours(const End& end) {
+    for (const auto& neighbour : end.neighbours)
+      line(fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent", neighbour.address.to_string(),
+                       neighbour.mac.to_string(), end.name));
+  }
+
+ private:
+  std::string& text_;
+  std::string enter_;
+};
+
+}  // namespace
+
+std::string explain(const AttachmentPlan& plan) {
+  std::string text = "# host: forwarding, and the pair of interfaces\n";
+  Script host(text, "");
+  Script container(text, fmt::format("nsenter --net={} ", quoted(plan.netns)));
+  const std::string& name = plan.host.name;
+  host.sysctls(plan.host_sysctls);
+  host.line(fmt::format("ip link add {} address {} mtu {} type veth peer name {} address {} mtu {} netns {}",
+                        name, plan.host.mac.to_string(), plan.mtu, plan.container.name,
+                        plan.container.mac.to_string(), plan.mtu, quoted(plan.netns)));
+  text += "# container: address, then the way out\n";
+  container.sysctls(plan.container.sysctls);
+  container.line("ip link set lo up");
+  container.addresses(plan.container);
+  container.line(fmt::format("ip link set {} up", plan.container.name));
+  for (const auto& route : plan.container.routes)
+    container.route(route, container_route_mode(route), plan.container.name);
+  container.neighbours(plan.container);
+  text += "# host: its end, and the way to the container\n";
+  host.line(fmt::format("ip link set {} alias {}", name, quoted(plan.host.settings.alias)));
+  for (const auto& [devconf, value] : plan.host.settings.ipv4)
+    host.line(
+        fmt::format("sysctl -qw net/ipv4/conf/{}/{}={}", name, netlink::ipv4_setting_name(devconf), value));
+  host.line(fmt::format("sysctl -qw net/ipv4/neigh/{}/proxy_delay=0", name));
+  if (plan.host.settings.manual_link_local) host.line(fmt::format("ip link set {} addrgenmode none", name));
+  host.sysctls(plan.host.sysctls);
+  host.addresses(plan.host);
+  host.line(fmt::format("ip link set {} up", name));
+  for (const auto& route : plan.host.routes) host.route(route, netlink::RouteMode::create, name);
+  return text;
+}
+
+}  // namespace onlink::plugin

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names that follow from an attachment's key (network, container ID, ifname) alone. Nothing about them is
+// stored: a repeated ADD, a DEL without its namespace, CHECK and GC all find the same objects.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/ip.h"
+#include "cni/request.h"
+
+namespace onlink::plugin {
+
+// Prefix (at most 4 characters) and 11 hexadecimal digits: 15 characters, the longest name that Linux allows.
+std::string host_interface_name(const std::string& prefix, const std::string& network,
+                                const cni::Attachment& key);
+
+// A locally administered unicast MAC.
+MacAddress container_mac(const std::string& network, const cni::Attachment& key);
+
+// "onlink <network> <container> <ifname>": none of the three may hold a space.
+std::string link_alias(const std::string& network, const cni::Attachment& key);
+// The attachment that an alias names, where the alias is of this network.
+std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network);
+
+}  // namespace onlink::plugin

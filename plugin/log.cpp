@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <cerrno>
+
+#include "base/failure.h"
+
+namespace onlink::plugin {
+namespace {
+
+constexpr std::string_view level_names[] = {"error", "info", "debug"};
+
+std::int64_t monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+std::string utc_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
+}
+
+void write_line(int fd, const std::string& line) {
+  // One write(2) for a line: lines of plugins that run at the same time do not mix (O_APPEND). A log that
+  // cannot be written must not fail an attachment, ignoring.
+  (void)!::write(fd, line.data(), line.size());
+}
+
+}  // namespace
+
+Log::Log(const NetConf& config, const cni::Request& request)
+    : level_(config.log_level),
+      subject_(fmt::format("{} {}:{}", to_string(request.command), request.attachment.container_id,
+                           request.attachment.ifname)),
+      last_step_(monotonic_now()) {
+  if (config.log_file.empty()) return;
+  file_ = UniqueFd(::open(config.log_file.c_str(),
+                          O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
+  if (!file_)
+    write_line(STDERR_FILENO,
+               fmt::format("onlink: log.file {}: {}, ignoring\n", config.log_file, errno_name(errno)));
+}
+
+void Log::step(std::string_view what) {
+  if (!file_) return;
+  const std::int64_t now = monotonic_now();
+  write(LogLevel::info, fmt::format("{}: {:.2f} ms", what, static_cast<double>(now - last_step_) / 1e6));
+  last_step_ = now;
+}
+
+void Log::write(LogLevel level, std::string_view text) {
+  if (level > level_) return;
+  if (file_)
+    write_line(file_.get(),
+               fmt::format("{} {} {} {}\n", utc_now(), level_names[static_cast<int>(level)], subject_, text));
+  else if (level == LogLevel::error)
+    write_line(STDERR_FILENO, fmt::format("onlink: {} {}\n", subject_, text));
+}
+
+}  // namespace onlink::plugin

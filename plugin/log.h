@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plugin's log: one line for each step, to the file that the configuration names; never to standard
+// output.
+//   2026-11-22T09:33:01.123Z info ADD 3f2a...:eth0 lease 10.10.0.2: 0.21 ms
+// Without a file nothing is logged, but errors go to standard error, which runtimes keep.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/failure.h"
+#include "base/unique_fd.h"
+#include "cni/request.h"
+#include "plugin/config.h"
+
+namespace onlink::plugin {
+
+class Log {
+ public:
+  // A log file that cannot be opened is said on standard error and does not fail the call.
+  Log(const NetConf& config, const cni::Request& request);
+
+  void error(std::string_view text) { write(LogLevel::error, text); }
+  void info(std::string_view text) { write(LogLevel::info, text); }
+  // Text that is made only where somebody reads it.
+  template <class MakeText>
+  void debug(MakeText&& make_text) {
+    if (file_ && level_ >= LogLevel::debug) write(LogLevel::debug, make_text());
+  }
+  // A step that just ended, with the time since the last one.
+  void step(std::string_view what);
+  // Runs an action and logs, once, the Failure that leaves it.
+  template <class Action>
+  auto failures(Action&& action) {
+    try {
+      return action();
+    } catch (const Failure& failure) {
+      error(failure.what());
+      throw;
+    }
+  }
+
+ private:
+  void write(LogLevel level, std::string_view text);
+
+  LogLevel level_;
+  UniqueFd file_;
+  std::string subject_;     // "ADD <container>:<ifname>"
+  std::int64_t last_step_;  // CLOCK_MONOTONIC, nanoseconds
+};
+
+}  // namespace onlink::plugin

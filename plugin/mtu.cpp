@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/mtu.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "base/file.h"
+#include "netlink/link.h"
+#include "netlink/route.h"
+
+namespace onlink::plugin {
+namespace {
+
+constexpr const char* published_mtu = "/run/onlink/mtu";
+constexpr std::uint32_t ethernet_mtu = 1500;
+
+std::optional<std::uint32_t> read_published() {
+  auto text = read_file(AT_FDCWD, published_mtu);
+  if (!text) return std::nullopt;
+  if (text->ends_with('\n')) text->pop_back();
+  std::uint32_t mtu = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mtu);
+  if (error != std::errc{} || end != text->data() + text->size() || mtu < 68 || mtu > 65535)
+    throw Failure(fmt::format("{}: must hold a number from 68 to 65535, not \"{}\"", published_mtu,
+                              text->substr(0, 20)));
+  return mtu;
+}
+
+// The way to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route; asking for it needs
+// no dump.
+std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host, const char* nobody) {
+  const auto route = netlink::lookup_route(host, *IpAddress::parse(nobody));
+  if (!route || route->link == 0) return std::nullopt;
+  const auto link = netlink::find_link(host, route->link);
+  return link ? std::optional(link->mtu) : std::nullopt;
+}
+
+}  // namespace
+
+std::uint32_t choose_mtu(const NetConf& config, netlink::Socket& host) {
+  if (config.mtu) return *config.mtu;
+  if (const auto mtu = read_published()) return *mtu;
+  for (const char* nobody : {"192.0.2.1", "2001:db8::1"})
+    if (const auto mtu = default_device_mtu(host, nobody)) return *mtu;
+  return ethernet_mtu;
+}
+
+}  // namespace onlink::plugin

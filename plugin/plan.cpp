@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/plan.h"
+
+#include <fmt/format.h>
+#include <linux/ip.h>
+
+#include <algorithm>
+#include <set>
+
+#include "plugin/identity.h"
+
+namespace onlink::plugin {
+namespace {
+
+using netlink::Route;
+
+// On the host end:
+// - forwarding for this interface, whatever the default is;
+// - proxy_arp answers for 169.254.1.1 where a sandbox has copied the routes but not the permanent neighbour
+// (kata,
+//   gVisor), and proxy_delay 0 lets it answer at once (the default is up to 0.8 s);
+// - rp_filter 1: a pod cannot send with a source that is not routed to it;
+// - no redirects: the pod is to send everything to us, and is to tell us nothing.
+netlink::LinkSettings host_settings(const cni::Request& request) {
+  return {link_alias(request.network, request.attachment),
+          {{IPV4_DEVCONF_FORWARDING, 1},
+           {IPV4_DEVCONF_PROXY_ARP, 1},
+           {IPV4_DEVCONF_RP_FILTER, 1},
+           {IPV4_DEVCONF_ACCEPT_REDIRECTS, 0},
+           {IPV4_DEVCONF_SEND_REDIRECTS, 0}},
+          false};
+}
+
+std::vector<IpFamily> families_of(const std::vector<cni::IpConfig>& ips) {
+  std::vector<IpFamily> families;
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6})
+    if (std::any_of(ips.begin(), ips.end(), [&](const auto& ip) { return ip.address.family() == family; }))
+      families.push_back(family);
+  return families;
+}
+
+void check_lease(const cni::Result& lease, const std::vector<IpFamily>& families) {
+  if (families.empty()) throw Failure("the IPAM gave no address");
+  std::set<IpAddress> seen;
+  for (const auto& ip : lease.ips)
+    if (!seen.insert(ip.address.address).second)
+      throw Failure(fmt::format("the IPAM gave {} twice", ip.address.address.to_string()));
+  for (const auto& route : lease.routes)
+    if (std::find(families.begin(), families.end(), route.dst.family()) == families.end())
+      throw Failure(FailureKind::configuration,
+                    fmt::format("the IPAM's route {} has no address of its family", route.dst.to_string()));
+}
+
+Route gateway_route(const IpAddress& gateway) {
+  Route route{.dst = IpPrefix::host(gateway)};
+  route.scope = gateway.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;  // IPv6 routes have no scope
+  return route;
+}
+
+// The IPAM's own gateway of a route is left aside: in a routed network there is one way out.
+Route ipam_route(const cni::Route& wanted, const IpAddress& gateway) {
+  Route route{.dst = wanted.dst.network(), .gateway = gateway};
+  route.table = wanted.table.value_or(RT_TABLE_MAIN);
+  route.priority = wanted.priority.value_or(0);
+  route.mtu = wanted.mtu.value_or(0);
+  route.advmss = wanted.advmss.value_or(0);
+  return route;
+}
+
+// The link route to the gateway, then what goes through it.
+std::vector<Route> container_routes(IpFamily family, const NetConf& config, const cni::Result& lease) {
+  const IpAddress& gateway = config.gateway(family);
+  std::vector<Route> routes{gateway_route(gateway)};
+  bool has_default = false;
+  for (const auto& wanted : lease.routes) {
+    if (wanted.dst.family() != family) continue;
+    has_default = has_default || (wanted.dst.length == 0 && !wanted.table);
+    routes.push_back(ipam_route(wanted, gateway));
+  }
+  const bool wants_default = config.is_default_gateway.value_or(routes.size() == 1);
+  if (wants_default && !has_default) routes.push_back({.dst = IpPrefix::any(family), .gateway = gateway});
+  return routes;
+}
+
+void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
+  // disable_ipv6: hosts and runtimes turn IPv6 off by default for namespaces; it is on for our two ends only.
+  // accept_ra: a pod takes its routes from us, not from whoever sends router advertisements (CVE-2020-10749).
+  for (End* end : {&plan.host, &plan.container}) {
+    end->sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/disable_ipv6", end->name), "0");
+    end->sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/accept_ra", end->name), "0");
+  }
+  plan.host.settings.manual_link_local = true;
+  netlink::Address gateway{.prefix = {config.gateway6, 64}};
+  gateway.scope = config.gateway6.bytes()[0] == 0xfe ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  if (gateway.scope != RT_SCOPE_LINK) gateway.prefix = IpPrefix::host(config.gateway6);
+  plan.host.addresses.push_back(gateway);
+  plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
+}
+
+}  // namespace
+
+AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
+                               std::uint32_t mtu) {
+  AttachmentPlan plan;
+  plan.netns = request.netns;
+  plan.mtu = plan.container_mtu = mtu;
+  plan.families = families_of(lease.ips);
+  check_lease(lease, plan.families);
+  plan.host.name = host_interface_name(config.host_interface_prefix, request.network, request.attachment);
+  plan.host.mac = config.host_mac;
+  plan.host.settings = host_settings(request);
+  plan.container.name = request.attachment.ifname;
+  plan.container.mac = config.mac.value_or(container_mac(request.network, request.attachment));
+  if (plan.container.mac == plan.host.mac)
+    throw Failure(FailureKind::configuration,
+                  "mac: the container's equals hostMAC " + plan.host.mac.to_string());
+
+  for (const auto& ip : lease.ips) {
+    plan.container.addresses.push_back({.prefix = IpPrefix::host(ip.address.address)});
+    Route route{.dst = IpPrefix::host(ip.address.address), .protocol = netlink::onlink_protocol};
+    route.scope = ip.address.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    plan.host.routes.push_back(route);
+  }
+  for (const IpFamily family : plan.families) {
+    if (family == IpFamily::v4)
+      plan.host_sysctls.emplace_back("net/ipv4/ip_forward", "1");
+    else
+      plan_ipv6(plan, config);
+    for (auto& route : container_routes(family, config, lease))
+      plan.container.routes.push_back(std::move(route));
+    plan.container.neighbours.push_back({.address = config.gateway(family), .mac = config.host_mac});
+  }
+  if (!config.ip_forward) plan.host_sysctls.clear();
+  return plan;
+}
+
+netlink::RouteMode container_route_mode(const Route& route) {
+  return route.gateway ? netlink::RouteMode::create : netlink::RouteMode::append;
+}
+
+cni::Result describe(const AttachmentPlan& plan, const NetConf& config, const cni::Result& lease) {
+  cni::Result result;
+  result.interfaces = {{.name = plan.host.name, .mac = plan.host.mac.to_string(), .mtu = plan.mtu},
+                       {.name = plan.container.name,
+                        .mac = plan.container.mac.to_string(),
+                        .sandbox = plan.netns,
+                        .mtu = plan.container_mtu}};
+  for (const auto& address : plan.container.addresses)
+    result.ips.push_back(
+        {.address = address.prefix, .gateway = config.gateway(address.prefix.family()), .interface = 1});
+  for (const auto& route : plan.container.routes) {
+    cni::Route told{.dst = route.dst, .gw = route.gateway};
+    if (route.mtu != 0) told.mtu = route.mtu;
+    if (route.advmss != 0) told.advmss = route.advmss;
+    if (route.priority != 0) told.priority = route.priority;
+    if (route.table != RT_TABLE_MAIN) told.table = route.table;
+    if (route.scope != RT_SCOPE_UNIVERSE) told.scope = route.scope;
+    result.routes.push_back(told);
+  }
+  result.dns = config.dns.empty() ? lease.dns : config.dns;
+  return result;
+}
+
+}  // namespace onlink::plugin

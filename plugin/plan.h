@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an attachment consists of in the kernel, as plain data: the one description that ADD applies, CHECK
+// compares and --explain prints. Making it is a pure function; nothing in it is random.
+//
+// Interface indexes are not known yet: the `link` of every address, route and neighbour in a plan is 0 and
+// means "this side's end of the pair".
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cni/request.h"
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "netlink/neighbour.h"
+#include "netlink/route.h"
+#include "plugin/config.h"
+
+namespace onlink::plugin {
+
+using Sysctl = std::pair<std::string, std::string>;  // "net/ipv4/conf/onl1/rp_filter", "1"
+
+// One end of the pair, and what belongs to it in its namespace. Everything is made in the order of the
+// members: settings before the link is up, addresses before the routes that need them, and what a link that
+// goes down would lose (routes, permanent neighbours) last.
+struct End {
+  std::string name;
+  MacAddress mac;
+  netlink::LinkSettings settings;
+  std::vector<Sysctl> sysctls;  // per-interface settings that only /proc/sys has
+  std::vector<netlink::Address> addresses;
+  std::vector<netlink::Route> routes;
+  std::vector<netlink::Neighbour> neighbours;
+};
+
+struct AttachmentPlan {
+  std::string netns;                 // path of the container's namespace
+  std::uint32_t mtu = 0;             // of the host's end; 0 (CHECK only): not known
+  std::uint32_t container_mtu = 0;   // the same but where a chained plugin changed it
+  std::vector<IpFamily> families;    // of the addresses, IPv4 first
+  std::vector<Sysctl> host_sysctls;  // of the whole host: forwarding, where it is off
+  End host;
+  End container;
+};
+
+// lease: the addresses, routes and dns that the IPAM gave. mtu: of both ends.
+// Throws Failure where the lease cannot be realised: no address, two addresses alike, a route of a family
+// without an address.
+AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
+                               std::uint32_t mtu);
+
+// The link route to the gateway stands beside that of another onlink network in the same container (same
+// destination, other link); any other route must not be there yet.
+netlink::RouteMode container_route_mode(const netlink::Route& route);
+
+// The result of ADD: the plan in the protocol's words.
+cni::Result describe(const AttachmentPlan& plan, const NetConf& config, const cni::Result& lease);
+
+}  // namespace onlink::plugin
