@@ -3,8 +3,8 @@
 //
 // A message grows from the inside out: the place that fails says what it tried ("add route 10.10.0.2/32 dev
 // onl1: Nexthop has invalid gateway (EINVAL)"), the places that it passes put their context in front.
-// The kind decides only at the program's edge which CNI error code (or exit status) it becomes. A message may have
-// more than one line: the first says it all in short, the rest are details for who wants them.
+// The kind decides only at the program's edge which CNI error code (or exit status) it becomes. A message may
+// have more than one line: the first says it all in short, the rest are details for who wants them.
 #pragma once
 
 #include <exception>

@@ -30,8 +30,8 @@ struct Route {
   std::uint8_t type = RTN_UNICAST;
   bool onlink = false;  // RTNH_F_ONLINK: the gateway is on the link though no connected route says so
   std::optional<IpAddress> source = {};  // preferred source address
-  std::uint32_t mtu = 0;            // RTAX_MTU; 0: none
-  std::uint32_t advmss = 0;         // RTAX_ADVMSS; 0: none
+  std::uint32_t mtu = 0;                 // RTAX_MTU; 0: none
+  std::uint32_t advmss = 0;              // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
 
   bool operator==(const Route&) const = default;

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# DEL works with whatever is left: namespace there, gone, unknown, another pod's by now; prevResult there, absent,
+# truncated; twice in a row. GC and STATUS.
+. "$(dirname "$0")/lib.bash"
+sysctl -qw net.ipv4.ip_forward=1
+
+wait_until_gone() { for _ in $(seq 100); do [ -z "$(ip -o link show type veth)" ] && return; sleep 0.05; done; }
+nothing_left() { # WHAT
+  wait_until_gone
+  same "interfaces after DEL: $1" "$(ip -o link show type veth)" ""
+  same "leases after DEL: $1" "$(files)" ""
+  same "routes after DEL: $1" "$(ip route show proto 169)" ""
+}
+
+for namespace in there gone empty reused; do
+  for previous in there absent truncated foreign; do
+    conf; pod p1; cni ADD p1; ok "ADD"
+    case $previous in
+      there) with_prev "$out" ;;
+      truncated) conf=$(jq -c '.prevResult = {"cniVersion":"1.1.0","interfaces":[{"name":17}]}' <<<"$conf") ;;
+      foreign) conf=$(jq -c '.prevResult = "nonsense"' <<<"$conf") ;;
+    esac
+    netns=/run/netns/p1
+    case $namespace in
+      gone) ip netns del p1 ;;
+      empty) netns= ;;
+      reused) ip netns del p1; wait_until_gone; pod p1; ip -n p1 link add eth0 type veth peer name other ;;
+    esac
+    cni DEL p1; ok "DEL (namespace $namespace, prevResult $previous)"
+    cni DEL p1; ok "DEL again (namespace $namespace, prevResult $previous)"
+    if [ $namespace = reused ]; then
+      holds "another pod's interface stays" 'length == 1' "$(ip -n p1 -j link show eth0)"
+    fi
+    [ $namespace = gone ] || ip netns del p1
+    nothing_left "namespace $namespace, prevResult $previous"
+  done
+done
+unset netns
+
+# Made under another prefix: found from the container's end.
+conf '.hostInterfacePrefix = "abc"'; pod p1; cni ADD p1; ok "ADD"
+conf; cni DEL p1; ok "DEL after the prefix was changed"; nothing_left "changed prefix"
+
+# A foreign interface that has our name by accident or malice is left alone.
+conf; cni ADD p1; name=$(jq -r '.interfaces[0].name' <<<"$out"); cni DEL p1; ok "DEL"
+ip link add "$name" type veth peer name peer0
+ip link set "$name" alias "somebody else's"
+cni DEL p1; ok "DEL beside a foreign interface"
+holds "foreign interface stays" 'length == 1' "$(ip -j link show "$name")"
+ip link del "$name"; ip netns del p1
+
+# An ADD that was killed after it had made the pair: no alias yet.
+conf; pod p1; cni ADD p1; ok "ADD"; ip link set "$(jq -r '.interfaces[0].name' <<<"$out")" alias ""
+cni DEL p1; ok "DEL of a half-made attachment"; nothing_left "half-made attachment"
+
+# GC: the valid stay, the others go, other networks are not looked at.
+conf
+for name in a b c; do pod $name; cni ADD $name; ok "ADD $name"; done
+conf '.name = "net2" | .ipam.subnet = "10.20.0.0/24"'; pod d; cni ADD d; ok "ADD d"
+conf '.["cni.dev/valid-attachments"] = [{"containerID":"b","ifname":"eth0"}]'
+cni GC -; ok GC
+same "aliases after GC" "$(ip -j link show type veth | jq -r '.[].ifalias' | sort | paste -sd,)" "onlink net1 b eth0,onlink net2 d eth0"
+same "leases after GC" "$(files)" "./cni/networks/net1/10.10.0.3
+./cni/networks/net2/10.20.0.2"
+conf '.["cni.dev/valid-attachments"] = []'
+cni GC -; ok "GC with an empty list"
+same "GC with an empty list takes all" "$(ip -j link show type veth | jq -r '.[].ifalias')" "onlink net2 d eth0"
+conf; cni GC -; refused 7 "cni.dev/valid-attachments"
+conf '.cniVersion = "1.0.0" | .["cni.dev/valid-attachments"] = []'; cni GC -; [ "$status" != 0 ] || fail "GC for 1.0.0"
+
+# STATUS.
+conf; cni STATUS -; ok STATUS
+conf '.ipam.subnet = "10.30.0.0/30"'; pod full; cni ADD full; ok "the only address"
+cni STATUS -; refused 50 ""
+conf '.ipForward = false'; sysctl -qw net.ipv4.ip_forward=0; cni STATUS -; refused 50 "ip_forward"
+done_testing

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What is wrong is named before anything is touched: after each refused call the host, the container and the files are
+# as before.
+. "$(dirname "$0")/lib.bash"
+
+sysctl -qw net.ipv4.ip_forward=1
+pod p1
+state() { snapshot; snapshot p1; files; }
+before=$(state)
+unchanged() { same "unchanged after: $1" "$(state)" "$before"; }
+add_refused() { # CODE TEXT
+  cni ADD p1; refused "$1" "$2"; unchanged "$2"
+}
+
+# All problems of a configuration in one message, each with its key.
+conf '.mtu = "big" | .gateway4 = "fe80::1" | .hostMAC = "ff:ff:ff:ff:ff:ff" | .hostInterfacePrefix = "toolong" | .ipam.subnet = "10.10.0.0/99" | .log.level = "loud"'
+cni ADD p1
+for key in mtu gateway4 hostMAC hostInterfacePrefix ipam log.level; do refused 7 "$key"; done
+unchanged "many problems"
+conf '.mtu = 12'; add_refused 7 "mtu"
+conf '.ipam.type = "../../tmp/evil"'; add_refused 7 "ipam.type"
+conf 'del(.ipam)'; add_refused 7 "ipam.type"
+conf '.name = "../etc"'; add_refused 7 "name"
+conf 'del(.name)'; add_refused 7 "name"
+conf '.cniVersion = "9.9.9"'; add_refused 1 "9.9.9"
+conf '.runtimeConfig.mac = "01:00:00:00:00:01"'; add_refused 7 "mac"
+conf; conf='{"name": "net1"'; add_refused 6 "stdin"
+conf
+cni_args="MAC=nonsense"; add_refused 4 "MAC"
+cni_args="UNHEARD=1"; add_refused 4 "UNHEARD"
+cni_args=
+
+# Names.
+for container in "" "../x" "a/b" "a b" ".hidden"; do
+  netns=/run/netns/p1; cni ADD "$container"; refused 4 CNI_CONTAINERID; unchanged "container ID '$container'"
+done
+for ifname in . .. a/b a:b "a b" sixteen-letters-; do
+  cni ADD p1 "$ifname"; refused 4 CNI_IFNAME; unchanged "ifname '$ifname'"
+done
+
+# The namespace.
+mkfifo "$work/fifo"
+for netns in "$work" "$work/fifo" /dev/zero /proc/self/ns/mnt /etc/hostname; do
+  cni ADD p1; refused 4 "$netns"; unchanged "netns $netns"
+done
+netns=/run/netns/absent; cni ADD p1; refused 3 "/run/netns/absent"; unchanged "absent netns"
+netns=/proc/self/ns/net; cni ADD p1; refused 4 "own network namespace"; unchanged "own netns"
+unset netns
+
+# The interface is there already.
+ip -n p1 link add eth0 type veth peer name other
+before=$(state)
+cni ADD p1; refused 100 "eth0 exists already"; unchanged "taken interface name"
+ip -n p1 link del eth0
+before=$(state)
+
+# The address is already routed, by somebody else or by the host itself.
+ip route add 10.10.0.2/32 dev lo proto bird
+before=$(state)
+cni ADD p1; refused 100 "held by proto bird"; unchanged "foreign route"
+ip route del 10.10.0.2/32
+ip addr add 10.10.0.2/32 dev lo
+before=$(state)
+conf '.ipam.cooldown = 0 | .runtimeConfig.ips = ["10.10.0.2"] | .capabilities.ips = true'
+cni ADD p1; refused 100 "10.10.0.2"; unchanged "address of the host"
+ip addr del 10.10.0.2/32 dev lo
+before=$(state)
+
+# A second ADD of a living attachment says so, and leaves it as it is.
+conf
+cni ADD p1; ok "ADD"; first=$out
+before=$(state)
+cni ADD p1; refused 100 ""; unchanged "repeated ADD"
+with_prev "$first"; cni CHECK p1; ok "CHECK after the repeated ADD"
+done_testing

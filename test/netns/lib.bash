@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of this folder. It starts the script again in network, mount and process namespaces of its
+# own: there, the script's own network namespace is the host, /run and /var/lib are empty, and when the script ends,
+# however it ends, the kernel takes away every namespace, interface, file and process that it made.
+
+set -euo pipefail
+if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
+  [ "$(id -u)" = 0 ] || { echo "$0: needs root (namespaces)"; exit 1; }
+  ONLINK_TEST_INSIDE=1 exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc \
+    -- bash "$0" "$@"
+fi
+
+bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
+reference=/usr/lib/cni
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
+mkdir -p /run/netns /run/work
+work=/run/work
+ip link set lo up
+checks=0
+
+# conf [JQ-PROGRAM...]: the configuration of the next calls, changed by each program.
+conf() {
+  conf='{"cniVersion":"1.1.0","name":"net1","type":"onlink","mtu":1500,
+         "ipam":{"type":"onlink-ipam","subnet":"10.10.0.0/24"}}'
+  local program
+  for program in "$@"; do conf=$(jq -c "$program" <<<"$conf"); done
+}
+ipv6='.ipam |= (del(.subnet) | .ranges = [[{"subnet":"fd00:10::/64"}]])'
+dual='.ipam |= (del(.subnet) | .ranges = [[{"subnet":"10.10.0.0/24"}],[{"subnet":"fd00:10::/64"}]])'
+conf
+
+# pod NAME: an empty network namespace, lo up.
+pod() { ip netns add "$1" && ip -n "$1" link set lo up; }
+
+# cni COMMAND CONTAINER [IFNAME]: calls the plugin with $conf. The container's namespace is of the same name, or
+# $netns. Its document is in $out, its exit status in $status; it does not end the script.
+plugin=onlink
+cni() {
+  status=0
+  out=$(CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=${netns-/run/netns/$2} CNI_IFNAME=${3:-eth0} \
+    CNI_PATH=${cni_path:-$bin:$reference} CNI_ARGS=${cni_args:-} "$bin/$plugin" <<<"$conf") || status=$?
+}
+# with_prev RESULT: puts prevResult into $conf.
+with_prev() { conf=$(jq -c --argjson prev "$1" '.prevResult = $prev' <<<"$conf"); }
+
+ok() { checks=$((checks + 1)); [ "$status" = 0 ] || fail "$1: exit status $status: $out"; }
+# refused CODE TEXT: the last call failed with this code, its message holds the text, and it is one JSON document.
+refused() {
+  checks=$((checks + 1))
+  [ "$status" != 0 ] || fail "expected error $1, but it succeeded: $out"
+  jq -es 'length == 1' <<<"$out" >/dev/null || fail "not one JSON document: $out"
+  [ "$(jq .code <<<"$out")" = "$1" ] || fail "expected error code $1: $out"
+  case $out in *"$2"*) ;; *) fail "expected \"$2\" in: $out" ;; esac
+}
+# same WHAT ACTUAL EXPECTED
+same() { checks=$((checks + 1)); [ "$2" = "$3" ] || fail "$1: expected: $3
+  but it is: $2"; }
+# holds WHAT JQ-PROGRAM JSON: the program gives true.
+holds() { checks=$((checks + 1)); [ "$(jq -r "$2" <<<"$3")" = true ] || fail "$1: not so: $2: $3"; }
+fail() {
+  echo "FAILED $(basename "$0") (${FUNCNAME[2]:-} line ${BASH_LINENO[1]:-}): $*" >&2
+  exit 1
+}
+done_testing() { echo "$(basename "$0"): $checks checks passed"; }
+
+# What the kernel has in a namespace, by iproute2, without counters, timers and indexes.
+snapshot() { # [NAMESPACE]
+  local in=(); [ $# = 0 ] || in=(-n "$1")
+  {
+    ip "${in[@]}" -j -d link; ip "${in[@]}" -j addr; ip "${in[@]}" -j -4 route show table all
+    ip "${in[@]}" -j -6 route show table all; ip "${in[@]}" -j neigh show nud permanent; ip "${in[@]}" -j rule
+  } | jq -cS 'walk(if type == "object" then del(.ifindex, .link_index, .link_netnsid, .valid_life_time,
+        .preferred_life_time, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
+}
+files() { (cd /var/lib && find . -type f ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.*' | sort); }
