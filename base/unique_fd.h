@@ -23,6 +23,8 @@ class UniqueFd {
   }
 
   int get() const noexcept { return fd_; }
+  // The descriptor, now owned by whoever asked: for calls that take it over, like fdopendir(3).
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:
