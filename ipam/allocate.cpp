@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/allocate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "base/failure.h"
+
+namespace onlink::ipam {
+namespace {
+
+// A part of a range, both ends inclusive.
+struct Stretch {
+  const Range* range;
+  IpAddress first;
+  IpAddress last;
+};
+
+std::optional<IpAddress> after(const IpAddress& address, const IpAddress& last) {
+  if (address >= last) return std::nullopt;
+  return IpAddress::from_number(address.family(), address.number() + 1);
+}
+
+// Once round the set, starting behind the last address that was given out.
+std::vector<Stretch> round_robin(const RangeSet& set, const std::optional<IpAddress>& last_reserved) {
+  std::vector<Stretch> stretches;
+  const Range* start = last_reserved ? set.find(*last_reserved) : nullptr;
+  const std::size_t count = set.ranges.size();
+  const std::size_t from = start != nullptr ? static_cast<std::size_t>(start - set.ranges.data()) : 0;
+  if (start != nullptr)
+    if (const auto next = after(*last_reserved, start->end)) stretches.push_back({start, *next, start->end});
+  for (std::size_t i = start != nullptr ? 1 : 0; i < count; ++i) {
+    const Range& range = set.ranges[(from + i) % count];
+    stretches.push_back({&range, range.start, range.end});
+  }
+  if (start != nullptr) stretches.push_back({start, start->start, *last_reserved});
+  return stretches;
+}
+
+// The last address that must be skipped together with this one; nothing where it may be given out.
+std::optional<IpAddress> skipped(const Config& config, const Range& range, const IpAddress& address) {
+  if (range.gateway == address) return address;
+  for (const IpPrefix& prefix : config.exclude)
+    if (prefix.contains(address)) return prefix.last();
+  return std::nullopt;
+}
+
+std::optional<IpAddress> find_in(const Index& index, const Config& config, const Stretch& stretch) {
+  std::optional<IpAddress> from = stretch.first;
+  while (from) {
+    const auto free = index.next_free(*from, stretch.last);
+    if (!free) return std::nullopt;
+    const auto end = skipped(config, *stretch.range, *free);
+    if (!end) return free;
+    from = after(*end, stretch.last);
+  }
+  return std::nullopt;
+}
+
+std::optional<IpAddress> find_free(Ledger& ledger, const Config& config, std::size_t range_set) {
+  for (const Stretch& stretch :
+       round_robin(config.range_sets[range_set], ledger.folder().last_reserved(range_set)))
+    if (const auto free = find_in(ledger.index(), config, stretch)) return free;
+  return std::nullopt;
+}
+
+std::string in_utc(std::int64_t nanoseconds) {
+  const auto seconds = static_cast<time_t>(nanoseconds / 1'000'000'000);
+  struct tm parts {};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+  return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+Failure taken_failure(const Reservation& holder, const Verdict& verdict, const RangeSet& set) {
+  const std::string who = holder.obstacle.empty()
+                              ? fmt::format("held by {} since {}: {}", describe(holder.owner),
+                                            in_utc(holder.file.modified), verdict.why)
+                              : fmt::format("{} is in the way", holder.obstacle);
+  return Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
+                             holder.address.to_string(), set.to_string(), who));
+}
+
+// Gives back what the attachment holds from this set, if it is dead, and tells its address.
+std::optional<IpAddress> succeed_oneself(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
+  std::optional<IpAddress> address;
+  for (const Reservation& reservation : ledger.held_by(allocation.owner)) {
+    if (set.find(reservation.address) == nullptr) continue;
+    Verdict verdict = ledger.judge(reservation);
+    if (!verdict.is_stale())
+      throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
+                                reservation.address.to_string(), allocation.owner.container_id,
+                                verdict.state == Verdict::State::alive
+                                    ? "the attachment is alive"
+                                    : "the attachment cannot be proved dead",
+                                verdict.why));
+    ledger.give_back(reservation);
+    ledger.note(fmt::format("reclaim {} of {}, which is back: {}", reservation.address.to_string(),
+                            describe(reservation.owner), verdict.why));
+    address = reservation.address;
+  }
+  return address;
+}
+
+bool take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& set,
+                 const IpAddress& address) {
+  if (set.find(address)->gateway == address)
+    throw Failure(FailureKind::configuration,
+                  fmt::format("requested ip {} is subnet's gateway", address.to_string()));
+  if (const auto holder = ledger.folder().read(address)) {
+    const Verdict verdict = ledger.judge(*holder);
+    if (!verdict.is_stale()) throw taken_failure(*holder, verdict, set);
+    ledger.give_back(*holder);
+    ledger.note(fmt::format("reclaim {} of {}, as it is requested: {}", address.to_string(),
+                            describe(holder->owner), verdict.why));
+  }
+  return ledger.take(address, allocation.owner, allocation.netns);
+}
+
+IpAddress take_any(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
+  constexpr int attempts = 3;  // someone may be changing the folder without its lock
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    auto address = find_free(ledger, allocation.config, allocation.range_set);
+    if (!address && ledger.reclaim_stale() > 0)
+      address = find_free(ledger, allocation.config, allocation.range_set);
+    if (!address)
+      throw Failure(FailureKind::no_addresses,
+                    fmt::format("no IP addresses available in range set: {}\n{}", set.to_string(),
+                                describe_usage(ledger, allocation.config, allocation.range_set)));
+    if (ledger.take(*address, allocation.owner, allocation.netns)) return *address;
+  }
+  throw Failure(
+      FailureKind::try_again,
+      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
+}
+
+void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
+  try {
+    ledger.folder().set_last_reserved(range_set, address);
+  } catch (const Failure& failure) {
+    ledger.note(
+        fmt::format("{}, ignoring: the next address will be sought from an older one on", failure.what()));
+  }
+}
+
+}  // namespace
+
+cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
+  const RangeSet& set = allocation.config.range_sets[allocation.range_set];
+  const auto former = succeed_oneself(ledger, allocation, set);
+  const auto wanted = allocation.wanted ? allocation.wanted : former;
+  IpAddress address;
+  if (wanted && take_wanted(ledger, allocation, set, *wanted))
+    address = *wanted;
+  else
+    address = take_any(ledger, allocation, set);
+  remember(ledger, allocation.range_set, address);
+  const Range& range = *set.find(address);
+  return {{address, range.subnet.length}, range.gateway, std::nullopt};
+}
+
+bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {
+  if (find_free(ledger, config, range_set)) return true;
+  for (const IpAddress& address : ledger.index().taken()) {
+    if (config.range_sets[range_set].find(address) == nullptr) continue;
+    const auto reservation = ledger.folder().read(address);
+    if (!reservation || ledger.judge(*reservation).is_stale()) return true;
+  }
+  return false;
+}
+
+std::string describe_usage(Ledger& ledger, const Config& config, std::size_t range_set) {
+  std::size_t stale = 0;
+  std::size_t taken = 0;
+  for (const IpAddress& address : ledger.index().taken()) {
+    if (config.range_sets[range_set].find(address) == nullptr) continue;
+    const auto reservation = ledger.folder().read(address);
+    if (reservation && ledger.judge(*reservation).is_stale())
+      ++stale;
+    else
+      ++taken;
+  }
+  return fmt::format("0 free, {} stale, {} taken", stale, taken);
+}
+
+}  // namespace onlink::ipam

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which address of a range set an attachment gets.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cni/result.h"
+#include "ipam/config.h"
+#include "ipam/ledger.h"
+
+namespace onlink::ipam {
+
+struct Allocation {
+  const Config& config;
+  std::size_t range_set;  // number of the set in the configuration
+  const cni::Attachment& owner;
+  const std::string& netns;
+  std::optional<IpAddress> wanted;
+};
+
+// Takes an address: the wanted one; the one that the attachment held when it died; or the next free one after
+// the last that was given out, round the range set. Throws Failure (see reserve() in ipam.h).
+cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
+
+// Whether allocate() would find an address for a new attachment.
+bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set);
+
+// "3 free, 0 stale, 251 taken"
+std::string describe_usage(Ledger& ledger, const Config& config, std::size_t range_set);
+
+}  // namespace onlink::ipam

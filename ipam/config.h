@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of the address manager: host-local's keys with host-local's meaning, and our own.
+//
+//   "ipam": {
+//     "type": "onlink-ipam",
+//     "ranges": [[{"subnet", "rangeStart", "rangeEnd", "gateway"}, ...], ...],   one address from each set
+//     "subnet", "rangeStart", "rangeEnd", "gateway"     the old form: one more set of one range, the first
+//     "routes": [{"dst", "gw", "mtu", "advmss", "priority", "table", "scope"}],  handed on in the result
+//     "resolvConf": "/etc/resolv.conf",                 its content is the result's dns
+//     "dataDir": "/var/lib/cni/networks",
+//     "exclude": ["10.1.2.0/28", "10.1.2.77"],          never given out unless a request names them
+//     "useAllAddresses": false,    the first and the last address of a subnet and what would be its gateway
+//     are
+//                                  given out, too; subnets of one or two addresses are usable
+//     "cooldown": 60,              seconds that a released address rests, while there are others
+//     "runDir": "/run/onlink"      where the records of this boot are kept
+//   }
+//
+// Addresses are requested by runtimeConfig.ips, args.cni.ips and IP of CNI_ARGS, with or without a prefix
+// length; runtimeConfig.ipRanges puts range sets in front of those of "ipam".
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/json_reader.h"
+#include "cni/request.h"
+#include "cni/result.h"
+#include "ipam/range.h"
+
+namespace onlink::ipam {
+
+inline constexpr char default_data_dir[] = "/var/lib/cni/networks";
+inline constexpr char default_run_dir[] = "/run/onlink";
+
+struct Config {
+  std::string network;
+  std::string data_dir = default_data_dir;
+  std::string run_dir = default_run_dir;
+  std::vector<RangeSet> range_sets;
+  std::vector<IpAddress> requested;
+  std::vector<IpPrefix> exclude;
+  std::chrono::seconds cooldown{60};
+  std::vector<cni::Route> routes;
+  std::string resolv_conf;  // empty: no dns in the result
+
+  // Not a key: set by a caller that has looked into the namespace of the request and found no interface of
+  // the attachment's name there. A reservation that this attachment holds from that same namespace is then
+  // dead.
+  bool interface_is_gone = false;
+};
+
+// Reads what the request's configuration and arguments say; every problem is told by its path
+// ("ipam.ranges[0][0].subnet"). DEL and GC need the two folders only and read nothing else: what can no
+// longer be given out must still be taken back.
+Config parse_config(const cni::Request& request, Problems& problems);
+
+// The same; throws Failure (configuration) that lists every problem.
+Config parse_config(const cni::Request& request);
+
+}  // namespace onlink::ipam

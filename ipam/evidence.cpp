@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/evidence.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "base/failure.h"
+#include "base/file.h"
+
+namespace onlink::ipam {
+namespace {
+
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+std::uint64_t own_mount_namespace() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/mnt", &status) == 0 ? status.st_ino : 0;
+}
+
+std::string folder_name(const std::string& network, int folder) {
+  struct stat status {};
+  if (::fstat(folder, &status) != 0) throw system_failure("stat the folder of network " + network);
+  return fmt::format("{}.{:x}.{:x}", network, status.st_dev, status.st_ino);
+}
+
+// A record is lines of "key value", in a fixed order; a line that is missing or different makes it
+// unreadable, and that is no record.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : rest_(text) {}
+
+  std::string_view next(std::string_view key) {
+    const std::string_view line = rest_.substr(0, rest_.find('\n'));
+    good_ = good_ && line.size() < rest_.size() && line.starts_with(key) && line.size() > key.size() &&
+            line[key.size()] == ' ';
+    rest_.remove_prefix(std::min(rest_.size(), line.size() + 1));
+    return good_ ? line.substr(key.size() + 1) : std::string_view{};
+  }
+
+  template <class Number>
+  Number number(std::string_view key) {
+    const std::string_view text = next(key);
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    good_ = good_ && error == std::errc{} && end == text.data() + text.size();
+    return value;
+  }
+
+  bool good() const { return good_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+std::string to_text(const Record& record) {
+  return fmt::format(
+      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmount-namespace {}\nnetns {}\n"
+      "netns-device {}\nnetns-inode {}\nnetns-since {}\n",
+      record.owner.container_id, record.owner.ifname, record.boot, record.file.inode, record.file.modified,
+      record.mount_namespace, record.netns, record.netns_id.device, record.netns_id.inode,
+      record.netns_id.since);
+}
+
+std::optional<Record> from_text(std::string_view text) {
+  Lines lines(text);
+  Record record;
+  record.owner.container_id = lines.next("container");
+  record.owner.ifname = lines.next("ifname");
+  record.boot = lines.next("boot");
+  record.file.inode = lines.number<std::uint64_t>("file-inode");
+  record.file.modified = lines.number<std::int64_t>("file-modified");
+  record.mount_namespace = lines.number<std::uint64_t>("mount-namespace");
+  record.netns = lines.next("netns");
+  record.netns_id.device = lines.number<std::uint64_t>("netns-device");
+  record.netns_id.inode = lines.number<std::uint64_t>("netns-inode");
+  record.netns_id.since = lines.number<std::int64_t>("netns-since");
+  return lines.good() ? std::optional(record) : std::nullopt;
+}
+
+Verdict judge_namespace(const Record& record, std::uint64_t mount_namespace) {
+  using enum Verdict::State;
+  if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
+  if (record.mount_namespace == 0 || record.mount_namespace != mount_namespace)
+    return {unknown, fmt::format("its namespace {} was seen from another mount namespace", record.netns)};
+  try {
+    const auto now = identify_namespace(record.netns);
+    if (!now) return {stale, fmt::format("its namespace {} is gone", record.netns)};
+    if (*now == record.netns_id) return {alive, fmt::format("its namespace {} exists", record.netns)};
+    return {stale, fmt::format("its namespace {} is gone, another one is at its path", record.netns)};
+  } catch (const Failure& failure) {
+    return {unknown, failure.what()};
+  }
+}
+
+}  // namespace
+
+std::string read_boot_id() {
+  const UniqueFd fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY);
+  std::string id = read_all(fd.get(), "boot_id");
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  return id;
+}
+
+std::optional<NamespaceId> identify_namespace(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ESRCH) return std::nullopt;
+    throw system_failure("stat " + path);
+  }
+  const bool is_mount = !path.starts_with("/proc/");
+  return NamespaceId{status.st_dev, status.st_ino, is_mount ? nanoseconds(status.st_mtim) : 0};
+}
+
+Evidence::Evidence(const std::string& run_dir, const std::string& network, int folder)
+    : path_(run_dir + "/ipam/" + folder_name(network, folder)),
+      boot_(read_boot_id()),
+      mount_namespace_(own_mount_namespace()) {}
+
+const UniqueFd* Evidence::open(bool create) const {
+  constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  if (!directory_) {
+    auto found = open_if_exists(AT_FDCWD, path_, flags);
+    if (!found && create) {
+      make_directories(path_, 0700);
+      found = open_file(AT_FDCWD, path_, flags);
+    }
+    if (found) directory_ = std::move(*found);
+  }
+  return directory_ ? &directory_ : nullptr;
+}
+
+Record Evidence::observe(const cni::Attachment& owner, const std::string& netns) const {
+  Record record{owner, {}, boot_, mount_namespace_, {}, {}};
+  // The path ends a line of the record: one that does not fit there is not remembered.
+  if (netns.empty() || netns.find('\n') != std::string::npos) return record;
+  try {
+    if (const auto id = identify_namespace(netns)) {
+      record.netns = netns;
+      record.netns_id = *id;
+    }
+  } catch (const Failure&) {
+    // It cannot be looked at, so it can never be proved gone.
+  }
+  return record;
+}
+
+void Evidence::write(const IpAddress& address, const Record& record) {
+  const UniqueFd& directory = *open(true);
+  const std::string name = address.to_string();
+  const UniqueFd fd = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  write_all(fd.get(), to_text(record), path_ + "/" + name);
+}
+
+void Evidence::remove(const IpAddress& address) noexcept {
+  try {
+    if (const UniqueFd* directory = open(false))
+      (void)::unlinkat(directory->get(), address.to_string().c_str(), 0);
+  } catch (const Failure&) {
+    // A record without its reservation means nothing.
+  }
+}
+
+std::optional<Record> Evidence::read(const IpAddress& address) const {
+  const UniqueFd* directory = open(false);
+  if (directory == nullptr) return std::nullopt;
+  const auto fd = open_if_exists(directory->get(), address.to_string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return fd ? from_text(read_all(fd->get(), path_ + "/" + address.to_string())) : std::nullopt;
+}
+
+Verdict Evidence::judge(const Reservation& reservation) const {
+  using enum Verdict::State;
+  if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
+  if (!reservation.boot.empty() && reservation.boot != boot_)
+    return {stale, "it was made in an earlier boot"};
+  if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
+  const auto record = read(reservation.address);
+  if (!record || record->file != reservation.file || record->owner != reservation.owner)
+    return {unknown, "there is no record of it in this boot"};
+  if (record->boot != boot_) return {stale, "it was made in an earlier boot"};
+  return judge_namespace(*record, mount_namespace_);
+}
+
+}  // namespace onlink::ipam

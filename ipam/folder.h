@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of a network, <dataDir>/<network>, in host-local's layout. Its files are the truth about what is
+// reserved:
+//
+//   10.1.2.5             one file for each reserved address: "<container ID>\r\n<ifname>"; the container ID
+//   alone in
+//                        files of an old host-local
+//   last_reserved_ip.0   the address that was given out last from range set 0
+//   lock                 held with flock(2) by whoever reads or changes the folder
+//
+// host-local reads every regular file of the folder and takes those whose whole content is an attachment for
+// its reservations, whatever their names are. Our own files have names that start with ".onlink" and other
+// contents.
+//
+// A reservation appears whole or not at all: it is written under another name and renamed, which fails where
+// the address is taken. Nothing is synced to the disk: a power cut ends the attachments as well, and
+// host-local does the same. What a cut leaves behind is recognised by its boot mark, or by being empty.
+//
+// No symbolic link below dataDir is followed. What is no regular file is never removed and keeps its address
+// taken.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/unique_fd.h"
+#include "cni/request.h"
+
+namespace onlink::ipam {
+
+// Which file it is: a name that was removed and made anew has another identity.
+struct FileId {
+  std::uint64_t inode = 0;
+  std::int64_t modified = 0;  // nanoseconds since 1970
+
+  bool operator==(const FileId&) const = default;
+};
+
+struct Reservation {
+  IpAddress address;
+  cni::Attachment owner;  // ifname empty: written by an old host-local; both empty: an empty file
+  FileId file;
+  std::string boot;      // ID of the boot that it was made in, or first seen by us; empty where unknown
+  std::string obstacle;  // not empty: there is no reservation but this in the way ("a directory")
+
+  bool is_whole() const { return obstacle.empty() && !owner.container_id.empty(); }
+  bool belongs_to(const cni::Attachment& attachment) const {
+    return is_whole() && owner.container_id == attachment.container_id &&
+           (owner.ifname == attachment.ifname || owner.ifname.empty());
+  }
+};
+
+class Folder {
+ public:
+  enum class IfMissing { create, nothing };
+
+  // Opens the folder and takes its lock, which is held until the object goes. Nothing where there is no such
+  // folder.
+  static std::optional<Folder> open(const std::string& data_dir, const std::string& network,
+                                    IfMissing missing);
+
+  int fd() const { return directory_.get(); }
+  const std::string& path() const { return path_; }
+
+  std::optional<Reservation> read(const IpAddress& address) const;
+  bool exists(const IpAddress& address) const;
+  // The names of everything in the folder, in no order.
+  std::vector<std::string> names() const;
+  // The address that a file name means; nothing for names that no reservation has.
+  static std::optional<IpAddress> address_of(const std::string& name);
+
+  // A reservation is made in two steps. draft() writes it, not yet under the name of an address; publish()
+  // makes it the reservation of an address, or returns false where that one is taken. A draft that was not
+  // published goes with discard(); one whose process was killed, with the next draft.
+  FileId draft(const cni::Attachment& owner, const std::string& boot);
+  bool publish(const IpAddress& address);
+  void discard() noexcept;
+
+  // True if there was a file to remove.
+  bool remove(const IpAddress& address);
+
+  // Marks a file that has no boot mark yet. A file system without extended attributes cannot: then nothing
+  // happens.
+  void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;
+
+  std::optional<IpAddress> last_reserved(std::size_t range_set) const;
+  void set_last_reserved(std::size_t range_set, const IpAddress& address) const;
+
+ private:
+  Folder(std::string path, UniqueFd directory, UniqueFd lock)
+      : path_(std::move(path)), directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+  std::string path_;
+  UniqueFd directory_;
+  UniqueFd lock_;
+};
+
+}  // namespace onlink::ipam

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/ipam.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/failure.h"
+#include "base/rollback.h"
+#include "ipam/allocate.h"
+#include "ipam/ledger.h"
+#include "ipam/resolv_conf.h"
+
+namespace onlink::ipam {
+namespace {
+
+std::string in_words(const std::vector<IpAddress>& addresses) {
+  std::string text;
+  for (const IpAddress& address : addresses) text.append(1, ' ').append(address.to_string());
+  return text;
+}
+
+// The requested address of each range set: the first that one of its ranges contains.
+std::vector<std::optional<IpAddress>> assign_requests(const Config& config) {
+  std::vector<std::optional<IpAddress>> wanted(config.range_sets.size());
+  std::vector<IpAddress> left = config.requested;
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
+    const auto found = std::find_if(left.begin(), left.end(), [&](const IpAddress& address) {
+      return config.range_sets[i].find(address) != nullptr;
+    });
+    if (found == left.end()) continue;
+    wanted[i] = *found;
+    left.erase(found);
+  }
+  if (!left.empty())
+    throw Failure(FailureKind::configuration,
+                  fmt::format("failed to allocate all requested IPs:{}\nno range set has them to give",
+                              in_words(left)));
+  return wanted;
+}
+
+bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>& valid) {
+  return std::any_of(valid.begin(), valid.end(),
+                     [&](const cni::Attachment& attachment) { return reservation.belongs_to(attachment); });
+}
+
+std::int64_t now_in_nanoseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+}  // namespace
+
+cni::Result reserve(const Config& config, const cni::Request& request, const Notes& notes) {
+  cni::Result result;
+  result.routes = config.routes;
+  if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
+  const auto wanted = assign_requests(config);
+
+  auto ledger = *Ledger::open(config, Folder::IfMissing::create, notes);
+  Rollback undo(notes);
+  undo.add("give back what the failed ADD has taken", [&] {
+    for (const Reservation& reservation : ledger.held_by(request.attachment))
+      if (std::any_of(result.ips.begin(), result.ips.end(),
+                      [&](const cni::IpConfig& ip) { return ip.address.address == reservation.address; }))
+        ledger.give_back(reservation);
+  });
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
+    const Allocation allocation{config, i, request.attachment, request.netns, wanted[i]};
+    result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
+                                      [&] { return allocate(ledger, allocation); }));
+  }
+  undo.commit();
+  return result;
+}
+
+void release(const Config& config, const cni::Request& request, const Notes& notes) {
+  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  if (!ledger) return;
+  for (const Reservation& reservation : ledger->held_by(request.attachment)) ledger->give_back(reservation);
+}
+
+void check(const Config& config, const cni::Request& request) {
+  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
+  std::vector<Reservation> held;
+  if (ledger) held = ledger->held_by(request.attachment);
+  if (held.empty())
+    throw Failure(
+        FailureKind::not_as_attached,
+        fmt::format("Failed to find address added by container {}\nno reservation in {}/{} is of {}",
+                    request.attachment.container_id, config.data_dir, config.network,
+                    describe(request.attachment)));
+  if (!request.prev_result) return;
+  std::vector<IpAddress> missing;
+  for (const cni::IpConfig& ip : request.prev_result->ips) {
+    const IpAddress& address = ip.address.address;
+    const bool ours = std::any_of(config.range_sets.begin(), config.range_sets.end(),
+                                  [&](const RangeSet& set) { return set.find(address) != nullptr; });
+    const bool is_held = std::any_of(held.begin(), held.end(), [&](const Reservation& reservation) {
+      return reservation.address == address;
+    });
+    if (ours && !is_held) missing.push_back(address);
+  }
+  if (!missing.empty())
+    throw Failure(FailureKind::not_as_attached,
+                  fmt::format("{} does not hold{}, which prevResult says it has",
+                              describe(request.attachment), in_words(missing)));
+}
+
+void require_addresses(const Config& config) {
+  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
+  if (!ledger) return;
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
+    const RangeSet& set = config.range_sets[i];
+    if (can_allocate(*ledger, config, i)) continue;
+    throw Failure(FailureKind::unavailable, fmt::format("no IP addresses available in range set: {}\n{}",
+                                                        set.to_string(), describe_usage(*ledger, config, i)));
+  }
+}
+
+void collect(const Config& config, const cni::Request& request, const Notes& notes) {
+  // What was made after the runtime had listed its attachments is not for this list to judge. File times lag
+  // behind the clock by up to a tick of the kernel.
+  constexpr std::int64_t tick = 20'000'000;
+  const std::int64_t begun = now_in_nanoseconds() - tick;
+  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  if (!ledger) return;
+  for (const IpAddress& address : ledger->index().taken()) {
+    const auto reservation = ledger->folder().read(address);
+    if (!reservation || !reservation->obstacle.empty()) continue;
+    const Verdict verdict = ledger->judge(*reservation);
+    const bool dropped =
+        !is_valid(*reservation, request.valid_attachments) && reservation->file.modified < begun;
+    if (!dropped && !verdict.is_stale()) continue;
+    ledger->give_back(*reservation);
+    ledger->note(fmt::format("collect {} of {}: {}", address.to_string(), describe(reservation->owner),
+                             verdict.is_stale() ? verdict.why : "no valid attachment has it"));
+  }
+}
+
+}  // namespace onlink::ipam

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address manager: which address an attachment gets, for how long it is its own, and when it is taken
+// back.
+//
+// Every function takes the network's lock, acts, and gives it back; none of them runs a program or waits for
+// the kernel's network. Waiting for the lock is bounded: Failure (try_again) that names the holder. They may
+// be called in any namespace; paths of namespaces are looked at in the caller's mount namespace.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cni/request.h"
+#include "cni/result.h"
+#include "ipam/config.h"
+
+namespace onlink::ipam {
+
+// Told what the program should log: every reservation that was taken back, and why; what had to be ignored.
+using Notes = std::function<void(const std::string&)>;
+
+// ADD: one address from each range set, with its gateway; the configured routes and dns. All or nothing.
+// An attachment that holds an address already gets it again if its old attachment is proved dead
+// (evidence.h); otherwise that is a Failure. Other failures: no_addresses; a requested address that is taken,
+// and by whom; files.
+cni::Result reserve(const Config& config, const cni::Request& request, const Notes& notes);
+
+// DEL: gives back all that the attachment holds. What is absent is success.
+void release(const Config& config, const cni::Request& request, const Notes& notes);
+
+// CHECK: the attachment holds an address, and it holds every address of prev_result that is in our ranges.
+// Failure (not_as_attached) otherwise.
+void check(const Config& config, const cni::Request& request);
+
+// STATUS: every range set has an address that ADD could give. Otherwise Failure (unavailable) with the counts
+// of free, stale and taken addresses.
+void require_addresses(const Config& config);
+
+// GC: takes back what is held by no valid attachment of the request, and what is stale.
+void collect(const Config& config, const cni::Request& request, const Notes& notes);
+
+}  // namespace onlink::ipam

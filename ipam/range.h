@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranges of addresses, in the meaning of host-local: a subnet, the part of it that may be given out, and the
+// gateway in it, which is never given out. A range set is what one address of an attachment comes from.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+
+namespace onlink::ipam {
+
+struct Range {
+  IpPrefix subnet;  // no host bits
+  IpAddress start;  // inclusive
+  IpAddress end;    // inclusive
+  std::optional<IpAddress> gateway;
+
+  bool contains(const IpAddress& address) const {
+    return address.family() == start.family() && start <= address && address <= end;
+  }
+  bool overlaps(const Range& other) const {
+    return other.start.family() == start.family() && start <= other.end && other.start <= end;
+  }
+  std::string to_string() const { return start.to_string() + "-" + end.to_string(); }
+
+  bool operator==(const Range&) const = default;
+};
+
+struct RangeSet {
+  std::vector<Range> ranges;  // of one family, not overlapping, never empty
+
+  IpFamily family() const { return ranges.front().subnet.family(); }
+  const Range* find(const IpAddress& address) const;  // null where no range has it
+  bool overlaps(const RangeSet& other) const;
+  std::string to_string() const;  // "10.1.2.1-10.1.2.254,10.2.2.1-10.2.2.254", as host-local prints it
+
+  bool operator==(const RangeSet&) const = default;
+};
+
+}  // namespace onlink::ipam
