@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Well-known keys of a configuration, and CONVENTIONS.md: capabilities, args, CNI_ARGS.
+
+load lib
+
+wanted=''  # an address that the configuration can give, but not the first that it would
+
+a_wanted_address() {  # needs a range in host-local's form; the static plugin takes any
+  for_ipam
+  pool_of 5
+  wanted=$(jq -r '.ipam.ranges[0][0].rangeEnd' "$conf")
+  prefix=$(jq -r '.ipam.ranges[0][0].subnet | split("/")[1]' "$conf")
+}
+gives() { must_succeed ADD; judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | select(. == []) | \"not given: $1\""; }
+ignores() { judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | select(. != []) | \"given all the same: $1\""; }
+
+@test "CFG-04 dns of the configuration, where it is consumed, is in the result" {
+  for_main
+  configure '.dns = {nameservers: ["192.0.2.11"], domain: "own.test", search: ["own.test"], options: ["ndots:3"]}'
+  must_succeed ADD
+  jq -e '.dns.nameservers | index("192.0.2.11")' "$out" >/dev/null || skip "does not consume dns"
+  judge 'select(.dns != {nameservers: ["192.0.2.11"], domain: "own.test", search: ["own.test"], options: ["ndots:3"]}) | "dns is \(.dns)"'
+}
+
+@test "CFG-05 ipMasq, where it is consumed, masquerades, and DEL removes the rules" {
+  for_main
+  warm_up
+  configure '.ipMasq = true'
+  attach
+  ruleset >"$WORK/rules" || skip "no nftables here"
+  grep -qi masquerade "$WORK/rules" || skip "does not consume ipMasq"
+  detach
+  ! ruleset | grep -qi masquerade || fail "the masquerade rule is still there"
+}
+
+@test "CFG-06 an unknown key: ADD works, or fails with code 2 and names key and value" {
+  configure '."conformance-unknown-key" = "its-value"'
+  cni ADD
+  ((rc == 0)) || judge 'select(.code != 2 or ("\(.msg) \(.details)" | (contains("conformance-unknown-key") and contains("its-value")) | not)) | "code \(.code): \(.msg)"'
+}
+
+@test "CFG-07 keys that start with cni.dev/ and are not known" {
+  configure '."cni.dev/of-a-later-version" = {a: 1}'
+  attach
+  detach
+}
+
+@test "CNV-01 an IPAM plugin gives the address of the capability ips" {
+  a_wanted_address
+  configure ".runtimeConfig = {ips: [\"$wanted/$prefix\"]}"
+  gives "$wanted/$prefix"
+}
+
+@test "CNV-02 an IPAM plugin gives the address of args.cni.ips" {
+  a_wanted_address
+  configure ".args = {cni: {ips: [\"$wanted/$prefix\"]}}"
+  gives "$wanted/$prefix"
+}
+
+@test "CNV-03 an IPAM plugin gives the address of IP in CNI_ARGS" {
+  a_wanted_address
+  args=IP=$wanted gives "$wanted/$prefix"
+}
+
+@test "CNV-04 args.cni.ips and IP in CNI_ARGS: the latter is ignored" {
+  a_wanted_address
+  configure ".args = {cni: {ips: [\"$wanted/$prefix\"]}}"
+  args=IP=${wanted%.*}.12 gives "$wanted/$prefix"
+  ignores "${wanted%.*}.12/$prefix"
+}
+
+@test "CNV-05 a malformed address in the capability ips: ADD fails" {
+  for_ipam
+  configure '.runtimeConfig = {ips: ["not-an-address"]}'
+  must_fail ADD
+}
+
+@test "CNV-05b a malformed mac: ADD fails, where mac is consumed" {
+  makes_interface
+  configure '.runtimeConfig = {mac: "02:00:00:00:00:42"}'
+  cni ADD
+  [[ $(ip -n pod -j link show dev "$ifname" 2>/dev/null) == *02:00:00:00:00:42* ]] || skip "does not consume the capability mac"
+  new_netns again
+  configure '.runtimeConfig = {mac: "not-a-mac"}'
+  id=again-$id netns=/run/netns/again must_fail ADD
+}
+
+@test "CNV-05c a malformed ipRanges: ADD fails" {
+  a_wanted_address
+  configure '.runtimeConfig = {ipRanges: [[{subnet: "not-a-subnet"}]]}'
+  must_fail ADD
+}
+
+@test "CNV-06 an IPAM plugin takes the capability ipRanges" {
+  a_wanted_address
+  configure '.runtimeConfig = {ipRanges: [[{subnet: "198.51.100.0/24"}]]}'
+  must_succeed ADD
+  judge '[.ips[]?.address, .ip4.ip? // empty] | map(select(startswith("198.51.100."))) | select(. == []) | "no address of ipRanges"'
+}
+
+@test "CNV-07 args that the plugin does not understand are ignored" {
+  configure '.args = {cni: {labels: [{key: "app", value: "web"}]}, vendor: {anything: [1, {a: null}]}}'
+  attach
+  detach
+}
+
+@test "CNV-08 CNI_ARGS that the plugin does not consume do no harm" {
+  args='K8S_POD_NAMESPACE=default;K8S_POD_NAME=web'
+  attach
+  detach
+}
+
+@test "CNV-09 capabilities that the plugin does not consume do no harm" {
+  configure '.runtimeConfig = {"conformance.test": {a: [1]}}'
+  attach
+  detach
+}
