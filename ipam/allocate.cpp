@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <functional>
 
 #include "base/failure.h"
 
@@ -48,10 +49,13 @@ std::optional<IpAddress> skipped(const Config& config, const Range& range, const
   return std::nullopt;
 }
 
-std::optional<IpAddress> find_in(const Index& index, const Config& config, const Stretch& stretch) {
+// The first address between the two that nobody holds.
+using NextFree = std::function<std::optional<IpAddress>(const IpAddress& first, const IpAddress& last)>;
+
+std::optional<IpAddress> find_in(const NextFree& next_free, const Config& config, const Stretch& stretch) {
   std::optional<IpAddress> from = stretch.first;
   while (from) {
-    const auto free = index.next_free(*from, stretch.last);
+    const auto free = next_free(*from, stretch.last);
     if (!free) return std::nullopt;
     const auto end = skipped(config, *stretch.range, *free);
     if (!end) return free;
@@ -60,11 +64,18 @@ std::optional<IpAddress> find_in(const Index& index, const Config& config, const
   return std::nullopt;
 }
 
-std::optional<IpAddress> find_free(Ledger& ledger, const Config& config, std::size_t range_set) {
-  for (const Stretch& stretch :
-       round_robin(config.range_sets[range_set], ledger.folder().last_reserved(range_set)))
-    if (const auto free = find_in(ledger.index(), config, stretch)) return free;
+std::optional<IpAddress> find_free(const NextFree& next_free, const Config& config, std::size_t range_set,
+                                   const std::optional<IpAddress>& last_reserved) {
+  for (const Stretch& stretch : round_robin(config.range_sets[range_set], last_reserved))
+    if (const auto free = find_in(next_free, config, stretch)) return free;
   return std::nullopt;
+}
+
+std::optional<IpAddress> find_free(Ledger& ledger, const Config& config, std::size_t range_set) {
+  const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
+    return ledger.index().next_free(first, last);
+  };
+  return find_free(next_free, config, range_set, ledger.folder().last_reserved(range_set));
 }
 
 std::string in_utc(std::int64_t nanoseconds) {
@@ -160,6 +171,16 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
   remember(ledger, allocation.range_set, address);
   const Range& range = *set.find(address);
   return {{address, range.subnet.length}, range.gateway, std::nullopt};
+}
+
+std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, const Config& config,
+                                         std::size_t range_set) {
+  const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
+    std::optional<IpAddress> address = first;
+    while (address && folder && folder->exists(*address)) address = after(*address, last);
+    return address;
+  };
+  return find_free(next_free, config, range_set, folder ? folder->last_reserved(range_set) : std::nullopt);
 }
 
 bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {

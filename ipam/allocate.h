@@ -23,6 +23,11 @@ struct Allocation {
 // the last that was given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
+// The address that allocate() would take for a new attachment, by looking at the files one by one: nothing is
+// locked or changed. Stale reservations count as taken. Nothing where there is none.
+std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, const Config& config,
+                                         std::size_t range_set);
+
 // Whether allocate() would find an address for a new attachment.
 bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set);
 

@@ -116,6 +116,13 @@ std::optional<Folder> Folder::open(const std::string& data_dir, const std::strin
   throw Failure(FailureKind::try_again, fmt::format("lock {}: the folder keeps being replaced", path));
 }
 
+std::optional<Folder> Folder::peek(const std::string& data_dir, const std::string& network) {
+  const std::string path = data_dir + "/" + network;
+  auto directory = open_directory(path);
+  if (!directory) return std::nullopt;
+  return Folder(path, std::move(*directory), UniqueFd());
+}
+
 std::optional<Reservation> Folder::read(const IpAddress& address) const {
   const std::string name = address.to_string();
   Reservation reservation{address, {}, {}, {}, {}};

@@ -63,6 +63,9 @@ class Folder {
   static std::optional<Folder> open(const std::string& data_dir, const std::string& network,
                                     IfMissing missing);
 
+  // The same without the lock and without any right to write: what is read may be changing.
+  static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
+
   int fd() const { return directory_.get(); }
   const std::string& path() const { return path_; }
 

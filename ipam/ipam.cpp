@@ -76,6 +76,23 @@ cni::Result reserve(const Config& config, const cni::Request& request, const Not
   return result;
 }
 
+cni::Result preview(const Config& config) {
+  cni::Result result;
+  result.routes = config.routes;
+  if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
+  const auto wanted = assign_requests(config);
+  const auto folder = Folder::peek(config.data_dir, config.network);
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
+    const RangeSet& set = config.range_sets[i];
+    const auto address = wanted[i] ? wanted[i] : preview_address(folder, config, i);
+    if (!address)
+      throw Failure(FailureKind::no_addresses, "no IP addresses available in range set: " + set.to_string());
+    const Range& range = *set.find(*address);
+    result.ips.push_back({{*address, range.subnet.length}, range.gateway, std::nullopt});
+  }
+  return result;
+}
+
 void release(const Config& config, const cni::Request& request, const Notes& notes) {
   auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;

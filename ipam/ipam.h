@@ -25,6 +25,10 @@ using Notes = std::function<void(const std::string&)>;
 // and by whom; files.
 cni::Result reserve(const Config& config, const cni::Request& request, const Notes& notes);
 
+// What reserve() would give to a new attachment now. Nothing is locked, written or reclaimed, and no right is
+// needed but to read the folder. Failure (no_addresses) where every address is taken.
+cni::Result preview(const Config& config);
+
 // DEL: gives back all that the attachment holds. What is absent is success.
 void release(const Config& config, const cni::Request& request, const Notes& notes);
 

@@ -49,8 +49,7 @@ cni::Result add(const cni::Request& request) {
 std::string explain_add(const cni::Request& request) {
   const NetConf config = parse_config(request);
   Host host = open_host();
-  return explain(
-      plan_attachment(request, config, preview_lease(request, config), choose_mtu(config, host.socket)));
+  return explain(plan_attachment(request, config, preview_lease(config), choose_mtu(config, host.socket)));
 }
 
 }  // namespace onlink::plugin

@@ -38,8 +38,8 @@ void collect_leases(const cni::Request& request, const NetConf& config, const ip
     delegate(request, config.ipam_type, cni::Command::gc);
 }
 
-cni::Result preview_lease(const cni::Request& request, const NetConf& config) {
-  if (config.ipam) return ipam::preview(*config.ipam, request);
+cni::Result preview_lease(const NetConf& config) {
+  if (config.ipam) return ipam::preview(*config.ipam);
   throw Failure(FailureKind::configuration,
                 fmt::format("ipam.type {}: cannot be asked for an address without reserving it; --explain "
                             "works with onlink-ipam",

@@ -20,6 +20,6 @@ void require_free_address(const cni::Request& request, const NetConf& config);
 void collect_leases(const cni::Request& request, const NetConf& config, const ipam::Notes& notes);
 // What lease() would give now; nothing is reserved or written, no right is needed. Only our own IPAM can
 // tell.
-cni::Result preview_lease(const cni::Request& request, const NetConf& config);
+cni::Result preview_lease(const NetConf& config);
 
 }  // namespace onlink::plugin
