@@ -70,6 +70,9 @@ Object on_link(Object object, std::uint32_t link) {
   return object;
 }
 
+// The end that is set up first cannot send until the kernel's link watch has seen that the other one is up
+// too, and that is done later, by a worker. A look at the link (rtnl_getlink) brings it forward since
+// Linux 6.8, so each side ends with one: when ADD returns, both ends carry packets.
 void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
     const netlink::NetnsScope inside(sandbox.netns);
@@ -85,6 +88,7 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
     messages.push_back(netlink::add_route(on_link(route, index), container_route_mode(route), end.name));
   for (const auto& neighbour : end.neighbours)
     messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
+  messages.push_back(netlink::get_link(index));
   sandbox.socket.execute(messages);
 }
 
@@ -97,6 +101,11 @@ void configure_host_link(const End& end, std::uint32_t index, Host& host) {
     messages.push_back(netlink::add_address(on_link(address, index), end.name));
   messages.push_back(netlink::set_link_up(index, end.name));
   host.socket.execute(messages);
+}
+
+std::string link_name(Host& host, std::uint32_t index) {
+  const auto link = index != 0 ? netlink::find_link(host.socket, index) : std::nullopt;
+  return link ? link->name : "";
 }
 
 std::string describe_holder(Host& host, const Route& route) {
@@ -124,7 +133,7 @@ void verify_route(const Route& wanted, const End& end, Host& host) {
   if (used && used->link == wanted.link && used->dst == wanted.dst) return;
   throw Failure(fmt::format("{} does not lead to {}: the host uses {}", wanted.dst.address.to_string(),
                             end.name,
-                            used ? netlink::to_string(*used, describe_holder(host, *used)) : "no route"));
+                            used ? netlink::to_string(*used, link_name(host, used->link)) : "no route"));
 }
 
 void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
@@ -138,6 +147,7 @@ void configure_host_routes(const End& end, std::uint32_t index, Host& host, Take
     }
     verify_route(route, end, host);
   }
+  host.socket.execute(netlink::get_link(index));
 }
 
 }  // namespace
@@ -159,8 +169,8 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover ta
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
   });
-  configure_container(plan.container, pair.container, sandbox);
   configure_host_link(plan.host, pair.host, host);
+  configure_container(plan.container, pair.container, sandbox);
   configure_host_routes(plan.host, pair.host, host, takeover);
 }
 

@@ -32,7 +32,7 @@ struct Takeover {
 };
 
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
-// else hangs on it. Three sends: the pair, the container's side, the host's side.
+// else hangs on it.
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover, Rollback& undo);
 
 }  // namespace onlink::plugin

@@ -26,9 +26,7 @@ std::vector<std::string> read_differences(const cni::Request& request, const Net
 void check_attachment(const cni::Request& request, const NetConf& config) {
   const auto found = read_differences(request, config);
   if (!found.empty())
-    throw Failure(FailureKind::not_as_attached,
-                  fmt::format("{}:{} is not as attached: {}", request.attachment.container_id,
-                              request.attachment.ifname, fmt::join(found, "; ")));
+    throw Failure(FailureKind::not_as_attached, fmt::format("not as attached: {}", fmt::join(found, "; ")));
   check_lease(request, config);
 }
 

@@ -69,15 +69,7 @@ std::string explain(const AttachmentPlan& plan) {
   host.line(fmt::format("ip link add {} address {} mtu {} type veth peer name {} address {} mtu {} netns {}",
                         name, plan.host.mac.to_string(), plan.mtu, plan.container.name,
                         plan.container.mac.to_string(), plan.mtu, quoted(plan.netns)));
-  text += "# container: address, then the way out\n";
-  container.sysctls(plan.container.sysctls);
-  container.line("ip link set lo up");
-  container.addresses(plan.container);
-  container.line(fmt::format("ip link set {} up", plan.container.name));
-  for (const auto& route : plan.container.routes)
-    container.route(route, container_route_mode(route), plan.container.name);
-  container.neighbours(plan.container);
-  text += "# host: its end, and the way to the container\n";
+  text += "# host: its end of the pair\n";
   host.line(fmt::format("ip link set {} alias {}", name, quoted(plan.host.settings.alias)));
   for (const auto& [devconf, value] : plan.host.settings.ipv4)
     host.line(
@@ -87,6 +79,15 @@ std::string explain(const AttachmentPlan& plan) {
   host.sysctls(plan.host.sysctls);
   host.addresses(plan.host);
   host.line(fmt::format("ip link set {} up", name));
+  text += "# container: address, then the way out\n";
+  container.sysctls(plan.container.sysctls);
+  container.line("ip link set lo up");
+  container.addresses(plan.container);
+  container.line(fmt::format("ip link set {} up", plan.container.name));
+  for (const auto& route : plan.container.routes)
+    container.route(route, container_route_mode(route), plan.container.name);
+  container.neighbours(plan.container);
+  text += "# host: the way to the container\n";
   for (const auto& route : plan.host.routes) host.route(route, netlink::RouteMode::create, name);
   return text;
 }

@@ -29,6 +29,14 @@ std::string utc_now() {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
 }
 
+// "ADD <container>:<ifname>"; STATUS and GC are about no container.
+std::string subject_of(const cni::Request& request) {
+  const auto command = to_string(request.command);
+  const auto& attachment = request.attachment;
+  if (attachment.container_id.empty()) return std::string(command);
+  return fmt::format("{} {}:{}", command, attachment.container_id, attachment.ifname);
+}
+
 void write_line(int fd, const std::string& line) {
   // One write(2) for a line: lines of plugins that run at the same time do not mix (O_APPEND). A log that
   // cannot be written must not fail an attachment, ignoring.
@@ -38,10 +46,7 @@ void write_line(int fd, const std::string& line) {
 }  // namespace
 
 Log::Log(const NetConf& config, const cni::Request& request)
-    : level_(config.log_level),
-      subject_(fmt::format("{} {}:{}", to_string(request.command), request.attachment.container_id,
-                           request.attachment.ifname)),
-      last_step_(monotonic_now()) {
+    : level_(config.log_level), subject_(subject_of(request)), last_step_(monotonic_now()) {
   if (config.log_file.empty()) return;
   file_ = UniqueFd(::open(config.log_file.c_str(),
                           O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));

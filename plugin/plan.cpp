@@ -14,6 +14,8 @@ namespace {
 
 using netlink::Route;
 
+constexpr std::size_t longest_alias = 256;  // IFALIASZ
+
 // On the host end:
 // - forwarding for this interface, whatever the default is;
 // - proxy_arp answers for 169.254.1.1 where a sandbox has copied the routes but not the permanent neighbour
@@ -106,10 +108,15 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
   plan.mtu = plan.container_mtu = mtu;
   plan.families = families_of(lease.ips);
   check_lease(lease, plan.families);
+  plan.container.name = request.attachment.ifname;
   plan.host.name = host_interface_name(config.host_interface_prefix, request.network, request.attachment);
   plan.host.mac = config.host_mac;
   plan.host.settings = host_settings(request);
-  plan.container.name = request.attachment.ifname;
+  if (plan.host.settings.alias.size() >= longest_alias)
+    throw Failure(
+        FailureKind::environment,
+        fmt::format("CNI_CONTAINERID: together with the network's name it must be shorter than {} characters",
+                    longest_alias - plan.container.name.size() - sizeof "onlink   "));
   plan.container.mac = config.mac.value_or(container_mac(request.network, request.attachment));
   if (plan.container.mac == plan.host.mac)
     throw Failure(FailureKind::configuration,

@@ -84,6 +84,7 @@ attach_two() { # FAMILIES
 
 # Forwarding is the host's: it stays on after DEL.
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+ip -6 addr add 2001:db8::1/128 dev lo
 conf; attach_two IPv4
 conf "$ipv6"; attach_two IPv6
 conf "$dual"; attach_two both

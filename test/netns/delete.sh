@@ -15,13 +15,12 @@ nothing_left() { # WHAT
 
 for namespace in there gone empty reused; do
   for previous in there absent truncated foreign; do
-    conf; pod p1; cni ADD p1; ok "ADD"
+    netns=/run/netns/p1; conf; pod p1; cni ADD p1; ok "ADD"
     case $previous in
       there) with_prev "$out" ;;
       truncated) conf=$(jq -c '.prevResult = {"cniVersion":"1.1.0","interfaces":[{"name":17}]}' <<<"$conf") ;;
       foreign) conf=$(jq -c '.prevResult = "nonsense"' <<<"$conf") ;;
     esac
-    netns=/run/netns/p1
     case $namespace in
       gone) ip netns del p1 ;;
       empty) netns= ;;
@@ -61,7 +60,7 @@ conf '.name = "net2" | .ipam.subnet = "10.20.0.0/24"'; pod d; cni ADD d; ok "ADD
 conf '.["cni.dev/valid-attachments"] = [{"containerID":"b","ifname":"eth0"}]'
 cni GC -; ok GC
 same "aliases after GC" "$(ip -j link show type veth | jq -r '.[].ifalias' | sort | paste -sd,)" "onlink net1 b eth0,onlink net2 d eth0"
-same "leases after GC" "$(files)" "./cni/networks/net1/10.10.0.3
+same "leases after GC" "$(files)" "./cni/networks/net1/$(ip route show proto 169 | awk '/10.10/ {print $1}')
 ./cni/networks/net2/10.20.0.2"
 conf '.["cni.dev/valid-attachments"] = []'
 cni GC -; ok "GC with an empty list"

@@ -25,7 +25,7 @@ conf '.name = "../etc"'; add_refused 7 "name"
 conf 'del(.name)'; add_refused 7 "name"
 conf '.cniVersion = "9.9.9"'; add_refused 1 "9.9.9"
 conf '.runtimeConfig.mac = "01:00:00:00:00:01"'; add_refused 7 "mac"
-conf; conf='{"name": "net1"'; add_refused 6 "stdin"
+conf; conf='{"name": "net1"'; add_refused 6 "standard input"
 conf
 cni_args="MAC=nonsense"; add_refused 4 "MAC"
 cni_args="UNHEARD=1"; add_refused 4 "UNHEARD"
@@ -56,15 +56,15 @@ ip -n p1 link del eth0
 before=$(state)
 
 # The address is already routed, by somebody else or by the host itself.
-ip route add 10.10.0.2/32 dev lo proto bird
+ip route add 10.10.0.9/32 dev lo proto bird
 before=$(state)
+conf '.ipam.cooldown = 0 | .runtimeConfig.ips = ["10.10.0.9"] | .capabilities.ips = true'
 cni ADD p1; refused 100 "held by proto bird"; unchanged "foreign route"
-ip route del 10.10.0.2/32
-ip addr add 10.10.0.2/32 dev lo
+ip route del 10.10.0.9/32
+ip addr add 10.10.0.9/32 dev lo
 before=$(state)
-conf '.ipam.cooldown = 0 | .runtimeConfig.ips = ["10.10.0.2"] | .capabilities.ips = true'
-cni ADD p1; refused 100 "10.10.0.2"; unchanged "address of the host"
-ip addr del 10.10.0.2/32 dev lo
+cni ADD p1; refused 100 "10.10.0.9"; unchanged "address of the host"
+ip addr del 10.10.0.9/32 dev lo
 before=$(state)
 
 # A second ADD of a living attachment says so, and leaves it as it is.

@@ -15,8 +15,10 @@ reference=/usr/lib/cni
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
 mkdir -p /run/netns /run/work
+mount -t sysfs sysfs /sys
 work=/run/work
 ip link set lo up
+ip addr add 192.0.2.1/32 dev lo  # a host has an address to speak from
 checks=0
 
 # conf [JQ-PROGRAM...]: the configuration of the next calls, changed by each program.
@@ -54,8 +56,12 @@ refused() {
   case $out in *"$2"*) ;; *) fail "expected \"$2\" in: $out" ;; esac
 }
 # same WHAT ACTUAL EXPECTED
-same() { checks=$((checks + 1)); [ "$2" = "$3" ] || fail "$1: expected: $3
-  but it is: $2"; }
+same() {
+  checks=$((checks + 1))
+  [ "$2" = "$3" ] && return
+  fail "$1: expected (-), but it is (+):
+$(diff -U0 <(sed 's/},{/},\n{/g' <<<"$3") <(sed 's/},{/},\n{/g' <<<"$2") | tail -n +3)"
+}
 # holds WHAT JQ-PROGRAM JSON: the program gives true.
 holds() { checks=$((checks + 1)); [ "$(jq -r "$2" <<<"$3")" = true ] || fail "$1: not so: $2: $3"; }
 fail() {
