@@ -95,12 +95,25 @@ Failure taken_failure(const Reservation& holder, const Verdict& verdict, const R
                              holder.address.to_string(), set.to_string(), who));
 }
 
+Failure changing_failure(const Ledger& ledger) {
+  return Failure(
+      FailureKind::try_again,
+      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
+}
+
+Verdict judge_own(Ledger& ledger, const Allocation& allocation, const Reservation& reservation) {
+  Verdict verdict = ledger.judge(reservation);
+  if (verdict.state == Verdict::State::alive && allocation.config.interface_is_gone)
+    verdict = ledger.evidence().judge_without_interface(reservation, allocation.netns);
+  return verdict;
+}
+
 // Gives back what the attachment holds from this set, if it is dead, and tells its address.
-std::optional<IpAddress> succeed_oneself(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
+std::optional<IpAddress> end_former(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
   std::optional<IpAddress> address;
   for (const Reservation& reservation : ledger.held_by(allocation.owner)) {
     if (set.find(reservation.address) == nullptr) continue;
-    Verdict verdict = ledger.judge(reservation);
+    const Verdict verdict = judge_own(ledger, allocation, reservation);
     if (!verdict.is_stale())
       throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
                                 reservation.address.to_string(), allocation.owner.container_id,
@@ -108,44 +121,58 @@ std::optional<IpAddress> succeed_oneself(Ledger& ledger, const Allocation& alloc
                                     ? "the attachment is alive"
                                     : "the attachment cannot be proved dead",
                                 verdict.why));
-    ledger.give_back(reservation);
-    ledger.note(fmt::format("reclaim {} of {}, which is back: {}", reservation.address.to_string(),
-                            describe(reservation.owner), verdict.why));
+    ledger.give_back(reservation, "reclaim", verdict.why);
     address = reservation.address;
   }
   return address;
 }
 
-bool take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& set,
+void take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& set,
                  const IpAddress& address) {
   if (set.find(address)->gateway == address)
     throw Failure(FailureKind::configuration,
                   fmt::format("requested ip {} is subnet's gateway", address.to_string()));
-  if (const auto holder = ledger.folder().read(address)) {
-    const Verdict verdict = ledger.judge(*holder);
-    if (!verdict.is_stale()) throw taken_failure(*holder, verdict, set);
-    ledger.give_back(*holder);
-    ledger.note(fmt::format("reclaim {} of {}, as it is requested: {}", address.to_string(),
-                            describe(holder->owner), verdict.why));
+  constexpr int attempts = 3;  // someone may be changing the folder without its lock
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (const auto holder = ledger.folder().read(address)) {
+      const Verdict verdict = ledger.judge(*holder);
+      if (!verdict.is_stale()) throw taken_failure(*holder, verdict, set);
+      ledger.give_back(*holder, "reclaim", verdict.why);
+    }
+    if (ledger.take(address, allocation.owner, allocation.netns)) return;
   }
-  return ledger.take(address, allocation.owner, allocation.netns);
+  throw changing_failure(ledger);
+}
+
+std::optional<IpAddress> oldest_resting(Ledger& ledger, const Config& config, const RangeSet& set) {
+  return ledger.index().oldest_resting([&](const IpAddress& address) {
+    const Range* range = set.find(address);
+    return range != nullptr && !skipped(config, *range, address);
+  });
+}
+
+// What is free; else what is stale; else what was released too short a time ago, beginning with the longest.
+std::optional<IpAddress> find_any(Ledger& ledger, const Config& config, std::size_t range_set) {
+  // Searching for stale reservations reads every file. While there are others to give, not at each call.
+  constexpr std::chrono::seconds pause{10};
+  const RangeSet& set = config.range_sets[range_set];
+  ledger.index().wake(config.cooldown);
+  if (const auto free = find_free(ledger, config, range_set)) return free;
+  const bool is_due = ledger.index().is_due(pause);
+  if ((is_due || !oldest_resting(ledger, config, set)) && ledger.reclaim_stale() > 0)
+    if (const auto free = find_free(ledger, config, range_set)) return free;
+  return oldest_resting(ledger, config, set);
 }
 
 IpAddress take_any(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
-  constexpr int attempts = 3;  // someone may be changing the folder without its lock
+  constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    auto address = find_free(ledger, allocation.config, allocation.range_set);
-    if (!address && ledger.reclaim_stale() > 0)
-      address = find_free(ledger, allocation.config, allocation.range_set);
-    if (!address)
-      throw Failure(FailureKind::no_addresses,
-                    fmt::format("no IP addresses available in range set: {}\n{}", set.to_string(),
-                                describe_usage(ledger, allocation.config, allocation.range_set)));
+    const auto address = find_any(ledger, allocation.config, allocation.range_set);
+    if (!address) throw Failure(FailureKind::no_addresses, describe_exhaustion(ledger, set));
     if (ledger.take(*address, allocation.owner, allocation.netns)) return *address;
+    ledger.index().rebuild("it named " + address->to_string() + " free, which was taken");
   }
-  throw Failure(
-      FailureKind::try_again,
-      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
+  throw changing_failure(ledger);
 }
 
 void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
@@ -157,15 +184,22 @@ void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
   }
 }
 
+// The address that the attachment had, unless it may no longer be given out.
+bool may_return_to(const Allocation& allocation, const RangeSet& set, const IpAddress& address) {
+  const Range* range = set.find(address);
+  return range != nullptr && !skipped(allocation.config, *range, address);
+}
+
 }  // namespace
 
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
   const RangeSet& set = allocation.config.range_sets[allocation.range_set];
-  const auto former = succeed_oneself(ledger, allocation, set);
-  const auto wanted = allocation.wanted ? allocation.wanted : former;
+  const auto former = end_former(ledger, allocation, set);
   IpAddress address;
-  if (wanted && take_wanted(ledger, allocation, set, *wanted))
-    address = *wanted;
+  if (allocation.wanted)
+    take_wanted(ledger, allocation, set, address = *allocation.wanted);
+  else if (former && may_return_to(allocation, set, *former))
+    take_wanted(ledger, allocation, set, address = *former);
   else
     address = take_any(ledger, allocation, set);
   remember(ledger, allocation.range_set, address);
@@ -184,27 +218,22 @@ std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, co
 }
 
 bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {
-  if (find_free(ledger, config, range_set)) return true;
-  for (const IpAddress& address : ledger.index().taken()) {
-    if (config.range_sets[range_set].find(address) == nullptr) continue;
+  const RangeSet& set = config.range_sets[range_set];
+  if (find_free(ledger, config, range_set) || oldest_resting(ledger, config, set)) return true;
+  const auto taken = ledger.index().taken();
+  return std::any_of(taken.begin(), taken.end(), [&](const IpAddress& address) {
+    if (set.find(address) == nullptr) return false;
     const auto reservation = ledger.folder().read(address);
-    if (!reservation || ledger.judge(*reservation).is_stale()) return true;
-  }
-  return false;
+    return !reservation || ledger.judge(*reservation).is_stale();
+  });
 }
 
-std::string describe_usage(Ledger& ledger, const Config& config, std::size_t range_set) {
-  std::size_t stale = 0;
-  std::size_t taken = 0;
-  for (const IpAddress& address : ledger.index().taken()) {
-    if (config.range_sets[range_set].find(address) == nullptr) continue;
-    const auto reservation = ledger.folder().read(address);
-    if (reservation && ledger.judge(*reservation).is_stale())
-      ++stale;
-    else
-      ++taken;
-  }
-  return fmt::format("0 free, {} stale, {} taken", stale, taken);
+std::string describe_exhaustion(Ledger& ledger, const RangeSet& set) {
+  const auto taken = ledger.index().taken();
+  const auto count = std::count_if(taken.begin(), taken.end(),
+                                   [&](const IpAddress& address) { return set.find(address) != nullptr; });
+  return fmt::format("no IP addresses available in range set: {}\n0 free, 0 stale, {} taken", set.to_string(),
+                     count);
 }
 
 }  // namespace onlink::ipam

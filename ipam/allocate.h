@@ -31,7 +31,8 @@ std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, co
 // Whether allocate() would find an address for a new attachment.
 bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set);
 
-// "3 free, 0 stale, 251 taken"
-std::string describe_usage(Ledger& ledger, const Config& config, std::size_t range_set);
+// The words for a set that has no address left: how many of its addresses are taken and why none can be
+// reclaimed.
+std::string describe_exhaustion(Ledger& ledger, const RangeSet& set);
 
 }  // namespace onlink::ipam

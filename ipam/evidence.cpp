@@ -60,10 +60,11 @@ class Lines {
 
 std::string to_text(const Record& record) {
   return fmt::format(
-      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmount-namespace {}\nnetns {}\n"
+      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmaker {}\nmount-namespace "
+      "{}\nnetns {}\n"
       "netns-device {}\nnetns-inode {}\nnetns-since {}\n",
       record.owner.container_id, record.owner.ifname, record.boot, record.file.inode, record.file.modified,
-      record.mount_namespace, record.netns, record.netns_id.device, record.netns_id.inode,
+      record.maker, record.mount_namespace, record.netns, record.netns_id.device, record.netns_id.inode,
       record.netns_id.since);
 }
 
@@ -75,6 +76,7 @@ std::optional<Record> from_text(std::string_view text) {
   record.boot = lines.next("boot");
   record.file.inode = lines.number<std::uint64_t>("file-inode");
   record.file.modified = lines.number<std::int64_t>("file-modified");
+  record.maker = lines.number<std::int64_t>("maker");
   record.mount_namespace = lines.number<std::uint64_t>("mount-namespace");
   record.netns = lines.next("netns");
   record.netns_id.device = lines.number<std::uint64_t>("netns-device");
@@ -136,7 +138,7 @@ const UniqueFd* Evidence::open(bool create) const {
 }
 
 Record Evidence::observe(const cni::Attachment& owner, const std::string& netns) const {
-  Record record{owner, {}, boot_, mount_namespace_, {}, {}};
+  Record record{owner, {}, boot_, ::getpid(), mount_namespace_, {}, {}};
   // The path ends a line of the record: one that does not fit there is not remembered.
   if (netns.empty() || netns.find('\n') != std::string::npos) return record;
   try {
@@ -173,17 +175,33 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
   return fd ? from_text(read_all(fd->get(), path_ + "/" + address.to_string())) : std::nullopt;
 }
 
+std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
+  auto record = read(reservation.address);
+  if (record && (record->file != reservation.file || record->owner != reservation.owner)) record.reset();
+  return record;
+}
+
 Verdict Evidence::judge(const Reservation& reservation) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
   if (!reservation.boot.empty() && reservation.boot != boot_)
     return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
-  const auto record = read(reservation.address);
-  if (!record || record->file != reservation.file || record->owner != reservation.owner)
-    return {unknown, "there is no record of it in this boot"};
+  const auto record = record_of(reservation);
+  if (!record) return {unknown, "there is no record of it in this boot"};
   if (record->boot != boot_) return {stale, "it was made in an earlier boot"};
   return judge_namespace(*record, mount_namespace_);
+}
+
+Verdict Evidence::judge_without_interface(const Reservation& reservation, const std::string& netns) const {
+  using enum Verdict::State;
+  const auto record = record_of(reservation);
+  const auto now = identify_namespace(netns);
+  if (!record || !now || record->netns_id.device != now->device || record->netns_id.inode != now->inode)
+    return {alive, "its interface may be in another namespace"};
+  if (record->maker != ::getpid() && ::access(fmt::format("/proc/{}", record->maker).c_str(), F_OK) == 0)
+    return {alive, fmt::format("process {} may still be attaching it", record->maker)};
+  return {stale, "its namespace has no interface of its name"};
 }
 
 }  // namespace onlink::ipam

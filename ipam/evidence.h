@@ -47,6 +47,7 @@ struct Record {
   cni::Attachment owner;
   FileId file;  // of the reservation
   std::string boot;
+  std::int64_t maker = 0;             // process ID
   std::uint64_t mount_namespace = 0;  // inode; 0 where unknown
   std::string netns;                  // path; empty where there was nothing at it
   NamespaceId netns_id;
@@ -79,9 +80,15 @@ class Evidence {
   const std::string& path() const { return path_; }
 
   Verdict judge(const Reservation& reservation) const;
+  // For a reservation of an attachment whose namespace, at this path, has no interface of its name: it is
+  // stale as well if it was made in that very namespace and its maker is not still about to make the
+  // interface.
+  Verdict judge_without_interface(const Reservation& reservation, const std::string& netns) const;
 
  private:
   const UniqueFd* open(bool create) const;
+  // The record of this very reservation.
+  std::optional<Record> record_of(const Reservation& reservation) const;
 
   std::string path_;
   std::string boot_;

@@ -86,6 +86,17 @@ bool is_current(const std::string& path, int directory, int lock) {
          by_path.st_dev == opened.st_dev;
 }
 
+UniqueFd open_draft(int directory) {
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  try {
+    return open_file(directory, draft_name, flags, file_mode);
+  } catch (const Failure& failure) {
+    if (!failure.already_exists()) throw;
+  }
+  (void)::unlinkat(directory, draft_name, 0);  // its process was killed
+  return open_file(directory, draft_name, flags, file_mode);
+}
+
 void publish_by_link(int directory, const std::string& name) {
   // For file systems that cannot rename without replacing (NFS).
   if (::linkat(directory, draft_name, directory, name.c_str(), 0) != 0)
@@ -175,10 +186,8 @@ std::optional<IpAddress> Folder::address_of(const std::string& name) {
 }
 
 FileId Folder::draft(const cni::Attachment& owner, const std::string& boot) {
-  (void)::unlinkat(directory_.get(), draft_name, 0);
   return with_context(path_, [&] {
-    const UniqueFd fd =
-        open_file(directory_.get(), draft_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, file_mode);
+    const UniqueFd fd = open_draft(directory_.get());
     struct stat status {};
     try {
       write_all(fd.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");

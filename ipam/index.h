@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the folder's files say, in a form that answers at once: which address is free next, and which
-// addresses an attachment holds. Only a hint: who acts on an answer looks at the file first.
+// What the folder's files say, in a form that answers at once: which address is free next, which ones an
+// attachment holds, and which were released a moment ago. Kept in the file .onlink-index of the folder.
+//
+// Only a hint. The files are the truth: who acts on an answer looks at the file first, and the index is used
+// only while its seal fits the folder. The seal is the folder's own modification time, which we set
+// ourselves, under the lock and as the last step: to the clock's time, which lies between two ticks of the
+// kernel's file times. So any later change of the folder, even within the same tick, gives it another time
+// than that of the seal. Whatever breaks off before the seal (SIGKILL, a full disk), changes the folder
+// without knowing us (host-local, rm) or brings another folder or another boot makes the index invalid, and
+// the next who opens it builds it anew from the files. So does a page that turns out to be damaged.
+//
+// The file itself is only written after the folder was changed under the same lock, so never while a seal
+// fits.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,26 +23,60 @@
 #include "base/ip.h"
 #include "cni/request.h"
 #include "ipam/folder.h"
+#include "ipam/lease_table.h"
 
 namespace onlink::ipam {
 
 class Index {
  public:
-  explicit Index(const Folder& folder);
+  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. The
+  // folder must stay where it is as long as the index.
+  Index(const Folder& folder, const std::string& boot);
 
-  // The lowest address from `first` to `last` that is not taken.
-  std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last) const;
+  // The lowest address from `first` to `last` that is neither taken nor resting.
+  std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last);
+  // The one that was released first among the resting ones that suit.
+  std::optional<IpAddress> oldest_resting(const std::function<bool(const IpAddress&)>& suits);
   // Addresses that may be held by the attachment; files of an old host-local are found by their container
   // alone.
-  std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
-  // Every address that has a file.
-  std::vector<IpAddress> taken() const;
+  std::vector<IpAddress> held_by(const cni::Attachment& owner);
+  // Every address that has a file, ascending.
+  std::vector<IpAddress> taken();
 
+  // To be told of each change of a file, after it was made.
   void add(const IpAddress& address, const cni::Attachment& owner);
-  void remove(const IpAddress& address, const cni::Attachment& owner);
+  enum class Then { rest, be_free };
+  void remove(const IpAddress& address, const cni::Attachment& owner, Then then);
+  // Ends the rest of what was released longer ago than this.
+  void wake(std::chrono::seconds cooldown);
+  // False if it answered yes less than `pause` ago: for work that need not be done at each call.
+  bool is_due(std::chrono::seconds pause);
+
+  // For who finds that it is wrong.
+  void rebuild(const std::string& why);
+  // Why it was built anew; empty where it was read.
+  const std::string& why_rebuilt() const { return why_rebuilt_; }
+
+  // Writes what was changed and seals it. Throws Failure where that cannot be done: then it is invalid, and
+  // that is all.
+  void save();
 
  private:
-  std::map<IpAddress, cni::Attachment> taken_;
+  struct Seal;
+
+  std::optional<LeaseTable> load(LeaseTable::Contents& leftover);
+  LeaseTable build(LeaseTable::Contents leftover) const;
+  Seal seal() const;
+  void set_seal(const Seal& seal);
+  // Answers from the table; where that is damaged, from a new one.
+  template <class Question>
+  auto ask(Question question);
+
+  const Folder* folder_;
+  std::string boot_;
+  std::string why_rebuilt_;
+  std::optional<LeaseTable> table_;
+  bool changed_ = false;
 };
 
 }  // namespace onlink::ipam

@@ -59,18 +59,18 @@ cni::Result reserve(const Config& config, const cni::Request& request, const Not
   if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
   const auto wanted = assign_requests(config);
 
-  auto ledger = *Ledger::open(config, Folder::IfMissing::create, notes);
+  const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] {
-    for (const Reservation& reservation : ledger.held_by(request.attachment))
+    for (const Reservation& reservation : ledger->held_by(request.attachment))
       if (std::any_of(result.ips.begin(), result.ips.end(),
                       [&](const cni::IpConfig& ip) { return ip.address.address == reservation.address; }))
-        ledger.give_back(reservation);
+        ledger->give_back(reservation);
   });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
     const Allocation allocation{config, i, request.attachment, request.netns, wanted[i]};
     result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
-                                      [&] { return allocate(ledger, allocation); }));
+                                      [&] { return allocate(*ledger, allocation); }));
   }
   undo.commit();
   return result;
@@ -94,13 +94,13 @@ cni::Result preview(const Config& config) {
 }
 
 void release(const Config& config, const cni::Request& request, const Notes& notes) {
-  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   for (const Reservation& reservation : ledger->held_by(request.attachment)) ledger->give_back(reservation);
 }
 
 void check(const Config& config, const cni::Request& request) {
-  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
   std::vector<Reservation> held;
   if (ledger) held = ledger->held_by(request.attachment);
   if (held.empty())
@@ -127,14 +127,11 @@ void check(const Config& config, const cni::Request& request) {
 }
 
 void require_addresses(const Config& config) {
-  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
   if (!ledger) return;
-  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const RangeSet& set = config.range_sets[i];
-    if (can_allocate(*ledger, config, i)) continue;
-    throw Failure(FailureKind::unavailable, fmt::format("no IP addresses available in range set: {}\n{}",
-                                                        set.to_string(), describe_usage(*ledger, config, i)));
-  }
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i)
+    if (!can_allocate(*ledger, config, i))
+      throw Failure(FailureKind::unavailable, describe_exhaustion(*ledger, config.range_sets[i]));
 }
 
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
@@ -142,7 +139,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   // behind the clock by up to a tick of the kernel.
   constexpr std::int64_t tick = 20'000'000;
   const std::int64_t begun = now_in_nanoseconds() - tick;
-  auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   for (const IpAddress& address : ledger->index().taken()) {
     const auto reservation = ledger->folder().read(address);
@@ -151,9 +148,8 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     const bool dropped =
         !is_valid(*reservation, request.valid_attachments) && reservation->file.modified < begun;
     if (!dropped && !verdict.is_stale()) continue;
-    ledger->give_back(*reservation);
-    ledger->note(fmt::format("collect {} of {}: {}", address.to_string(), describe(reservation->owner),
-                             verdict.is_stale() ? verdict.why : "no valid attachment has it"));
+    ledger->give_back(*reservation, "collect",
+                      verdict.is_stale() ? verdict.why : "no valid attachment has it");
   }
 }
 

@@ -9,18 +9,33 @@ namespace onlink::ipam {
 
 std::string describe(const cni::Attachment& owner) {
   if (owner.container_id.empty()) return "nobody";
-  return owner.ifname.empty() ? "container " + owner.container_id
-                              : fmt::format("container {}, interface {}", owner.container_id, owner.ifname);
+  if (owner.ifname.empty()) return "container " + owner.container_id;
+  return fmt::format("container {}, interface {}", owner.container_id, owner.ifname);
 }
 
-std::optional<Ledger> Ledger::open(const Config& config, Folder::IfMissing missing, Notes notes) {
+Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
+    : folder_(std::move(folder)),
+      evidence_(std::move(evidence)),
+      notes_(std::move(notes)),
+      index_(folder_, evidence_.boot()) {}
+
+Ledger::~Ledger() {
+  try {
+    index_.save();
+  } catch (const std::exception& error) {
+    // An index that is not saved is invalid: the next call reads the files.
+    note(fmt::format("{}, ignoring: the index of {} will be built anew", error.what(), folder_.path()));
+  }
+}
+
+std::unique_ptr<Ledger> Ledger::open(const Config& config, Folder::IfMissing missing, Notes notes) {
   auto folder = Folder::open(config.data_dir, config.network, missing);
-  if (!folder) return std::nullopt;
+  if (!folder) return nullptr;
   Evidence evidence(config.run_dir, config.network, folder->fd());
-  return Ledger(std::move(*folder), std::move(evidence), std::move(notes));
+  return std::unique_ptr<Ledger>(new Ledger(std::move(*folder), std::move(evidence), std::move(notes)));
 }
 
-std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) const {
+std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   std::vector<Reservation> exact;
   std::vector<Reservation> by_container;
   for (const IpAddress& address : index_.held_by(owner)) {
@@ -33,7 +48,7 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) const {
 }
 
 bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const std::string& netns) {
-  // Asked first: writing our record would overwrite that of the holder.
+  // Asked first: our record would overwrite that of the holder.
   if (folder_.exists(address)) return false;
   Record record = evidence_.observe(owner, netns);
   record.file = folder_.draft(owner, evidence_.boot());
@@ -57,24 +72,34 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
   return true;
 }
 
-void Ledger::give_back(const Reservation& reservation) {
+void Ledger::give_back(const Reservation& reservation, Index::Then then) {
   folder_.remove(reservation.address);
   evidence_.remove(reservation.address);
-  index_.remove(reservation.address, reservation.owner);
+  index_.remove(reservation.address, reservation.owner, then);
+}
+
+void Ledger::give_back(const Reservation& reservation, const std::string& verb, const std::string& why) {
+  // Nobody remembers an address of an earlier boot: it need not rest.
+  const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
+  give_back(reservation, is_old ? Index::Then::be_free : Index::Then::rest);
+  note(fmt::format("{} {} of {}: {}", verb, reservation.address.to_string(), describe(reservation.owner),
+                   why));
 }
 
 std::size_t Ledger::reclaim_stale() {
   std::size_t count = 0;
+  bool missing = false;
   for (const IpAddress& address : index_.taken()) {
     const auto reservation = folder_.read(address);
+    missing = missing || !reservation;
     if (!reservation) continue;
     const Verdict verdict = judge(*reservation);
     if (!verdict.is_stale()) continue;
-    give_back(*reservation);
-    note(fmt::format("reclaim {} of {}: {}", address.to_string(), describe(reservation->owner), verdict.why));
+    give_back(*reservation, "reclaim", verdict.why);
     ++count;
   }
-  return count;
+  if (missing) index_.rebuild("files were removed by someone who does not take the lock");
+  return missing ? count + 1 : count;
 }
 
 }  // namespace onlink::ipam

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One network's reservations, locked: files, index and records changed together.
+// One network's reservations, locked: files, records and index changed together.
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,33 +18,35 @@ class Ledger {
  public:
   using Notes = std::function<void(const std::string&)>;
 
-  // Nothing where the network has no folder and none is to be made.
-  static std::optional<Ledger> open(const Config& config, Folder::IfMissing missing, Notes notes);
+  // Null where the network has no folder and none is to be made. The lock is held as long as the object
+  // lives.
+  static std::unique_ptr<Ledger> open(const Config& config, Folder::IfMissing missing, Notes notes);
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  ~Ledger();  // saves the index
 
   Index& index() { return index_; }
-  Folder& folder() { return folder_; }
+  const Folder& folder() const { return folder_; }
   const Evidence& evidence() const { return evidence_; }
 
   // What the attachment holds, read from the files. Reservations of an old host-local, which name a container
   // only, count where there are no others.
-  std::vector<Reservation> held_by(const cni::Attachment& owner) const;
+  std::vector<Reservation> held_by(const cni::Attachment& owner);
   Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
   bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& netns);
-  void give_back(const Reservation& reservation);
-  // Takes back every reservation that is proved dead; each is noted. Returns how many.
+  void give_back(const Reservation& reservation, Index::Then then = Index::Then::rest);
+  // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
+  void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
+  // Takes back every reservation that is proved dead. Returns how many.
   std::size_t reclaim_stale();
   void note(const std::string& text) const {
     if (notes_) notes_(text);
   }
 
  private:
-  Ledger(Folder folder, Evidence evidence, Notes notes)
-      : folder_(std::move(folder)),
-        evidence_(std::move(evidence)),
-        notes_(std::move(notes)),
-        index_(folder_) {}
+  Ledger(Folder folder, Evidence evidence, Notes notes);
 
   Folder folder_;
   Evidence evidence_;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/paged_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/file.h"
+
+namespace onlink::ipam {
+namespace {
+
+// More than any index needs; keeps a broken size from being believed.
+constexpr off_t largest_file = off_t{4} << 30;
+
+}  // namespace
+
+std::uint64_t PagedFile::checksum_of(const Page& page, std::size_t number) {
+  // Four sums side by side, so that the multiplications overlap. Against accidents, not against forgers:
+  // whoever can write here can write reservations as well.
+  constexpr std::uint64_t factor = 0x9e3779b97f4a7c15;
+  constexpr std::size_t lanes = 4;
+  std::array<std::uint64_t, lanes> sums{number + 1, 2, 3, 4};
+  constexpr std::size_t words = payload_size / sizeof(std::uint64_t);
+  for (std::size_t i = 0; i < words; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, page.payload.data() + i * sizeof word, sizeof word);
+    std::uint64_t& sum = sums[i % lanes];
+    sum = (sum ^ word) * factor;
+    sum ^= sum >> 29;
+  }
+  std::uint64_t result = 0;
+  for (const std::uint64_t sum : sums) result = (result ^ sum) * factor;
+  return result ^ result >> 32;
+}
+
+PagedFile PagedFile::fresh(std::size_t pages) {
+  PagedFile file;
+  for (std::size_t i = 0; i < pages; ++i) file.pages_.push_back(std::make_unique<Page>());
+  file.changed_.assign(pages, true);
+  return file;
+}
+
+std::optional<PagedFile> PagedFile::open(int directory, const char* name) {
+  PagedFile file;
+  file.fd_ = UniqueFd(::openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!file.fd_ || ::fstat(file.fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (status.st_size == 0 || status.st_size > largest_file || status.st_size % off_t{page_size} != 0)
+    return std::nullopt;
+  file.pages_.resize(static_cast<std::size_t>(status.st_size) / page_size);
+  file.changed_.assign(file.pages_.size(), false);
+  return file;
+}
+
+PagedFile::Page& PagedFile::load(std::size_t number) {
+  if (number >= pages_.size()) throw DamagedFile("index: refers to a page that it does not have");
+  if (pages_[number]) return *pages_[number];
+  auto page = std::make_unique<Page>();
+  const auto offset = static_cast<off_t>(number * page_size);
+  if (::pread(fd_.get(), page.get(), page_size, offset) != static_cast<ssize_t>(page_size))
+    throw DamagedFile("index: page " + std::to_string(number) + " cannot be read", errno);
+  if (page->number != number || page->checksum != checksum_of(*page, number))
+    throw DamagedFile("index: page " + std::to_string(number) + " is damaged");
+  pages_[number] = std::move(page);
+  return *pages_[number];
+}
+
+std::byte* PagedFile::edit(std::size_t number) {
+  Page& page = load(number);
+  changed_[number] = true;
+  return page.payload.data();
+}
+
+void PagedFile::write(std::size_t number) {
+  Page& page = *pages_[number];
+  page.number = number;
+  page.checksum = checksum_of(page, number);
+  const auto offset = static_cast<off_t>(number * page_size);
+  if (::pwrite(fd_.get(), &page, page_size, offset) != static_cast<ssize_t>(page_size))
+    throw system_failure("index: write a page");
+  changed_[number] = false;
+}
+
+void PagedFile::write_changes(int directory, const char* name, const char* draft_name) {
+  const bool is_fresh = !fd_;
+  if (is_fresh) {
+    (void)::unlinkat(directory, draft_name, 0);
+    fd_ = open_file(directory, draft_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  }
+  for (std::size_t i = 1; i < pages_.size(); ++i)
+    if (changed_[i]) write(i);
+  if (is_fresh && ::renameat(directory, draft_name, directory, name) != 0)
+    throw system_failure("index: rename to " + std::string(name));
+}
+
+void PagedFile::write_first() { write(0); }
+
+}  // namespace onlink::ipam

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/ipam.h"
+
+#include <sys/file.h>
+#include <sys/xattr.h>
+
+#include <csignal>
+#include <set>
+
+#include "base/file.h"
+#include "ipam/evidence.h"
+#include "ipam/lock.h"
+#include "ipam_fixture.h"
+
+namespace onlink::ipam {
+namespace {
+
+class ReserveTest : public IpamTest {
+ protected:
+  ReserveTest() { ipam_["subnet"] = "10.1.2.0/29"; }  // .2 to .6
+
+  // What a file of an earlier boot carries.
+  void age(const std::string& name) const {
+    const std::string path = file(name);
+    ASSERT_EQ(::setxattr(path.c_str(), "user.onlink.boot", "earlier", 7, 0), 0);
+  }
+  void forget_records() const { std::filesystem::remove_all(root_ + "/run"); }
+};
+
+TEST_F(ReserveTest, GivesOneAddressFromEachSetRoundRobin) {
+  ipam_.erase("subnet");
+  ipam_["ranges"] = {{{{"subnet", "10.1.2.0/29"}}, {{"subnet", "10.1.3.0/30"}}},
+                     {{{"subnet", "2001:db8::/64"}}}};
+  EXPECT_EQ(add("c1"), "10.1.2.2/29 2001:db8::2/64");
+  EXPECT_EQ(add("c2"), "10.1.2.3/29 2001:db8::3/64");
+  del("c1");
+  EXPECT_EQ(add("c3"), "10.1.2.4/29 2001:db8::4/64");
+  EXPECT_EQ(add("c4"), "10.1.2.5/29 2001:db8::5/64");
+  EXPECT_EQ(add("c5"), "10.1.2.6/29 2001:db8::6/64");
+  EXPECT_EQ(add("c6"), "10.1.3.2/30 2001:db8::7/64");
+  EXPECT_EQ(content("10.1.2.3"), "c2\r\neth0");
+  EXPECT_EQ(content("2001:db8::3"), "c2\r\neth0");
+  EXPECT_EQ(content("last_reserved_ip.0"), "10.1.3.2");
+  EXPECT_EQ(content("last_reserved_ip.1"), "2001:db8::7");
+  EXPECT_TRUE(exists("lock"));
+}
+
+TEST_F(ReserveTest, ResultHasGatewayRoutesAndDns) {
+  std::ofstream(root_ + "/resolv.conf")
+      << "# c\n; c\nnameserver 192.0.2.3\nsearch a b\ndomain d\noptions x y\nsearch\n";
+  ipam_["resolvConf"] = root_ + "/resolv.conf";
+  ipam_["routes"] = {{{"dst", "0.0.0.0/0"}}};
+  const auto call = request("c1");
+  const auto result = reserve(parse_config(call), call, {});
+  EXPECT_EQ(result.ips[0].gateway->to_string(), "10.1.2.1");
+  EXPECT_EQ(result.routes.size(), 1u);
+  EXPECT_EQ(result.dns, (cni::Dns{{"192.0.2.3"}, "d", {"a", "b"}, {"x", "y"}}));
+  ipam_["resolvConf"] = root_ + "/missing";
+  EXPECT_TRUE(has(refusal("c2"), "resolvConf: open " + root_ + "/missing"));
+}
+
+TEST_F(ReserveTest, FullSetSaysSoInHostLocalsWords) {
+  for (const char* c : {"c1", "c2", "c3", "c4", "c5"}) (void)add(c);
+  const auto call = request("c6");
+  try {
+    (void)reserve(parse_config(call), call, {});
+    ADD_FAILURE();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::no_addresses);
+    EXPECT_STREQ(failure.what(),
+                 "failed to allocate for range 0: no IP addresses available in range set: "
+                 "10.1.2.1-10.1.2.6\n0 free, 0 stale, 5 taken");
+  }
+}
+
+TEST_F(ReserveTest, AllOrNothing) {
+  ipam_.erase("subnet");
+  ipam_["ranges"] = {{{{"subnet", "10.1.2.0/24"}}}, {{{"subnet", "10.1.3.0/30"}}}};
+  EXPECT_EQ(add("c1"), "10.1.2.2/24 10.1.3.2/30");
+  EXPECT_TRUE(has(refusal("c2"), "failed to allocate for range 1"));
+  EXPECT_FALSE(exists("10.1.2.3"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder()), {}), 6);
+}
+
+TEST_F(ReserveTest, RequestsAreMatchedToSets) {
+  ipam_.erase("subnet");
+  ipam_["ranges"] = {{{{"subnet", "10.1.2.0/24"}}}, {{{"subnet", "10.1.3.0/24"}}}};
+  auto call = request("c1");
+  call.args["IP"] = "10.1.3.77/24";
+  EXPECT_EQ(add(call), "10.1.2.2/24 10.1.3.77/24");
+  call = request("c2");
+  call.args["IP"] = "10.1.3.77";
+  const std::string told = refusal(call);
+  EXPECT_TRUE(has(told,
+                  "failed to allocate for range 1: requested IP address 10.1.3.77 is not available in range "
+                  "set 10.1.3.1-10.1.3.254\nheld by container c1, interface eth0 since 2"));
+  EXPECT_FALSE(exists("10.1.2.3"));
+  call.args["IP"] = "10.1.3.1";
+  EXPECT_TRUE(has(refusal(call), "requested ip 10.1.3.1 is subnet's gateway"));
+  call.args["IP"] = "10.9.9.9";
+  EXPECT_EQ(refusal(call).find("failed to allocate all requested IPs: 10.9.9.9"), 0u);
+  more_["runtimeConfig"] = {{"ips", {"10.1.2.88", "10.1.2.77"}}};
+  EXPECT_EQ(refusal("c3").find("failed to allocate all requested IPs: 10.1.2.77"), 0u);
+}
+
+TEST_F(ReserveTest, ExcludedAddressesAreGivenOnRequestOnly) {
+  ipam_["exclude"] = {"10.1.2.2/31", "10.1.2.5"};
+  EXPECT_EQ(add("c1"), "10.1.2.4/29");
+  EXPECT_EQ(add("c2"), "10.1.2.6/29");
+  EXPECT_TRUE(has(refusal("c3"), "no IP addresses available"));
+  auto call = request("c3");
+  call.args["IP"] = "10.1.2.5";
+  EXPECT_EQ(add(call), "10.1.2.5/29");
+}
+
+TEST_F(ReserveTest, AllAddressesOfASubnet) {
+  ipam_["subnet"] = "10.1.2.4/30";
+  ipam_["useAllAddresses"] = true;
+  std::set<std::string> given;
+  for (const char* c : {"c1", "c2", "c3", "c4"}) given.insert(add(c));
+  EXPECT_EQ(given, (std::set<std::string>{"10.1.2.4/30", "10.1.2.5/30", "10.1.2.6/30", "10.1.2.7/30"}));
+  const auto call = request("c5");
+  EXPECT_TRUE(has(refusal(call), "no IP addresses available in range set: 10.1.2.4-10.1.2.7"));
+}
+
+TEST_F(ReserveTest, EverySmallPrefixLengthGivesWhatItHas) {
+  ipam_.erase("subnet");
+  ipam_["useAllAddresses"] = true;
+  for (const int length : {32, 31, 30, 29, 28, 27, 26, 25, 24}) {
+    ipam_["dataDir"] = root_ + "/data" + std::to_string(length);
+    ipam_["subnet"] = "10.0.0.0/" + std::to_string(length);
+    const int count = 1 << (32 - length);
+    std::set<std::string> given;
+    for (int i = 0; i < count; ++i) given.insert(add("c" + std::to_string(i)));
+    EXPECT_EQ(given.size(), static_cast<std::size_t>(count)) << length;
+    EXPECT_TRUE(has(refusal("more"), "no IP addresses available")) << length;
+  }
+}
+
+TEST_F(ReserveTest, ReleasedAddressesRestWhileThereAreOthers) {
+  for (const char* c : {"c1", "c2", "c3"}) (void)add(c);  // .2 .3 .4
+  del("c1");
+  del("c3");
+  EXPECT_EQ(add("c4"), "10.1.2.5/29");
+  EXPECT_EQ(add("c5"), "10.1.2.6/29");
+  EXPECT_EQ(add("c6"), "10.1.2.2/29") << "the one that rests longest";
+  EXPECT_EQ(add("c7"), "10.1.2.4/29");
+  del("c4");
+  write("10.1.2.99", "host-local was here");  // invalidates the index: what rests is kept
+  del("c6");
+  EXPECT_EQ(add("c8"), "10.1.2.5/29");
+  EXPECT_EQ(add("c9"), "10.1.2.2/29");
+}
+
+TEST_F(ReserveTest, WithoutCooldownAddressesComeBackInTurn) {
+  ipam_["cooldown"] = 0;
+  for (const char* c : {"c1", "c2", "c3"}) (void)add(c);
+  del("c3");
+  del("c1");
+  EXPECT_EQ(add("c4"), "10.1.2.5/29");
+  EXPECT_EQ(add("c5"), "10.1.2.6/29");
+  EXPECT_EQ(add("c6"), "10.1.2.2/29");
+  EXPECT_EQ(add("c7"), "10.1.2.4/29");
+}
+
+TEST_F(ReserveTest, ReleaseIsIdempotentAndKnowsOldFiles) {
+  del("nobody");
+  EXPECT_FALSE(std::filesystem::exists(folder()));
+  (void)add("c1");
+  write("10.1.2.9", "old\n");  // outside of the range, of an old host-local
+  write("10.1.2.10", "c1");
+  del("old");
+  EXPECT_FALSE(exists("10.1.2.9"));
+  del("c1");
+  EXPECT_FALSE(exists("10.1.2.2"));
+  EXPECT_TRUE(exists("10.1.2.10")) << "an exact match comes first";
+  del("c1");
+  EXPECT_FALSE(exists("10.1.2.10"));
+  del("c1");
+}
+
+TEST_F(ReserveTest, OtherInterfacesOfAContainerAreOtherAttachments) {
+  (void)add("c1");
+  auto call = request("c1");
+  call.attachment.ifname = "eth1";
+  EXPECT_EQ(add(call), "10.1.2.3/29");
+  del("c1");
+  EXPECT_TRUE(exists("10.1.2.3"));
+}
+
+TEST_F(ReserveTest, RepeatedAddOfALivingAttachmentIsRefused) {
+  make_namespace("c1");
+  (void)add("c1");
+  const std::string told = refusal("c1");
+  EXPECT_TRUE(has(told, "10.1.2.2 has been allocated to c1, duplicate allocation is not allowed\n"));
+  EXPECT_TRUE(has(told, "the attachment is alive: its namespace " + namespace_of("c1") + " exists"));
+  (void)add("c2");  // has no namespace at all
+  EXPECT_TRUE(has(refusal("c2"), "cannot be proved dead: its namespace was not known when it was made"));
+}
+
+TEST_F(ReserveTest, RepeatedAddOfADeadAttachmentGetsItsAddress) {
+  for (const char* c : {"c0", "c1"}) {
+    make_namespace(c);
+    (void)add(c);
+  }
+  (void)add("c2");
+  end_namespace("c1");
+  EXPECT_EQ(add("c1"), "10.1.2.3/29") << "the namespace is gone";
+  make_namespace("c0x");
+  std::filesystem::rename(namespace_of("c0x"), namespace_of("c0"));
+  EXPECT_EQ(add("c0"), "10.1.2.2/29") << "another namespace is at its path";
+  age("10.1.2.4");
+  EXPECT_EQ(add("c2"), "10.1.2.4/29") << "it was made in an earlier boot";
+  EXPECT_TRUE(has(noted_, "reclaim 10.1.2.3 of container c1, interface eth0: its namespace"));
+  EXPECT_TRUE(has(noted_, "another one is at its path"));
+  EXPECT_TRUE(
+      has(noted_, "reclaim 10.1.2.4 of container c2, interface eth0: it was made in an earlier boot"));
+}
+
+TEST_F(ReserveTest, RepeatedAddWithoutItsInterfaceGetsItsAddress) {
+  make_namespace("c1");
+  const auto call = request("c1");
+  Config config = parse_config(call);
+  (void)reserve(config, call, {});
+  EXPECT_THROW((void)reserve(config, call, {}), Failure);
+  config.interface_is_gone = true;
+  EXPECT_EQ(reserve(config, call, {}).ips[0].address.to_string(), "10.1.2.2/29");
+  auto elsewhere = call;  // says nothing about the namespace that the reservation was made for
+  make_namespace("other");
+  elsewhere.netns = namespace_of("other");
+  EXPECT_THROW((void)reserve(config, elsewhere, {}), Failure);
+}
+
+TEST_F(ReserveTest, StaleReservationsAreReclaimedWhenTheSetIsFull) {
+  for (const char* c : {"c1", "c2", "c3", "c4", "c5"}) {
+    make_namespace(c);
+    (void)add(c);
+  }
+  end_namespace("c2");
+  age("10.1.2.5");
+  const std::string first = add("c6");
+  const std::string second = add("c7");
+  EXPECT_EQ((std::set<std::string>{first, second}), (std::set<std::string>{"10.1.2.3/29", "10.1.2.5/29"}));
+  EXPECT_TRUE(has(refusal("c8"), "0 free, 0 stale, 5 taken"));
+  EXPECT_TRUE(has(noted_, "reclaim 10.1.2.3 of container c2, interface eth0: its namespace"));
+}
+
+TEST_F(ReserveTest, WhatCannotBeProvedDeadIsNeverTaken) {
+  make_namespace("c1");
+  (void)add("c1");
+  forget_records();  // somebody emptied the folder of records
+  end_namespace("c1");
+  write("10.1.2.3", "foreign\r\neth0");  // host-local's
+  write("10.1.2.4", "garbage \x01 in here\nmore\n");
+  std::filesystem::create_directory(file("10.1.2.5"));
+  std::filesystem::create_symlink("/etc/hostname", file("10.1.2.6"));
+  EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 5 taken"));
+  auto call = request("c2");
+  call.args["IP"] = "10.1.2.5";
+  EXPECT_TRUE(has(refusal(call), "a directory is in the way"));
+  call.args["IP"] = "10.1.2.6";
+  EXPECT_TRUE(has(refusal(call), "a symbolic link is in the way"));
+  EXPECT_TRUE(std::filesystem::is_symlink(file("10.1.2.6")));
+}
+
+TEST_F(ReserveTest, ARecordOfAnotherFileProvesNothing) {
+  make_namespace("c1");
+  (void)add("c1");
+  end_namespace("c1");
+  // host-local released the address and gave it to the same attachment anew.
+  std::filesystem::remove(file("10.1.2.2"));
+  write("10.1.2.2", "c1\r\neth0");
+  for (const char* c : {"c2", "c3", "c4", "c5"}) (void)add(c);
+  EXPECT_TRUE(has(refusal("c6"), "0 free, 0 stale, 5 taken"));
+}
+
+TEST_F(ReserveTest, EmptyFilesOfDeadMakersAreReclaimed) {
+  write("10.1.2.2", "");
+  EXPECT_EQ(add("c1"), "10.1.2.3/29");
+  for (const char* c : {"c2", "c3", "c4"}) (void)add(c);
+  EXPECT_EQ(add("c5"), "10.1.2.2/29");
+}
+
+TEST_F(ReserveTest, ForeignFilesGetTheMarkOfThisBoot) {
+  write("10.1.2.2", "foreign\r\neth0");
+  (void)add("c1");
+  std::array<char, 64> mark{};
+  const std::string path = file("10.1.2.2");
+  const ssize_t size = ::getxattr(path.c_str(), "user.onlink.boot", mark.data(), mark.size());
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(mark.data(), static_cast<std::size_t>(size)), read_boot_id());
+}
+
+TEST_F(ReserveTest, CollectsWhatIsNotValid) {
+  for (const char* c : {"c1", "c2", "c3"}) {
+    make_namespace(c);
+    (void)add(c);
+  }
+  write("10.1.2.5", "old");
+  write("10.1.2.6", "old-valid");
+  end_namespace("c2");
+  ::usleep(30'000);  // older than the call
+  auto call = request("", cni::Command::gc);
+  call.valid_attachments = {{"c1", "eth0"}, {"c2", "eth0"}, {"c3", "eth1"}, {"old-valid", "eth0"}};
+  collect(parse_config(call), call, notes());
+  EXPECT_TRUE(exists("10.1.2.2"));
+  EXPECT_FALSE(exists("10.1.2.3")) << "stale";
+  EXPECT_FALSE(exists("10.1.2.4")) << "of another interface";
+  EXPECT_FALSE(exists("10.1.2.5"));
+  EXPECT_TRUE(exists("10.1.2.6"));
+  EXPECT_TRUE(has(noted_, "collect 10.1.2.4 of container c3, interface eth0: no valid attachment has it"));
+  call.valid_attachments.clear();
+  collect(parse_config(call), call, notes());
+  EXPECT_FALSE(exists("10.1.2.2"));
+  EXPECT_FALSE(exists("10.1.2.6"));
+}
+
+TEST_F(ReserveTest, CheckComparesWithPrevResult) {
+  (void)add("c1");
+  auto call = request("c1", cni::Command::check);
+  const Config config = parse_config(call);
+  check(config, call);
+  call.prev_result = cni::Result{};
+  call.prev_result->ips = {{*IpPrefix::parse("10.1.2.2/29"), {}, {}},
+                           {*IpPrefix::parse("192.0.2.1/24"), {}, {}}};
+  check(config, call);
+  call.prev_result->ips[0].address = *IpPrefix::parse("10.1.2.3/29");
+  EXPECT_THROW(check(config, call), Failure);
+  call = request("c2", cni::Command::check);
+  try {
+    check(config, call);
+    ADD_FAILURE();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::not_as_attached);
+    EXPECT_TRUE(has(failure.what(), "Failed to find address added by container c2"));
+  }
+}
+
+TEST_F(ReserveTest, StatusCountsWhenNothingIsFree) {
+  const auto call = request("", cni::Command::status);
+  const Config config = parse_config(call);
+  require_addresses(config);
+  for (const char* c : {"c1", "c2", "c3", "c4", "c5"}) {
+    make_namespace(c);
+    (void)add(c);
+  }
+  try {
+    require_addresses(config);
+    ADD_FAILURE();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::unavailable);
+    EXPECT_TRUE(has(failure.what(), "0 free, 0 stale, 5 taken"));
+  }
+  end_namespace("c3");
+  require_addresses(config);
+  EXPECT_TRUE(exists("10.1.2.4")) << "STATUS changes nothing";
+}
+
+TEST_F(ReserveTest, FoldersThatAreNotAreToldByName) {
+  std::filesystem::create_directories(root_ + "/data");
+  std::ofstream(folder()) << "a file";
+  EXPECT_TRUE(has(refusal("c1"), "open " + folder() + ": Not a directory (ENOTDIR)"));
+  std::filesystem::remove(folder());
+  std::filesystem::create_directory(root_ + "/elsewhere");
+  std::filesystem::create_directory_symlink(root_ + "/elsewhere", folder());
+  EXPECT_TRUE(has(refusal("c1"), "it is a symbolic link, which is not followed"));
+  std::filesystem::remove(folder());
+  std::filesystem::create_directory(folder());
+  std::filesystem::create_symlink("/etc/passwd", file("lock"));
+  EXPECT_TRUE(has(refusal("c1"), "open lock"));
+}
+
+TEST_F(ReserveTest, HintsThatCannotBeUsedDoNotMatter) {
+  write("last_reserved_ip.0", "garbage");
+  EXPECT_EQ(add("c1"), "10.1.2.2/29");
+  std::filesystem::remove(file("last_reserved_ip.0"));
+  std::filesystem::create_symlink(root_ + "/outside", file("last_reserved_ip.0"));
+  EXPECT_EQ(add("c2"), "10.1.2.3/29");
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/outside"));
+  EXPECT_TRUE(has(noted_, "ignoring"));
+  std::filesystem::remove(file(".onlink-index"));
+  std::filesystem::create_directory(file(".onlink-index"));
+  EXPECT_EQ(add("c3"), "10.1.2.4/29");
+  EXPECT_TRUE(has(noted_, "will be built anew"));
+  forget_records();
+  std::ofstream(root_ + "/run") << "a file";
+  EXPECT_EQ(add("c4"), "10.1.2.5/29");
+  EXPECT_TRUE(has(noted_, "can be reclaimed after a reboot only"));
+}
+
+TEST_F(ReserveTest, ADraftOfAKilledProcessIsReplaced) {
+  write(".onlink-draft", "half a reserv");
+  EXPECT_EQ(add("c1"), "10.1.2.2/29");
+  EXPECT_EQ(content("10.1.2.2"), "c1\r\neth0");
+  EXPECT_FALSE(exists(".onlink-draft"));
+}
+
+TEST_F(ReserveTest, ManyLeasesThroughGrowthAndForeignChanges) {
+  ipam_["subnet"] = "10.1.0.0/20";
+  ipam_["cooldown"] = 0;
+  std::set<std::string> given;
+  for (int i = 0; i < 1500; ++i) {
+    given.insert(add("c" + std::to_string(i)));
+    if (i % 400 == 0) std::filesystem::remove(file(".onlink-index"));
+    if (i % 250 == 0) write("10.1.15." + std::to_string(i / 250), "foreign\r\neth0");
+  }
+  EXPECT_EQ(given.size(), 1500u);
+  for (int i = 0; i < 1500; i += 3) del("c" + std::to_string(i));
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder()))
+    left += entry.path().filename().string().starts_with("10.1.") ? 1 : 0;
+  EXPECT_EQ(left, 1000 + 6);
+}
+
+TEST_F(ReserveTest, AHeldLockIsNamed) {
+  (void)add("c1");
+  const UniqueFd lock = open_file(AT_FDCWD, file("lock"), O_RDONLY);
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  const UniqueFd again = open_file(AT_FDCWD, file("lock"), O_RDONLY);
+  try {
+    lock_exclusively(again.get(), "the lock", std::chrono::milliseconds(150));
+    ADD_FAILURE();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::try_again);
+    EXPECT_TRUE(has(failure.what(), "held by process " + std::to_string(::getpid())));
+  }
+  struct sigaction action {};
+  ASSERT_EQ(::sigaction(SIGALRM, nullptr, &action), 0);
+  EXPECT_EQ(action.sa_handler, SIG_DFL) << "as before";
+}
+
+}  // namespace
+}  // namespace onlink::ipam
