@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -29,10 +30,13 @@ std::optional<std::uint32_t> read_published() {
 }
 
 // The way to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route; asking for it needs
-// no dump.
+// no dump. Hosts that send some of these addresses elsewhere (a test, a blackhole for bogons) do so with a
+// longer prefix.
+constexpr std::array nobodies = {"192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1"};
+
 std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host, const char* nobody) {
   const auto route = netlink::lookup_route(host, *IpAddress::parse(nobody));
-  if (!route || route->link == 0) return std::nullopt;
+  if (!route || route->link == 0 || route->dst.length != 0) return std::nullopt;
   const auto link = netlink::find_link(host, route->link);
   return link ? std::optional(link->mtu) : std::nullopt;
 }
@@ -42,7 +46,7 @@ std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host, const cha
 std::uint32_t choose_mtu(const NetConf& config, netlink::Socket& host) {
   if (config.mtu) return *config.mtu;
   if (const auto mtu = read_published()) return *mtu;
-  for (const char* nobody : {"192.0.2.1", "2001:db8::1"})
+  for (const char* nobody : nobodies)
     if (const auto mtu = default_device_mtu(host, nobody)) return *mtu;
   return ethernet_mtu;
 }
