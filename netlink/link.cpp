@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <linux/ip.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -27,6 +30,17 @@ std::vector<std::uint32_t> parse_ipv4_conf(const Attributes& attributes) {
   std::vector<std::uint32_t> values(bytes.size() / sizeof(std::uint32_t));
   if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(std::uint32_t));
   return values;
+}
+
+std::optional<IpAddress> specified(std::optional<IpAddress> address) {
+  return address && !address->is_unspecified() ? address : std::nullopt;
+}
+
+std::optional<IpipSettings> parse_ipip(const Attributes& info) {
+  const auto data = info.get(link_info_data);
+  if (!data) return std::nullopt;
+  return IpipSettings{specified(data->get(tunnel_local)), specified(data->get(tunnel_remote)),
+                      data->get(tunnel_ttl).value_or(0), data->get(tunnel_pmtudisc).value_or(0) != 0};
 }
 
 std::optional<Link> find(Socket& socket, Message request) {
@@ -124,6 +138,44 @@ Message set_link_up(std::uint32_t index, const std::string& name) {
   return message;
 }
 
+Message set_link_down(std::uint32_t index, const std::string& name) {
+  Message message(RTM_NEWLINK, 0, fmt::format("set {} down", name));
+  link_header(message, index).ifi_change = IFF_UP;
+  return message;
+}
+
+Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t mtu) {
+  Message message(RTM_NEWLINK, 0, fmt::format("set {} mtu {}", name, mtu));
+  link_header(message, index);
+  message.put(link_mtu, mtu);
+  return message;
+}
+
+Message create_ipip(const std::string& name) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, fmt::format("create tunnel {} mode ipip", name));
+  link_header(message);
+  message.put(link_name, name);
+  message.nest(link_info, [&] { message.put(link_info_kind, "ipip"); });
+  return std::move(message).explain(EOPNOTSUPP, "this kernel has no ipip module");
+}
+
+void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc) {
+  const std::string what = fmt::format("change tunnel {} mode ipip ttl {} {}", name, ttl,
+                                       pmtudisc ? "pmtudisc" : "nopmtudisc");
+  ip_tunnel_parm parameters{};
+  name.copy(parameters.name, sizeof parameters.name - 1);
+  parameters.iph.version = 4;
+  parameters.iph.ihl = 5;
+  parameters.iph.protocol = IPPROTO_IPIP;
+  parameters.iph.ttl = ttl;
+  parameters.iph.frag_off = pmtudisc ? htons(0x4000) : 0;  // IP_DF
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_data = reinterpret_cast<char*>(&parameters);
+  const UniqueFd any_socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any_socket || ::ioctl(any_socket.get(), SIOCCHGTUNNEL, &request) != 0) throw system_failure(what);
+}
+
 Message delete_link(std::uint32_t index, const std::string& name) {
   Message message(RTM_DELLINK, 0, fmt::format("delete {}", name));
   link_header(message, index);
@@ -144,7 +196,7 @@ Message get_link(std::uint32_t index) {
 }
 
 std::optional<Link> parse_link(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_NEWLINK) return std::nullopt;
+  if (message.nlmsg_type != RTM_NEWLINK && message.nlmsg_type != RTM_DELLINK) return std::nullopt;
   const ifinfomsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   Link link;
@@ -155,7 +207,10 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.mac = attributes.get(link_mac);
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);
-  if (const auto info = attributes.get(link_info)) link.kind = info->get(link_info_kind).value_or("");
+  if (const auto info = attributes.get(link_info)) {
+    link.kind = info->get(link_info_kind).value_or("");
+    if (link.kind == "ipip") link.ipip = parse_ipip(*info);
+  }
   link.ipv4_conf = parse_ipv4_conf(attributes);
   return link;
 }

@@ -15,6 +15,16 @@
 
 namespace onlink::netlink {
 
+// What only an IPIP device has (IFLA_IPTUN_*). An unspecified end (0.0.0.0) is nothing.
+struct IpipSettings {
+  std::optional<IpAddress> local;
+  std::optional<IpAddress> remote;
+  std::uint8_t ttl = 0;  // 0: inherited from the inner packet
+  bool pmtudisc = false;
+
+  bool operator==(const IpipSettings&) const = default;
+};
+
 struct Link {
   std::uint32_t index = 0;
   std::string name;
@@ -24,6 +34,7 @@ struct Link {
   std::uint32_t mtu = 0;
   std::uint32_t flags = 0;               // IFF_*
   std::uint32_t peer = 0;                // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::optional<IpipSettings> ipip;      // of kind "ipip" only
   std::vector<std::uint32_t> ipv4_conf;  // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
 
   bool up() const;
@@ -60,11 +71,20 @@ Message configure_link(std::uint32_t index, const std::string& name, const LinkS
 Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
                         std::uint64_t milliseconds);
 Message set_link_up(std::uint32_t index, const std::string& name);
+Message set_link_down(std::uint32_t index, const std::string& name);
+Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t mtu);
+// An IPIP device without ends. The kernel loads the module for it, and the module makes "tunl0" by itself
+// where its fallback devices are on: then the answer is EEXIST, and the device is there.
+Message create_ipip(const std::string& name);
+// Sets ttl and pmtudisc of a device without ends, by SIOCCHGTUNNEL in the caller's network namespace: netlink
+// refuses every change of the fallback device tunl0 (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), this way
+// works. Throws Failure; a ttl needs pmtudisc.
+void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc);
 Message delete_link(std::uint32_t index, const std::string& name);
 
 Message get_link(const std::string& name);
 Message get_link(std::uint32_t index);
-std::optional<Link> parse_link(const nlmsghdr& message);
+std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RTM_DELLINK from a monitor
 // Asked by name or index; nothing where there is no such interface. Never a dump.
 std::optional<Link> find_link(Socket& socket, const std::string& name);
 std::optional<Link> find_link(Socket& socket, std::uint32_t index);

@@ -61,6 +61,14 @@ void put_metrics(Message& message, const Route& route) {
   });
 }
 
+// An IPv4 route through an IPv6 gateway has RTA_VIA (struct rtvia) instead of RTA_GATEWAY.
+std::optional<IpAddress> via_other_family(const Attributes& attributes) {
+  const auto via = attributes.bytes(RTA_VIA);
+  const std::size_t head = sizeof(std::uint16_t);
+  if (via.size() != head + 4 && via.size() != head + 16) return std::nullopt;
+  return IpAddress::from_bytes(via.subspan(head));
+}
+
 }  // namespace
 
 std::string protocol_name(std::uint8_t protocol) {
@@ -147,6 +155,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   Route route;
   route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header->rtm_dst_len};
   route.gateway = attributes.get(route_gateway);
+  if (!route.gateway) route.gateway = via_other_family(attributes);
   route.link = attributes.get(route_oif).value_or(0);
   route.table = attributes.get(route_table).value_or(header->rtm_table);
   route.priority = attributes.get(route_priority).value_or(0);
@@ -163,23 +172,33 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   return route;
 }
 
-std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
-  Message request(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
-  auto& header = request.header<rtmsg>();
-  header.rtm_family = static_cast<std::uint8_t>(dst.family());
-  header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
-  header.rtm_flags = RTM_F_FIB_MATCH;
-  request.put(route_dst, dst);
-  std::optional<Route> route;
-  try {
-    socket.execute(std::move(request), [&](const nlmsghdr& answer) { route = parse_route(answer); });
-  } catch (const Failure& failure) {
-    const int error = failure.error();
-    // An unreachable, blackhole or prohibit route answers with its own errno: no usable route either.
-    if (error != ENETUNREACH && error != EHOSTUNREACH && error != EACCES && error != EINVAL && error != ESRCH)
-      throw;
+std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
+  std::vector<Message> requests;
+  requests.reserve(destinations.size());
+  for (const IpAddress& dst : destinations) {
+    Message& request = requests.emplace_back(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
+    auto& header = request.header<rtmsg>();
+    header.rtm_family = static_cast<std::uint8_t>(dst.family());
+    header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
+    header.rtm_flags = RTM_F_FIB_MATCH;
+    request.put(route_dst, dst);
   }
-  return route;
+  std::vector<std::optional<Route>> routes(destinations.size());
+  const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
+    routes[place] = parse_route(answer);
+  });
+  for (const auto& outcome : outcomes) {
+    const int error = outcome ? outcome->error() : 0;
+    // An unreachable, blackhole or prohibit route answers with its own errno: no usable route either.
+    if (error != 0 && error != ENETUNREACH && error != EHOSTUNREACH && error != EACCES && error != EINVAL &&
+        error != ESRCH)
+      throw *outcome;
+  }
+  return routes;
+}
+
+std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
+  return lookup_routes(socket, {&dst, 1}).front();
 }
 
 std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ std::optional<Route> parse_route(const nlmsghdr& message);
 // The route of table main that the kernel would use for a packet to dst, with its true prefix
 // (RTM_F_FIB_MATCH); nothing where there is none.
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
+// The same for many, in their order, asked in batches.
+std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
 
 struct RouteFilter {
   std::optional<IpFamily> family = {};

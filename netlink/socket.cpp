@@ -7,6 +7,7 @@
 #include <sys/time.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "netlink/attributes.h"
 
@@ -23,6 +24,14 @@ constexpr std::size_t chunk_messages = 64;
 void set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0)
     throw system_failure(fmt::format("set netlink socket option {}", name));
+}
+
+// The errno in an NLMSG_DONE; 0 where the dump is complete (older kernels send no payload).
+int dump_outcome(const nlmsghdr& message) {
+  int outcome = 0;
+  if (mnl_nlmsg_get_payload_len(&message) >= sizeof outcome)
+    std::memcpy(&outcome, mnl_nlmsg_get_payload(&message), sizeof outcome);
+  return outcome < 0 ? -outcome : 0;
 }
 
 }  // namespace
@@ -77,21 +86,36 @@ void Socket::receive(const std::string& what, const Answer& each) {
     each(*message);
 }
 
-std::vector<std::optional<Failure>> Socket::execute_each(std::span<Message> messages, const Answer& answer) {
+std::uint32_t Socket::port() const {
+  sockaddr_nl own{};
+  socklen_t length = sizeof own;
+  if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0)
+    throw system_failure("ask for the netlink socket's port id");
+  return own.nl_pid;
+}
+
+std::vector<std::optional<Failure>> Socket::execute_each(std::span<Message> messages,
+                                                         const BatchAnswer& answer) {
   std::vector<std::optional<Failure>> outcomes(messages.size());
   for (std::size_t at = 0; at < messages.size(); at += chunk_messages) {
     const std::size_t count = std::min(chunk_messages, messages.size() - at);
-    execute_chunk(messages.subspan(at, count), answer, std::span(outcomes).subspan(at, count));
+    const auto place = [&](std::size_t in_chunk, const nlmsghdr& message) {
+      if (answer) answer(at + in_chunk, message);
+    };
+    execute_chunk(messages.subspan(at, count), place, std::span(outcomes).subspan(at, count));
   }
   return outcomes;
 }
 
 void Socket::execute(std::span<Message> messages, const Answer& answer) {
-  for (auto& outcome : execute_each(messages, answer))
+  const auto any = [&](std::size_t, const nlmsghdr& message) {
+    if (answer) answer(message);
+  };
+  for (auto& outcome : execute_each(messages, any))
     if (outcome) throw std::move(*outcome);
 }
 
-void Socket::execute_chunk(std::span<Message> messages, const Answer& answer,
+void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                            std::span<std::optional<Failure>> outcomes) {
   // Only the last message asks for an acknowledgement: a refusal is always told, and the kernel works in
   // order, so the last one's outcome ends the conversation. It saves a wake-up for each message.
@@ -111,7 +135,7 @@ void Socket::execute_chunk(std::span<Message> messages, const Answer& answer,
       const std::uint32_t place = received.nlmsg_seq - first;
       if (place >= messages.size()) return;  // an answer to something given up earlier
       if (received.nlmsg_type != NLMSG_ERROR) {
-        if (answer) answer(received);
+        answer(place, received);
         return;
       }
       const Refusal refusal = parse_refusal(received);
@@ -144,6 +168,12 @@ bool Socket::dump_once(Message request, const Answer& each) {
         const Refusal refusal = parse_refusal(received);
         if (refusal.error != 0) throw request.refusal(refusal.error, refusal.extended_ack);
       } else if (received.nlmsg_type == NLMSG_DONE) {
+        // A dump that cannot go on ends with the errno in its last message (netlink_dump_done).
+        const int error = dump_outcome(received);
+        if (error == EINTR || error == EAGAIN)
+          whole = false;
+        else if (error != 0)
+          throw request.refusal(error, "");
         done = true;
       } else {
         each(received);

@@ -33,8 +33,13 @@ class Socket {
   void execute(std::span<Message> messages, const Answer& answer = {});
   void execute(Message message, const Answer& answer = {}) { execute({&message, 1}, answer); }
 
-  // The same, with the outcome of each message.
-  std::vector<std::optional<Failure>> execute_each(std::span<Message> messages, const Answer& answer = {});
+  // The same, with the outcome of each message; `answer` is told which message of the batch is answered.
+  using BatchAnswer = std::function<void(std::size_t place, const nlmsghdr&)>;
+  std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
+                                                   const BatchAnswer& answer = {});
+
+  // The port id with which the kernel marks what this socket's requests changed (nlmsg_pid of notifications).
+  std::uint32_t port() const;
 
   // A dump, parsed. An interrupted dump (NLM_F_DUMP_INTR) is thrown away and asked for again, up to 20 times;
   // then Failure (try_again).
@@ -57,7 +62,7 @@ class Socket {
   void receive(const std::string& what, const Answer& each);
   void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each);
   bool dump_once(Message request, const Answer& each);  // false: interrupted
-  void execute_chunk(std::span<Message> messages, const Answer& answer,
+  void execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                      std::span<std::optional<Failure>> outcomes);
 
   UniqueFd fd_;

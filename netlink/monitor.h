@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Notifications of the kernel about changes in one network namespace (rtnetlink(7), multicast groups).
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "netlink/message.h"
+
+namespace onlink::netlink {
+
+class Monitor {
+ public:
+  // In the caller's network namespace. protocol: NETLINK_ROUTE or NETLINK_NETFILTER; groups: its multicast
+  // groups by number (RTNLGRP_LINK, not the old RTMGRP_ bits). receive_buffer: bytes that may wait unread; the
+  // kernel drops what does not fit. Throws Failure.
+  static Monitor open(int protocol, std::span<const int> groups, int receive_buffer = 4 << 20);
+
+  int descriptor() const { return fd_.get(); }  // readable when something has arrived
+
+  // Hands over everything that has arrived and does not wait for more. False: notifications were dropped
+  // (ENOBUFS), so whoever follows the state must look at all of it again.
+  bool drain(const std::function<void(const nlmsghdr&)>& each);
+
+ private:
+  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), buffer_(64 * 1024) {}
+
+  UniqueFd fd_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace onlink::netlink
