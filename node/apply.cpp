@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/apply.h"
+
+#include <functional>
+
+#include "base/failure.h"
+#include "netlink/sysctl.h"
+
+namespace onlink::node {
+namespace {
+
+void attempt(Applied& applied, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Failure& failure) {
+    applied.failures.emplace_back(failure.what());
+  }
+}
+
+void create_tunnel(netlink::Socket& socket) {
+  try {
+    socket.execute(netlink::create_ipip(tunnel_name));
+  } catch (const Failure& failure) {
+    if (!failure.already_exists()) throw;  // the module made it when it was loaded
+  }
+}
+
+void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host, Applied& applied) {
+  if (changes.create) attempt(applied, [&] { create_tunnel(socket); });
+  const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
+  if (!link) return;  // the failure to create it is told
+  if (changes.pmtudisc)
+    attempt(applied, [&] { netlink::change_ipip(tunnel_name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
+  if (changes.mtu != 0 && changes.mtu != link->mtu)
+    attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link->index, link->name, changes.mtu)); });
+  if (changes.add_address)
+    attempt(applied, [&] {
+      socket.execute(netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
+    });
+  if (changes.up)
+    attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
+}
+
+// Where the refusal of a new route comes from: its holder, if there is one.
+std::string refusal(netlink::Socket& socket, const Failure& failure, const netlink::Route& route) {
+  if (!failure.already_exists()) return failure.what();
+  const auto holder = find_holders(socket, {route}).front();
+  if (!holder) return failure.what();
+  const auto link = netlink::find_link(socket, holder->link);
+  return std::string(failure.what()) + ": " + netlink::to_string(*holder, link ? link->name : "");
+}
+
+void run(netlink::Socket& socket, std::vector<netlink::Message>& messages,
+         const std::vector<const netlink::Route*>& routes, Applied& applied) {
+  if (messages.empty()) return;
+  applied.messages += messages.size();
+  const auto outcomes = socket.execute_each(messages);
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    if (outcomes[i]) applied.failures.push_back(refusal(socket, *outcomes[i], *routes[i]));
+}
+
+}  // namespace
+
+Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  if (changes.forwarding_v4) attempt(applied, [] { netlink::write_sysctl("net/ipv4/ip_forward", "1"); });
+  if (changes.forwarding_v6) attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
+  apply_tunnel(socket, changes.tunnel, host, applied);
+  return applied;
+}
+
+Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  std::vector<netlink::Message> messages;
+  std::vector<const netlink::Route*> routes;
+  const auto collect = [&](const std::vector<netlink::Route>& list, netlink::RouteMode mode) {
+    for (const netlink::Route& route : list) {
+      messages.push_back(netlink::add_route(route, mode, host.link_name(route.link)));
+      routes.push_back(&route);
+    }
+  };
+  collect(changes.add, netlink::RouteMode::create);
+  collect(changes.replace, netlink::RouteMode::replace);
+  run(socket, messages, routes, applied);
+
+  messages.clear();
+  for (const netlink::Route& route : changes.remove)
+    messages.push_back(netlink::delete_route(route, host.link_name(route.link)));
+  applied.messages += messages.size();
+  if (messages.empty()) return applied;
+  for (const auto& outcome : socket.execute_each(messages))
+    if (outcome && !outcome->missing()) applied.failures.emplace_back(outcome->what());
+  return applied;
+}
+
+Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  for (const IpPrefix& address : changes.tunnel.remove_addresses)
+    attempt(applied, [&] {
+      try {
+        socket.execute(netlink::delete_address({host.tunnel->index, address, 0, 0}, tunnel_name));
+      } catch (const Failure& failure) {
+        if (!failure.missing()) throw;
+      }
+    });
+  return applied;
+}
+
+}  // namespace onlink::node

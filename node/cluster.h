@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cluster as one node sees it: itself, the other nodes with their pod subnets, and the rules for all.
+//
+// The file is the same on every node; a node finds itself in it by name. It is checked as a whole before
+// anything is touched: every problem is named with its path. Whatever source a list comes from, it becomes a
+// Cluster through the same checks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+
+namespace onlink::node {
+
+// Calico's words. always: through the tunnel; never: directly; cross_subnet: directly where the kernel says
+// that the other node is on-link, else through the tunnel.
+enum class IpipMode : std::uint8_t { never, cross_subnet, always };  // by how much they tunnel
+const char* to_string(IpipMode mode);
+
+struct Node {
+  std::string name;
+  std::optional<IpAddress> ipv4;  // nodeIP: where the other nodes reach it; at least one of the two
+  std::optional<IpAddress> ipv6;  // nodeIPv6
+  std::vector<IpPrefix> pod_cidrs;
+  std::optional<IpipMode> mode;             // its own ipipMode
+  std::optional<IpAddress> tunnel_address;  // as given; see tunnel_address()
+
+  bool operator==(const Node&) const = default;
+};
+
+struct Cluster {
+  Node self;
+  std::vector<Node> peers;
+  IpipMode mode = IpipMode::cross_subnet;
+  bool ipv6_direct = false;  // "ipipModeIPv6": "Never"
+  bool masquerade = true;
+  std::vector<IpPrefix> masquerade_exclude;  // destinations that see the pods' own addresses
+  bool filter = true;
+  std::vector<IpPrefix> ipip_sources;            // others than the nodes that may send IPIP to this node
+  std::string pod_interface_prefix = "onl";      // of the host ends of pods
+  std::uint32_t resync_seconds = 60;
+
+  bool operator==(const Cluster&) const = default;
+};
+
+// The mode between two nodes is the same seen from either end: a mode that one of them names counts, of two
+// different ones that which tunnels more; else the cluster's.
+IpipMode mode_between(const Cluster& cluster, const Node& peer);
+// IPIP carries IPv4; IPv6 pod subnets are routed directly.
+bool may_tunnel(const Cluster& cluster, const Node& peer);
+
+// The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where the
+// node has no IPv4 pod subnet or that is a single address.
+std::optional<IpAddress> tunnel_address(const Node& node);
+
+// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the words.
+// node_name: which of the nodes we are.
+Cluster parse_cluster(std::string_view text, std::string_view name, const std::string& node_name);
+// The same document again: parse_cluster(print_cluster(c), ..., c.self.name) == c.
+std::string print_cluster(const Cluster& cluster);
+
+}  // namespace onlink::node

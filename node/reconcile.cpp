@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/reconcile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/failure.h"
+
+namespace onlink::node {
+namespace {
+
+void append(std::vector<std::string>& list, std::vector<std::string> more) {
+  list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// "since when" of every path: the time stays while the way stays.
+std::map<std::string, Since> path_times(const Desired& desired, const std::map<std::string, Since>& before) {
+  std::map<std::string, Since> paths;
+  const std::int64_t now = std::time(nullptr);
+  for (const PeerPath& path : desired.paths) {
+    const std::string cidr = path.cidr.to_string();
+    const std::string how = fmt::format("{}: {}", to_string(path.kind), path.why);
+    const auto earlier = before.find(cidr);
+    const bool same = earlier != before.end() && earlier->second.how == how;
+    paths[cidr] = {how, same ? earlier->second.when : now};
+  }
+  return paths;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(Directories directories)
+    : directories_(std::move(directories)), socket_(netlink::Socket::open()), state_(load_run_state(directories_)) {}
+
+void Reconciler::look(const Nodes& nodes, Pass& pass, bool ipip_missing) {
+  pass.host = read_host(socket_, nodes.cluster);
+  pass.host.ipip_missing = ipip_missing && !pass.host.tunnel;
+  pass.desired = desired(nodes.cluster, pass.host);
+  pass.changes = diff(pass.desired, pass.host, {state_.own_addresses, nodes.complete});
+}
+
+// What a pass cannot mend, in words.
+void Reconciler::note(const Nodes& nodes, Pass& pass) {
+  append(pass.problems, pass.desired.problems);
+  for (const PeerPath& path : pass.desired.paths)
+    if (path.kind == PathKind::none)
+      pass.problems.push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(), path.why));
+  for (const Conflict& conflict : pass.changes.conflicts) {
+    const auto link = netlink::find_link(socket_, conflict.holder.link);
+    pass.problems.push_back(fmt::format(
+        "route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
+        netlink::to_string(conflict.holder, link ? link->name : "")));
+  }
+  if (!pass.changes.held.empty())
+    pass.problems.push_back(fmt::format(
+        "{} route(s) to nodes that the list does not name stay for now: {}", pass.changes.held.size(),
+        nodes.cluster.peers.empty() ? "it names no other node at all" : "it is not known to be complete"));
+}
+
+Pass Reconciler::plan(const Nodes& nodes) {
+  Pass pass;
+  look(nodes, pass, false);
+  set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
+                      find_holders(socket_, pass.changes.replace));
+  note(nodes, pass);
+  return pass;
+}
+
+Pass Reconciler::apply(const Nodes& nodes) {
+  Pass pass;
+  look(nodes, pass, false);
+  remember(pass);
+  append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
+  if (pass.changes.tunnel.create) {
+    // Routes need the index of the device; without it their peers have no path.
+    look(nodes, pass, true);
+  }
+  set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
+                      find_holders(socket_, pass.changes.replace));
+  const Applied routes = apply_routes(socket_, pass.changes, pass.host);
+  pass.route_messages = routes.messages;
+  append(pass.problems, routes.failures);
+  append(pass.problems, apply_removals(socket_, pass.changes, pass.host).failures);
+  note(nodes, pass);
+  publish_mtu(directories_, pass.desired.pod_mtu);
+  RunState state = state_;
+  state.paths = path_times(pass.desired, state_.paths);
+  std::erase_if(state.own_addresses, [&](const IpPrefix& address) {
+    const auto& removed = pass.changes.tunnel.remove_addresses;
+    return std::find(removed.begin(), removed.end(), address) != removed.end();
+  });
+  if (state != state_) {
+    save_run_state(directories_, state);
+    state_ = std::move(state);
+  }
+  return pass;
+}
+
+// On disk before the first change: a process killed right after it still knows what was before.
+void Reconciler::remember(const Pass& pass) {
+  RunState state = state_;
+  if (!state.before) state.before = node::remember(pass.host);
+  const auto& added = pass.changes.tunnel.add_address;
+  if (added && std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
+    state.own_addresses.push_back(*added);
+  if (state == state_) return;
+  save_run_state(directories_, state);
+  state_ = std::move(state);
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pass: look at the host, work out what should be, make the difference. Knows no source of nodes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "netlink/socket.h"
+#include "node/apply.h"
+#include "node/cluster.h"
+#include "node/desired.h"
+#include "node/diff.h"
+#include "node/host.h"
+#include "node/state.h"
+
+namespace onlink::node {
+
+struct Nodes {
+  Cluster cluster;
+  // Whether the list is complete and current: only then are routes to nodes that it does not name withdrawn.
+  bool complete = true;
+};
+
+// What a pass found and did.
+struct Pass {
+  Host host;  // before the routes were changed
+  Desired desired;
+  Changes changes;
+  std::size_t route_messages = 0;
+  std::vector<std::string> problems;  // everything that is not as it should be, each in a sentence
+
+  bool in_order() const { return problems.empty(); }
+};
+
+class Reconciler {
+ public:
+  // Opens its netlink socket in the caller's network namespace.
+  explicit Reconciler(Directories directories);
+
+  // Looks, and changes nothing.
+  Pass plan(const Nodes& nodes);
+  // Looks and changes. Every failure is in the result; throws only where the kernel does not answer at all.
+  Pass apply(const Nodes& nodes);
+
+  const RunState& state() const { return state_; }
+  netlink::Socket& socket() { return socket_; }
+
+ private:
+  void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
+  void note(const Nodes& nodes, Pass& pass);
+  void remember(const Pass& pass);
+
+  Directories directories_;
+  netlink::Socket socket_;
+  RunState state_;
+};
+
+}  // namespace onlink::node

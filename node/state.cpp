@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/state.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/failure.h"
+#include "base/file.h"
+#include "base/json_reader.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+// 5,000 peers take 0.6 MB; the limit only keeps a wrong file from filling the memory.
+constexpr std::size_t largest_file = 64u << 20;
+
+std::optional<std::string> read_large_file(const std::string& path) {
+  const auto fd = open_if_exists(AT_FDCWD, path, O_RDONLY);
+  if (!fd) return std::nullopt;
+  return read_all(fd->get(), path, largest_file);
+}
+
+std::string run_file(const Directories& directories) { return directories.run + "/node.json"; }
+std::string list_file(const Directories& directories) { return directories.state + "/cluster.json"; }
+std::string mtu_file(const Directories& directories) { return directories.run + "/mtu"; }
+
+void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
+}
+
+json print(const Before& before) {
+  return {{"forwardingV4", before.forwarding_v4}, {"forwardingV6", before.forwarding_v6},
+          {"tunnel", before.tunnel},              {"tunnelUp", before.tunnel_up},
+          {"tunnelMtu", before.tunnel_mtu},       {"tunnelTtl", before.tunnel_ttl},
+          {"tunnelPmtudisc", before.tunnel_pmtudisc}};
+}
+
+Before parse_before(const json& document) {
+  return {document.at("forwardingV4").get<bool>(),       document.at("forwardingV6").get<bool>(),
+          document.at("tunnel").get<bool>(),             document.at("tunnelUp").get<bool>(),
+          document.at("tunnelMtu").get<std::uint32_t>(), document.at("tunnelTtl").get<std::uint8_t>(),
+          document.at("tunnelPmtudisc").get<bool>()};
+}
+
+RunState parse_run_state(const json& document) {
+  RunState state;
+  if (document.contains("before")) state.before = parse_before(document.at("before"));
+  for (const json& text : document.at("ownAddresses"))
+    if (const auto prefix = IpPrefix::parse(text.get<std::string>())) state.own_addresses.push_back(*prefix);
+  for (const auto& [cidr, since] : document.at("paths").items())
+    state.paths[cidr] = {since.at("how").get<std::string>(), since.at("since").get<std::int64_t>()};
+  return state;
+}
+
+}  // namespace
+
+Before remember(const Host& host) {
+  Before before;
+  before.forwarding_v4 = host.forwarding_v4;
+  before.forwarding_v6 = host.forwarding_v6;
+  if (!host.tunnel) return before;
+  before.tunnel = true;
+  before.tunnel_up = host.tunnel->up();
+  before.tunnel_mtu = host.tunnel->mtu;
+  if (host.tunnel->ipip) {
+    before.tunnel_ttl = host.tunnel->ipip->ttl;
+    before.tunnel_pmtudisc = host.tunnel->ipip->pmtudisc;
+  }
+  return before;
+}
+
+RunState load_run_state(const Directories& directories) {
+  const auto text = read_large_file(run_file(directories));
+  if (!text) return {};
+  try {
+    return parse_run_state(parse_json(*text, run_file(directories)));
+  } catch (const Failure&) {
+    return {};
+  } catch (const json::exception&) {
+    return {};
+  }
+}
+
+void save_run_state(const Directories& directories, const RunState& state) {
+  json document = {{"ownAddresses", json::array()}, {"paths", json::object()}};
+  if (state.before) document["before"] = print(*state.before);
+  for (const IpPrefix& address : state.own_addresses) document["ownAddresses"].push_back(address.to_string());
+  for (const auto& [cidr, since] : state.paths) document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};
+  make_directories(directories.run);
+  replace_file(AT_FDCWD, run_file(directories), dump_json(document, 1) + "\n", 0644, false);
+}
+
+void forget_run_state(const Directories& directories) { remove_file(run_file(directories)); }
+
+std::optional<Cluster> load_last_good(const Directories& directories, const std::string& node_name,
+                                      std::string& why) {
+  try {
+    const auto text = read_large_file(list_file(directories));
+    if (text) return parse_cluster(*text, list_file(directories), node_name);
+    why = "there is no " + list_file(directories);
+  } catch (const Failure& failure) {
+    why = failure.what();
+  }
+  return std::nullopt;
+}
+
+void save_last_good(const Directories& directories, const Cluster& cluster) {
+  const std::string text = print_cluster(cluster);
+  if (read_large_file(list_file(directories)) == text) return;
+  make_directories(directories.state);
+  replace_file(AT_FDCWD, list_file(directories), text);
+}
+
+void forget_last_good(const Directories& directories) { remove_file(list_file(directories)); }
+
+void publish_mtu(const Directories& directories, std::uint32_t mtu) {
+  if (mtu == 0) return remove_file(mtu_file(directories));
+  const std::string text = std::to_string(mtu) + "\n";
+  if (read_large_file(mtu_file(directories)) == text) return;
+  make_directories(directories.run);
+  replace_file(AT_FDCWD, mtu_file(directories), text, 0644, false);
+}
+
+}  // namespace onlink::node

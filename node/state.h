@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What outlives a process, as small files that are replaced whole.
+//
+//   <state>/cluster.json   the last good list of nodes; survives a reboot
+//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and since when each
+//                          path is as it is; gone with the next boot, as is what it describes
+//   <run>/mtu              the MTU for new pods, for ADD: one number and a newline
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "node/cluster.h"
+#include "node/host.h"
+
+namespace onlink::node {
+
+struct Directories {
+  std::string run = "/run/onlink";
+  std::string state = "/var/lib/onlink";
+};
+
+// The settings that we change and that were somebody's before: `clean` gives them back.
+struct Before {
+  bool forwarding_v4 = false;
+  bool forwarding_v6 = false;
+  bool tunnel = false;  // the device was there; the rest means something only then
+  bool tunnel_up = false;
+  std::uint32_t tunnel_mtu = 0;
+  std::uint8_t tunnel_ttl = 0;
+  bool tunnel_pmtudisc = false;
+
+  bool operator==(const Before&) const = default;
+};
+Before remember(const Host& host);
+
+struct Since {
+  std::string how;        // the route, or what is wrong
+  std::int64_t when = 0;  // seconds since 1970
+
+  bool operator==(const Since&) const = default;
+};
+
+struct RunState {
+  std::optional<Before> before;
+  std::vector<IpPrefix> own_addresses;  // on tunl0, put there by us
+  std::map<std::string, Since> paths;   // by pod subnet
+
+  bool operator==(const RunState&) const = default;
+};
+
+// An unreadable or damaged file is as good as none: it only says what was, never what should be.
+RunState load_run_state(const Directories& directories);
+void save_run_state(const Directories& directories, const RunState& state);
+void forget_run_state(const Directories& directories);
+
+// Nothing where there is none, or none that this node could use. Throws nothing for a damaged file; `why` says it.
+std::optional<Cluster> load_last_good(const Directories& directories, const std::string& node_name, std::string& why);
+void save_last_good(const Directories& directories, const Cluster& cluster);
+void forget_last_good(const Directories& directories);
+
+// Written only where it differs. 0 removes it.
+void publish_mtu(const Directories& directories, std::uint32_t mtu);
+
+}  // namespace onlink::node
