@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of onlink-node: hosts, wires and pods in namespaces. On top of test/netns/lib.bash, which starts
+# the script again in namespaces of its own; whatever is made goes with them. The same scripts run on the machine's own
+# kernel and, by test/kernel/run, in user-mode Linux, where IPIP is.
+
+# shellcheck source=../netns/lib.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+ipip_here() { ip -j link show tunl0 2>/dev/null | grep -q ipip || ip link add tunl0 type ipip 2>/dev/null || ip link show tunl0 >/dev/null 2>&1; }
+# Lighter than `ip netns exec`, which mounts a /sys of its own: processes are expensive in user-mode Linux.
+on() { nsenter --net="/run/netns/$1" "${@:2}"; }
+
+# wire NAME: an Ethernet segment. plug HOST INTERFACE WIRE ADDRESS/LENGTH [MTU]: a host's interface on it.
+wire() { ip link add "$1" type bridge && ip link set "$1" up; }
+plugs=0
+plug() {
+  plugs=$((plugs + 1))
+  ip link add "plug$plugs" mtu "${5:-1500}" type veth peer name "$2" mtu "${5:-1500}" netns "$1"
+  ip link set "plug$plugs" master "$3" up
+  case $4 in *:*) ip -n "$1" addr add "$4" dev "$2" nodad ;; *) ip -n "$1" addr add "$4" dev "$2" ;; esac
+  ip -n "$1" link set "$2" up
+}
+# host NAME: a namespace with lo up, forwarding off, and folders for its state.
+host() {
+  ip netns add "$1" && ip -n "$1" link set lo up
+  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+  mkdir -p "$work/$1"
+}
+
+# pod_at HOST NAME ADDRESS: a pod with that address, attached by the plugin.
+pod_at() {
+  local host=$1 name=$2 address=$3
+  ip netns add "$name" && ip -n "$name" link set lo up
+  [ -x "$bin/onlink" ] || { pod_by_hand "$@"; return; }
+  on "$host" env CNI_COMMAND=ADD CNI_CONTAINERID="$name" CNI_NETNS="/run/netns/$name" CNI_IFNAME=eth0 CNI_PATH="$bin" \
+    CNI_ARGS="IgnoreUnknown=1;IP=$address" "$bin/onlink" >"$work/$name.result" <<EOF || fail "attach $name: $(cat "$work/$name.result")"
+{"cniVersion":"1.1.0","name":"pods","type":"onlink","mtu":${pod_mtu:-1480},
+ "ipam":{"type":"onlink-ipam","subnet":"${address%.*}.0/24","dataDir":"$work/$host/ipam"}}
+EOF
+  same "the address of $name" "$(jq -r '.ips[0].address' "$work/$name.result")" "$address/32"
+}
+# The same without the plugin's binary: what `onlink --explain` prints.
+pod_by_hand() { # HOST NAME ADDRESS
+  local end
+  end=onl$(sha256sum <<<"$2" | cut -c1-11)
+  ip -n "$1" link add "$end" address ee:ee:ee:ee:ee:ee mtu "${pod_mtu:-1480}" type veth peer name eth0 \
+    mtu "${pod_mtu:-1480}" netns "$2"
+  ip -n "$1" link set "$end" up
+  on "$1" sh -c "cd /proc/sys/net/ipv4/conf/$end && echo 1 >forwarding && echo 1 >rp_filter && echo 1 >proxy_arp"
+  ip -n "$2" addr add "$3/32" dev eth0
+  ip -n "$2" link set eth0 up
+  ip -n "$2" route add 169.254.1.1 dev eth0 scope link
+  ip -n "$2" route add default via 169.254.1.1
+  ip -n "$2" neigh add 169.254.1.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee nud permanent
+  ip -n "$1" route add "$3/32" dev "$end" scope link proto 169
+}
+
+# node HOST VERB [ARGUMENT...]: onlink-node on a host, with $cluster as its file. Output in $out, exit status in $status.
+cluster=$work/cluster.json
+node_command() { # HOST: the words before the verb
+  command=("$bin/onlink-node" -c "${cluster_of[$1]:-$cluster}" -n "$1" --run-dir "$work/$1/run" --state-dir "$work/$1/state")
+}
+declare -A cluster_of=()
+node() {
+  local command
+  node_command "$1"
+  status=0
+  out=$(on "$1" "${command[@]}" "${@:2}" 2>"$work/$1/errors") || status=$?
+  errors=$(cat "$work/$1/errors")
+}
+applied() { node "$1" apply; [ "$status" = 0 ] || fail "apply on $1: exit status $status: $errors"; }
+
+# The seed's two hosts, in their own /24, with its addresses, and two pods each; names as in its picture.
+seed_cluster() { # [JQ-PROGRAM...]
+  local program document
+  document='{"ipipMode":"Never","masquerade":false,"filter":false,"nodes":[
+    {"name":"A","nodeIP":"172.16.91.201","podCIDRs":["10.10.0.0/24"]},
+    {"name":"B","nodeIP":"172.16.91.202","podCIDRs":["10.10.1.0/24"]}]}'
+  for program in "$@"; do document=$(jq "$program" <<<"$document"); done
+  # Replaced, not written in place: whoever watches sees one version or the other.
+  printf '%s\n' "$document" >"$cluster.new"
+  mv "$cluster.new" "$cluster"
+}
+seed_hosts() {
+  wire lan
+  host A && plug A eth0 lan 172.16.91.201/24 "${1:-1500}"
+  host B && plug B eth0 lan 172.16.91.202/24 "${1:-1500}"
+}
+seed_pods() {
+  pod_at A netns01 10.10.0.2
+  pod_at A netns02 10.10.0.3
+  pod_at B netns03 10.10.1.2
+  pod_at B netns04 10.10.1.3
+}
+
+# reaches FROM ADDRESS [PING-ARGUMENT...]; cut_off the same, refused.
+reaches() { checks=$((checks + 1)); on "$1" ping -q -c1 -W2 "${@:3}" "$2" >/dev/null || fail "$1 does not reach $2"; }
+cut_off() { checks=$((checks + 1)); ! on "$1" ping -q -c1 -W1 "${@:3}" "$2" >/dev/null 2>&1 || fail "$1 reaches $2"; }
+
+# Every pod of the seed with every other, in both directions: ping and 1 MB over TCP.
+talk=$(dirname "${BASH_SOURCE[0]}")/talk.py
+python=/usr/bin/python3
+all_pods_talk() {
+  checks=$((checks + 1))
+  "$python" "$talk" pairs netns01=10.10.0.2 netns02=10.10.0.3 netns03=10.10.1.2 netns04=10.10.1.3 >"$work/talk" ||
+    fail "the pods do not all talk to each other"
+  same "pairs of pods that talk" "$(cat "$work/talk")" "12 pairs"
+}
+# count_packets HOST INTERFACE FILTER COMMAND...: how many packets tcpdump saw while the command ran; in $seen.
+count_packets() {
+  : >"$work/tcpdump"
+  # exec: the process to be ended is tcpdump itself.
+  (exec nsenter --net="/run/netns/$1" tcpdump -Z root -n -i "$2" --immediate-mode -U -w "$work/packets" "$3" 2>"$work/tcpdump") &
+  local dump=$! tries
+  for ((tries = 0; tries < 100; tries++)); do grep -q 'listening on' "$work/tcpdump" && break; sleep 0.05; done
+  "${@:4}"
+  sleep 0.2
+  kill "$dump" 2>/dev/null || true
+  wait "$dump" || true
+  seen=$(tcpdump -n -r "$work/packets" 2>/dev/null | wc -l)
+}
+# eventually SECONDS COMMAND...: becomes true within that time. $waited: milliseconds it took.
+eventually() {
+  local start now limit=$1
+  start=$(date +%s%N)
+  while :; do
+    if "${@:2}" >/dev/null 2>&1; then
+      now=$(date +%s%N); waited=$(((now - start) / 1000000)); checks=$((checks + 1)); return
+    fi
+    now=$(date +%s%N)
+    [ $(((now - start) / 1000000)) -lt $((limit * 1000)) ] || fail "not within $limit s: ${*:2}"
+    sleep 0.01
+  done
+}
+route_line() { ip -n "$1" route show "$2" | sed 's/ *$//'; }
