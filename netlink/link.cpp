@@ -160,8 +160,8 @@ Message create_ipip(const std::string& name) {
 }
 
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc) {
-  const std::string what = fmt::format("change tunnel {} mode ipip ttl {} {}", name, ttl,
-                                       pmtudisc ? "pmtudisc" : "nopmtudisc");
+  const std::string what =
+      fmt::format("change tunnel {} mode ipip ttl {} {}", name, ttl, pmtudisc ? "pmtudisc" : "nopmtudisc");
   ip_tunnel_parm parameters{};
   name.copy(parameters.name, sizeof parameters.name - 1);
   parameters.iph.version = 4;

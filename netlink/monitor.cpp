@@ -46,8 +46,8 @@ bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
     if ((datagram.msg_flags & MSG_TRUNC) != 0) complete = false;
     if (sender.nl_pid != 0) continue;  // not from the kernel: any process may send to us
     auto left = static_cast<int>(received);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data());
-         mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data()); mnl_nlmsg_ok(message, left);
+         message = mnl_nlmsg_next(message, &left))
       each(*message);
   }
 }

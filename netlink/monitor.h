@@ -14,8 +14,8 @@ namespace onlink::netlink {
 class Monitor {
  public:
   // In the caller's network namespace. protocol: NETLINK_ROUTE or NETLINK_NETFILTER; groups: its multicast
-  // groups by number (RTNLGRP_LINK, not the old RTMGRP_ bits). receive_buffer: bytes that may wait unread; the
-  // kernel drops what does not fit. Throws Failure.
+  // groups by number (RTNLGRP_LINK, not the old RTMGRP_ bits). receive_buffer: bytes that may wait unread;
+  // the kernel drops what does not fit. Throws Failure.
   static Monitor open(int protocol, std::span<const int> groups, int receive_buffer = 4 << 20);
 
   int descriptor() const { return fd_.get(); }  // readable when something has arrived

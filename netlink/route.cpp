@@ -184,9 +184,8 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
     request.put(route_dst, dst);
   }
   std::vector<std::optional<Route>> routes(destinations.size());
-  const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
-    routes[place] = parse_route(answer);
-  });
+  const auto outcomes = socket.execute_each(
+      requests, [&](std::size_t place, const nlmsghdr& answer) { routes[place] = parse_route(answer); });
   for (const auto& outcome : outcomes) {
     const int error = outcome ? outcome->error() : 0;
     // An unreachable, blackhole or prohibit route answers with its own errno: no usable route either.

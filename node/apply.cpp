@@ -30,15 +30,16 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
   const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
   if (!link) return;  // the failure to create it is told
   if (changes.pmtudisc)
-    attempt(applied, [&] { netlink::change_ipip(tunnel_name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
+    attempt(applied,
+            [&] { netlink::change_ipip(tunnel_name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
   if (changes.mtu != 0 && changes.mtu != link->mtu)
     attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link->index, link->name, changes.mtu)); });
   if (changes.add_address)
     attempt(applied, [&] {
-      socket.execute(netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
+      socket.execute(
+          netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
     });
-  if (changes.up)
-    attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
+  if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
 // Where the refusal of a new route comes from: its holder, if there is one.
@@ -64,7 +65,8 @@ void run(netlink::Socket& socket, std::vector<netlink::Message>& messages,
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
   if (changes.forwarding_v4) attempt(applied, [] { netlink::write_sysctl("net/ipv4/ip_forward", "1"); });
-  if (changes.forwarding_v6) attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
+  if (changes.forwarding_v6)
+    attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
   apply_tunnel(socket, changes.tunnel, host, applied);
   return applied;
 }

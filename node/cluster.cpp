@@ -62,7 +62,8 @@ void read_rules(const JsonReader& reader, Cluster& cluster) {
   if (const auto mode = read_mode(reader, "ipipModeIPv6")) {
     cluster.ipv6_direct = *mode == IpipMode::never;
     if (!cluster.ipv6_direct)
-      reader.problem("ipipModeIPv6", "IPIP carries IPv4 only: \"Never\" is the one mode for IPv6 pod subnets");
+      reader.problem("ipipModeIPv6",
+                     "IPIP carries IPv4 only: \"Never\" is the one mode for IPv6 pod subnets");
   }
   cluster.masquerade = reader.boolean("masquerade").value_or(cluster.masquerade);
   cluster.masquerade_exclude = read_prefixes(reader, "masqueradeExclude");
@@ -134,7 +135,8 @@ Cluster parse_cluster(std::string_view text, std::string_view name, const std::s
   Cluster cluster;
   read_rules(reader, cluster);
   std::vector<PlacedNode> nodes;
-  for (const JsonReader& entry : reader.children("nodes")) nodes.push_back({entry.path("x"), read_node(entry)});
+  for (const JsonReader& entry : reader.children("nodes"))
+    nodes.push_back({entry.path("x"), read_node(entry)});
   for (PlacedNode& node : nodes) node.path.resize(node.path.size() - 2);  // "nodes[3]"
   if (nodes.empty()) problems.add("nodes", "is missing or empty");
   const auto self = std::find_if(nodes.begin(), nodes.end(),

@@ -40,8 +40,8 @@ struct Cluster {
   bool masquerade = true;
   std::vector<IpPrefix> masquerade_exclude;  // destinations that see the pods' own addresses
   bool filter = true;
-  std::vector<IpPrefix> ipip_sources;            // others than the nodes that may send IPIP to this node
-  std::string pod_interface_prefix = "onl";      // of the host ends of pods
+  std::vector<IpPrefix> ipip_sources;        // others than the nodes that may send IPIP to this node
+  std::string pod_interface_prefix = "onl";  // of the host ends of pods
   std::uint32_t resync_seconds = 60;
 
   bool operator==(const Cluster&) const = default;
@@ -53,12 +53,12 @@ IpipMode mode_between(const Cluster& cluster, const Node& peer);
 // IPIP carries IPv4; IPv6 pod subnets are routed directly.
 bool may_tunnel(const Cluster& cluster, const Node& peer);
 
-// The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where the
-// node has no IPv4 pod subnet or that is a single address.
+// The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where
+// the node has no IPv4 pod subnet or that is a single address.
 std::optional<IpAddress> tunnel_address(const Node& node);
 
-// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the words.
-// node_name: which of the nodes we are.
+// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the
+// words. node_name: which of the nodes we are.
 Cluster parse_cluster(std::string_view text, std::string_view name, const std::string& node_name);
 // The same document again: parse_cluster(print_cluster(c), ..., c.self.name) == c.
 std::string print_cluster(const Cluster& cluster);

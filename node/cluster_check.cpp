@@ -21,7 +21,8 @@ std::vector<PlacedCidr> sorted_cidrs(const std::vector<PlacedNode>& nodes) {
   std::vector<PlacedCidr> cidrs;
   for (const PlacedNode& node : nodes)
     for (std::size_t i = 0; i < node.node.pod_cidrs.size(); ++i)
-      cidrs.push_back({node.node.pod_cidrs[i].network(), fmt::format("{}.podCIDRs[{}]", node.path, i), &node});
+      cidrs.push_back(
+          {node.node.pod_cidrs[i].network(), fmt::format("{}.podCIDRs[{}]", node.path, i), &node});
   // A prefix comes right before those that it contains.
   std::stable_sort(cidrs.begin(), cidrs.end(),
                    [](const PlacedCidr& a, const PlacedCidr& b) { return a.cidr < b.cidr; });
@@ -29,7 +30,8 @@ std::vector<PlacedCidr> sorted_cidrs(const std::vector<PlacedNode>& nodes) {
 }
 
 void check_overlaps(const std::vector<PlacedCidr>& cidrs, const PlacedNode* self, Problems& problems) {
-  const PlacedCidr* widest = nullptr;  // prefixes nest or are disjoint, so the last that reaches furthest suffices
+  const PlacedCidr* widest =
+      nullptr;  // prefixes nest or are disjoint, so the last that reaches furthest suffices
   for (const PlacedCidr& cidr : cidrs) {
     if (widest == nullptr || !widest->cidr.overlaps(cidr.cidr)) {
       widest = &cidr;
@@ -57,16 +59,19 @@ void check_addresses(const std::vector<PlacedNode>& nodes, const std::vector<Pla
                      Problems& problems) {
   std::map<IpAddress, const PlacedNode*> seen;
   for (const PlacedNode& placed : nodes) {
-    for (const auto& [key, address] : {std::pair{"nodeIP", placed.node.ipv4}, {"nodeIPv6", placed.node.ipv6}}) {
+    for (const auto& [key, address] :
+         {std::pair{"nodeIP", placed.node.ipv4}, {"nodeIPv6", placed.node.ipv6}}) {
       if (!address) continue;
       const std::string path = fmt::format("{}.{}", placed.path, key);
       if (address->is_unspecified() || address->is_multicast())
         problems.add(path, fmt::format("{} is no address of a host", address->to_string()));
       if (const auto [other, fresh] = seen.emplace(*address, &placed); !fresh)
-        problems.add(path, fmt::format("{} is the address of {} too", address->to_string(), named(*other->second)));
+        problems.add(path,
+                     fmt::format("{} is the address of {} too", address->to_string(), named(*other->second)));
       if (const PlacedCidr* inside = find_cidr(cidrs, *address))
-        problems.add(path, fmt::format("{} lies in the pod subnet {} of {}: routes to it would loop",
-                                       address->to_string(), inside->cidr.to_string(), named(*inside->owner)));
+        problems.add(path,
+                     fmt::format("{} lies in the pod subnet {} of {}: routes to it would loop",
+                                 address->to_string(), inside->cidr.to_string(), named(*inside->owner)));
     }
   }
 }
@@ -99,8 +104,8 @@ void check_nodes(const std::vector<PlacedNode>& nodes, const PlacedNode* self, P
     check_one(placed, problems);
     const auto [other, fresh] = names.emplace(placed.node.name, &placed);
     if (!fresh && !placed.node.name.empty())
-      problems.add(placed.path + ".name", fmt::format("\"{}\" is the name of {} too", placed.node.name,
-                                                      other->second->path));
+      problems.add(placed.path + ".name",
+                   fmt::format("\"{}\" is the name of {} too", placed.node.name, other->second->path));
   }
   const auto cidrs = sorted_cidrs(nodes);
   check_overlaps(cidrs, self, problems);
@@ -115,15 +120,17 @@ void check_modes(const Cluster& cluster, const std::vector<PlacedNode>& nodes, P
     if (cluster.ipv6_direct || mode_between(cluster, placed.node) != IpipMode::always) continue;
     for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i)
       if (!placed.node.pod_cidrs[i].address.is_v4())
-        problems.add(fmt::format("{}.podCIDRs[{}]", placed.path, i),
-                     fmt::format("{} cannot go through IPIP, which carries IPv4 only, and ipipMode is Always: "
-                                 "\"ipipModeIPv6\": \"Never\" routes IPv6 directly",
-                                 placed.node.pod_cidrs[i].to_string()));
+        problems.add(
+            fmt::format("{}.podCIDRs[{}]", placed.path, i),
+            fmt::format("{} cannot go through IPIP, which carries IPv4 only, and ipipMode is Always: "
+                        "\"ipipModeIPv6\": \"Never\" routes IPv6 directly",
+                        placed.node.pod_cidrs[i].to_string()));
   }
   if (tunnels && cluster.self.ipv4 && !tunnel_address(cluster.self))
-    problems.add("nodes", fmt::format("this node, \"{}\", needs a tunnelAddress: it has no IPv4 pod subnet from "
-                                      "which one could be taken",
-                                      cluster.self.name));
+    problems.add("nodes",
+                 fmt::format("this node, \"{}\", needs a tunnelAddress: it has no IPv4 pod subnet from "
+                             "which one could be taken",
+                             cluster.self.name));
 }
 
 }  // namespace onlink::node

@@ -15,9 +15,9 @@ struct PlacedNode {
   Node node;
 };
 
-// Duplicate names and addresses, overlapping pod subnets (with the words for a peer that announces one of ours),
-// node addresses inside pod subnets, pod subnets of a family in which the node has no address, tunnel addresses
-// outside the node's own subnets. self: which of them we are, or null.
+// Duplicate names and addresses, overlapping pod subnets (with the words for a peer that announces one of
+// ours), node addresses inside pod subnets, pod subnets of a family in which the node has no address, tunnel
+// addresses outside the node's own subnets. self: which of them we are, or null.
 void check_nodes(const std::vector<PlacedNode>& nodes, const PlacedNode* self, Problems& problems);
 // IPIP asked for where it cannot be: IPv6 pod subnets, or no address for this node's end of the tunnel.
 void check_modes(const Cluster& cluster, const std::vector<PlacedNode>& nodes, Problems& problems);

@@ -67,12 +67,13 @@ class Planner {
     if (carrier == nullptr)
       result_.problems.push_back(fmt::format("{}, the address of this node, is on none of its interfaces",
                                              own_address->to_string()));
-    const bool known = carrier != nullptr && (carrier->flags & IFF_LOOPBACK) == 0 && carrier->mtu > ipip_header;
+    const bool known =
+        carrier != nullptr && (carrier->flags & IFF_LOOPBACK) == 0 && carrier->mtu > ipip_header;
     if (known) result_.pod_mtu = tunnels ? carrier->mtu - ipip_header : carrier->mtu;
     if (!tunnels) return;
     if (host_.tunnel && host_.tunnel->kind != "ipip") {
-      tunnel_problem_ = fmt::format("{} is of kind \"{}\", not ipip: left alone", tunnel_name,
-                                    host_.tunnel->kind);
+      tunnel_problem_ =
+          fmt::format("{} is of kind \"{}\", not ipip: left alone", tunnel_name, host_.tunnel->kind);
     } else if (!host_.tunnel && host_.ipip_missing) {
       tunnel_problem_ = "this kernel has no ipip module";
     } else if (const auto address = tunnel_address(cluster_.self)) {
@@ -81,8 +82,8 @@ class Planner {
     if (!tunnel_problem_.empty()) result_.problems.push_back("no tunnel: " + tunnel_problem_);
   }
 
-  // A packet to an unused address of ours must not follow the default route and come back. A single address would
-  // shut out the pod that has it.
+  // A packet to an unused address of ours must not follow the default route and come back. A single address
+  // would shut out the pod that has it.
   void plan_own_subnets() {
     for (const IpPrefix& cidr : cluster_.self.pod_cidrs) {
       (cidr.address.is_v4() ? result_.forwarding_v4 : result_.forwarding_v6) = true;
@@ -106,8 +107,8 @@ class Planner {
     } else if (path.mode == IpipMode::cross_subnet) {
       use_tunnel(path, address, off_link_reason(host_, address));
     } else {
-      path.why = off_link_reason(host_, address) +
-                 (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
+      path.why =
+          off_link_reason(host_, address) + (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
     }
     result_.paths.push_back(std::move(path));
   }

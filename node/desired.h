@@ -26,18 +26,19 @@ struct PeerPath {
 };
 
 struct WantedTunnel {
-  IpAddress address;  // a /32 on the device
+  IpAddress address;      // a /32 on the device
   std::uint32_t mtu = 0;  // 0: not known, left as it is
 };
 
 struct Desired {
   std::optional<WantedTunnel> tunnel;  // nothing: no peer may be reached through it, so it is left alone
-  std::vector<netlink::Route> routes;  // sorted by key, normalised; their link is tunnel_to_come while tunl0 is absent
-  std::vector<PeerPath> paths;         // every pod subnet of every peer
-  std::uint32_t pod_mtu = 0;           // what a packet of a pod may have to go everywhere; 0: not known
+  std::vector<netlink::Route>
+      routes;  // sorted by key, normalised; their link is tunnel_to_come while tunl0 is absent
+  std::vector<PeerPath> paths;  // every pod subnet of every peer
+  std::uint32_t pod_mtu = 0;    // what a packet of a pod may have to go everywhere; 0: not known
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
-  std::vector<std::string> problems;   // about this node as a whole
+  std::vector<std::string> problems;  // about this node as a whole
 };
 
 Desired desired(const Cluster& cluster, const Host& host);

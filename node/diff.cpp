@@ -96,7 +96,8 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   if (changes.forwarding_v4) lines.push_back("sysctl -w net.ipv4.ip_forward=1");
   if (changes.forwarding_v6) lines.push_back("sysctl -w net.ipv6.conf.all.forwarding=1");
   // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
-  if (tunnel.create) lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));
+  if (tunnel.create)
+    lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));
   if (tunnel.pmtudisc) lines.push_back(fmt::format("ip tunnel change {} mode ipip pmtudisc", tunnel_name));
   if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", tunnel_name, tunnel.mtu));
   if (tunnel.add_address)

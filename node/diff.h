@@ -50,7 +50,8 @@ struct DiffRules {
 
 Changes diff(const Desired& desired, const Host& host, const DiffRules& rules);
 
-// Takes out of `add` and `replace` what others hold (see find_holders); the answers are in the order of the lists.
+// Takes out of `add` and `replace` what others hold (see find_holders); the answers are in the order of the
+// lists.
 void set_conflicts_apart(Changes& changes, const std::vector<std::optional<netlink::Route>>& add_holders,
                          const std::vector<std::optional<netlink::Route>>& replace_holders);
 

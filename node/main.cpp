@@ -31,7 +31,8 @@ std::string host_name() {
 
 Nodes read_nodes(const Options& options) {
   const UniqueFd file = open_file(AT_FDCWD, options.config, O_RDONLY);
-  Nodes nodes{parse_cluster(read_all(file.get(), options.config, 64u << 20), options.config, options.node_name)};
+  Nodes nodes{
+      parse_cluster(read_all(file.get(), options.config, 64u << 20), options.config, options.node_name)};
   nodes.complete = !nodes.cluster.peers.empty() || options.allow_empty;
   return nodes;
 }
@@ -61,7 +62,8 @@ int apply(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Makes this node reach the pod subnets of the other nodes: routes, IPIP tunnel, masquerade, filter.");
+  CLI::App app(
+      "Makes this node reach the pod subnets of the other nodes: routes, IPIP tunnel, masquerade, filter.");
   app.set_version_flag("--version", ONLINK_VERSION);
   app.require_subcommand(1);
   Options options;
@@ -76,7 +78,8 @@ int main(int argc, char** argv) {
       ->callback([&] { chosen = plan; });
   auto* apply_command = app.add_subcommand("apply", "bring this node in order, once");
   apply_command->callback([&] { chosen = apply; });
-  apply_command->add_flag("--allow-empty", options.allow_empty, "withdraw all routes if the list names no other node");
+  apply_command->add_flag("--allow-empty", options.allow_empty,
+                          "withdraw all routes if the list names no other node");
   app.fallthrough();
   CLI11_PARSE(app, argc, argv);
   try {

@@ -32,7 +32,9 @@ std::map<std::string, Since> path_times(const Desired& desired, const std::map<s
 }  // namespace
 
 Reconciler::Reconciler(Directories directories)
-    : directories_(std::move(directories)), socket_(netlink::Socket::open()), state_(load_run_state(directories_)) {}
+    : directories_(std::move(directories)),
+      socket_(netlink::Socket::open()),
+      state_(load_run_state(directories_)) {}
 
 void Reconciler::look(const Nodes& nodes, Pass& pass, bool ipip_missing) {
   pass.host = read_host(socket_, nodes.cluster);
@@ -49,9 +51,8 @@ void Reconciler::note(const Nodes& nodes, Pass& pass) {
       pass.problems.push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(), path.why));
   for (const Conflict& conflict : pass.changes.conflicts) {
     const auto link = netlink::find_link(socket_, conflict.holder.link);
-    pass.problems.push_back(fmt::format(
-        "route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
-        netlink::to_string(conflict.holder, link ? link->name : "")));
+    pass.problems.push_back(fmt::format("route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
+                                        netlink::to_string(conflict.holder, link ? link->name : "")));
   }
   if (!pass.changes.held.empty())
     pass.problems.push_back(fmt::format(
@@ -103,7 +104,8 @@ void Reconciler::remember(const Pass& pass) {
   RunState state = state_;
   if (!state.before) state.before = node::remember(pass.host);
   const auto& added = pass.changes.tunnel.add_address;
-  if (added && std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
+  if (added &&
+      std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
     state.own_addresses.push_back(*added);
   if (state == state_) return;
   save_run_state(directories_, state);

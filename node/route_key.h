@@ -6,8 +6,8 @@
 
 namespace onlink::node {
 
-// One form for what the kernel reads back differently from what it was given: an IPv6 metric of 0 is 1024, and an
-// IPv6 blackhole goes through lo (net/ipv6/route.c, ip6_route_info_create).
+// One form for what the kernel reads back differently from what it was given: an IPv6 metric of 0 is 1024,
+// and an IPv6 blackhole goes through lo (net/ipv6/route.c, ip6_route_info_create).
 netlink::Route normalised(netlink::Route route);
 
 // The kernel's own key: table, destination, tos, metric.

@@ -33,16 +33,22 @@ void remove_file(const std::string& path) {
 }
 
 json print(const Before& before) {
-  return {{"forwardingV4", before.forwarding_v4}, {"forwardingV6", before.forwarding_v6},
-          {"tunnel", before.tunnel},              {"tunnelUp", before.tunnel_up},
-          {"tunnelMtu", before.tunnel_mtu},       {"tunnelTtl", before.tunnel_ttl},
+  return {{"forwardingV4", before.forwarding_v4},
+          {"forwardingV6", before.forwarding_v6},
+          {"tunnel", before.tunnel},
+          {"tunnelUp", before.tunnel_up},
+          {"tunnelMtu", before.tunnel_mtu},
+          {"tunnelTtl", before.tunnel_ttl},
           {"tunnelPmtudisc", before.tunnel_pmtudisc}};
 }
 
 Before parse_before(const json& document) {
-  return {document.at("forwardingV4").get<bool>(),       document.at("forwardingV6").get<bool>(),
-          document.at("tunnel").get<bool>(),             document.at("tunnelUp").get<bool>(),
-          document.at("tunnelMtu").get<std::uint32_t>(), document.at("tunnelTtl").get<std::uint8_t>(),
+  return {document.at("forwardingV4").get<bool>(),
+          document.at("forwardingV6").get<bool>(),
+          document.at("tunnel").get<bool>(),
+          document.at("tunnelUp").get<bool>(),
+          document.at("tunnelMtu").get<std::uint32_t>(),
+          document.at("tunnelTtl").get<std::uint8_t>(),
           document.at("tunnelPmtudisc").get<bool>()};
 }
 
@@ -89,7 +95,8 @@ void save_run_state(const Directories& directories, const RunState& state) {
   json document = {{"ownAddresses", json::array()}, {"paths", json::object()}};
   if (state.before) document["before"] = print(*state.before);
   for (const IpPrefix& address : state.own_addresses) document["ownAddresses"].push_back(address.to_string());
-  for (const auto& [cidr, since] : state.paths) document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};
+  for (const auto& [cidr, since] : state.paths)
+    document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};
   make_directories(directories.run);
   replace_file(AT_FDCWD, run_file(directories), dump_json(document, 1) + "\n", 0644, false);
 }

@@ -2,7 +2,8 @@
 // What outlives a process, as small files that are replaced whole.
 //
 //   <state>/cluster.json   the last good list of nodes; survives a reboot
-//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and since when each
+//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and since
+//   when each
 //                          path is as it is; gone with the next boot, as is what it describes
 //   <run>/mtu              the MTU for new pods, for ADD: one number and a newline
 #pragma once
@@ -58,8 +59,10 @@ RunState load_run_state(const Directories& directories);
 void save_run_state(const Directories& directories, const RunState& state);
 void forget_run_state(const Directories& directories);
 
-// Nothing where there is none, or none that this node could use. Throws nothing for a damaged file; `why` says it.
-std::optional<Cluster> load_last_good(const Directories& directories, const std::string& node_name, std::string& why);
+// Nothing where there is none, or none that this node could use. Throws nothing for a damaged file; `why`
+// says it.
+std::optional<Cluster> load_last_good(const Directories& directories, const std::string& node_name,
+                                      std::string& why);
 void save_last_good(const Directories& directories, const Cluster& cluster);
 void forget_last_good(const Directories& directories);
 

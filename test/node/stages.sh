@@ -6,9 +6,7 @@
 source "$(dirname "$0")/lib.bash"
 
 seed_hosts
-seed_pods
 seed_cluster
-cut_off netns01 10.10.1.2
 
 # Stage 2
 node A plan; ok "plan"
@@ -16,6 +14,8 @@ same "plan of stage 2" "$out" "sysctl -w net.ipv4.ip_forward=1
 ip route add blackhole 10.10.0.0/24 proto 169
 ip route add 10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
 same "plan changes nothing" "$(route_line A 10.10.1.0/24)" ""
+seed_pods
+cut_off netns01 10.10.1.2
 applied A; applied B
 same "stage 2 on A" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
 same "stage 2 on B" "$(route_line B 10.10.0.0/24 | grep via)" "10.10.0.0/24 via 172.16.91.201 dev eth0 proto 169"
