@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of this folder: what test/netns/lib.bash gives (a host of the test's own, with an empty /run and
+# /var/lib), and with `needs_cgroups=1` also control groups for container runtimes.
+
+# Runtimes make control groups and leave their parents behind. Each hierarchy gets a group of this test's own, which is
+# all that the test sees of it; they are removed here, outside, when everything inside has ended.
+if [ -n "${needs_cgroups:-}" ] && [ -z "${ONLINK_TEST_CGROUP:-}" ]; then
+  export ONLINK_TEST_CGROUP=onlink-test-$$
+  groups=$(awk -v name="$ONLINK_TEST_CGROUP" '$3 ~ /^cgroup2?$/ {print $2 "/" name}' /proc/mounts)
+  remove_cgroups() { # processes of the test may still be about to end
+    local folders
+    for _ in $(seq 50); do
+      folders=$(find $groups -depth -type d 2>/dev/null) || true
+      [ -n "$folders" ] || return 0
+      rmdir $folders 2>/dev/null || sleep 0.1
+    done
+  }
+  trap remove_cgroups EXIT
+  # unshare takes no notice of INT and TERM; when it is killed, everything inside ends with it.
+  trap 'kill -9 "$inside"; exit 130' INT TERM
+  for group in $groups; do
+    mkdir "$group"
+    # An empty set of CPUs or of memory nodes would let no process in.
+    for file in cpuset.cpus cpuset.mems; do
+      [ ! -e "$group/../$file" ] || cat "$group/../$file" >"$group/$file" 2>/dev/null || true
+    done
+  done
+  bash "$0" "$@" & inside=$!
+  status=0; wait "$inside" || status=$?
+  exit "$status"
+fi
+
+. "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# skip WHY: ends the test; CTest counts it as skipped (77).
+skip() { echo "SKIPPED $(basename "$0"): $*"; exit 77; }
+need() { # COMMAND PACKAGE...
+  command -v "$1" >/dev/null || [ -x "$1" ] || skip "no $1 (package $2)"
+}
+
+# lib.bash has mounted a sysfs of this network namespace; the machine's, one below it, has the control groups.
+if [ -n "${ONLINK_TEST_CGROUP:-}" ]; then
+  umount /sys
+  while read -r hierarchy; do
+    mount --bind "$hierarchy/$ONLINK_TEST_CGROUP" "$hierarchy"
+  done < <(awk '$3 ~ /^cgroup2?$/ {print $2}' /proc/mounts)
+  mkdir $work/cgroup
+  mount --rbind /sys/fs/cgroup $work/cgroup
+  mount -t sysfs sysfs /sys
+  mount --rbind $work/cgroup /sys/fs/cgroup
+fi
+
+# The folders where runtimes look for CNI: writes to /etc and /opt stay here.
+own_cni_folders() {
+  mkdir $work/etc $work/etc-work
+  mount -t overlay -o "lowerdir=/etc,upperdir=$work/etc,workdir=$work/etc-work" overlay /etc
+  mount -t tmpfs tmpfs /opt
+  rm -rf /etc/cni; mkdir -p /etc/cni/net.d /opt/cni/bin
+  cp "$bin/onlink" "$bin/onlink-ipam" /opt/cni/bin/
+  cp $reference/{portmap,loopback} /opt/cni/bin/
+}
+
+# root_of_busybox FOLDER: a root file system of one static program.
+root_of_busybox() {
+  mkdir -p "$1"/{bin,proc,sys,dev,tmp,etc,run}
+  cp "$(command -v busybox)" "$1/bin/busybox"
+  "$1/bin/busybox" --install -s "$1/bin"
+  local link
+  for link in "$1"/bin/*; do [ ! -L "$link" ] || ln -sf busybox "$link"; done
+}
+
+# until_true SECONDS COMMAND...: whether the command succeeds within this time.
+until_true() {
+  local end=$((SECONDS + $1)); shift
+  until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
+}
