@@ -33,6 +33,7 @@ nlohmann::json parse_json(std::string_view text, std::string_view name);
 class Problems {
  public:
   void add(std::string_view path, std::string_view reason);
+  void add(std::string problem) { list_.push_back(std::move(problem)); }
   bool empty() const noexcept { return list_.empty(); }
   const std::vector<std::string>& list() const noexcept { return list_; }
   // One Failure of kind configuration: "<what>: <path>: <reason>; <path>: <reason>".

@@ -37,14 +37,15 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
         gateway.is_multicast() || gateway.is_unspecified())
       reader.problem(key, "must be a unicast address, not " + gateway.to_string());
 
-  config.host_interface_prefix = reader.text("hostInterfacePrefix").value_or("onl");
-  const auto& prefix = config.host_interface_prefix;
+  const std::string prefix = reader.text("hostInterfacePrefix").value_or("onl");
   const bool fits =
       !prefix.empty() && prefix.size() <= 4 && std::all_of(prefix.begin(), prefix.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                c == '_';
       });
-  if (!fits)
+  if (fits)
+    config.host_interface_prefix = prefix;
+  else
     reader.problem("hostInterfacePrefix",
                    fmt::format("must be 1 to 4 letters, digits, '-' or '_', not \"{}\"", prefix));
 }
@@ -80,18 +81,17 @@ void read_requested_mac(const cni::Request& request, const JsonReader& reader, P
   const auto from_args = reader.child("args").child("cni").mac("mac");
   config.mac = from_runtime ? from_runtime : from_args;
   if (const auto found = request.args.find("MAC"); found != request.args.end()) {
-    const auto mac = MacAddress::parse(found->second);
-    if (!mac)
-      throw Failure(FailureKind::environment,
-                    fmt::format("CNI_ARGS: MAC: \"{}\" is not a MAC address", found->second));
-    if (!config.mac) config.mac = mac;
+    if (!config.mac) config.mac = MacAddress::parse(found->second);
   }
   if (config.mac && (config.mac->is_multicast() || config.mac->is_zero()))
     problems.add("mac", "the container's must be a unicast address, not " + config.mac->to_string());
 }
 
 // CNI_ARGS keys that we do not know are an error unless the caller says otherwise, as in libcni's LoadArgs.
-void check_known_args(const cni::Request& request) {
+void check_args(const cni::Request& request) {
+  if (const auto mac = request.args.find("MAC"); mac != request.args.end() && !MacAddress::parse(mac->second))
+    throw Failure(FailureKind::environment,
+                  fmt::format("CNI_ARGS: MAC: \"{}\" is not a MAC address", mac->second));
   constexpr std::array known = {
       "IP",         "MAC", "IgnoreUnknown", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID",
       "K8S_POD_UID"};
@@ -105,39 +105,45 @@ void check_known_args(const cni::Request& request) {
                     fmt::format("CNI_ARGS: unknown key \"{}\" (IgnoreUnknown=1 accepts it)", key));
 }
 
-void read_ipam(const cni::Request& request, const JsonReader& reader, Problems& problems, NetConf& config) {
-  const JsonReader ipam = reader.child("ipam");
+void read_ipam(const cni::Request& request, Parsed& parsed) {
+  NetConf& config = parsed.config;
+  const JsonReader ipam = JsonReader(request.config, parsed.ipam_problems).child("ipam");
   config.ipam_type = ipam.text("type").value_or("");
   const bool separator = config.ipam_type.find('/') != std::string::npos;
   // A separator would run any program of the host (CVE-2021-20206).
   if (config.ipam_type.empty())
-    reader.problem("ipam.type", "must name an IPAM plugin, for example \"onlink-ipam\"");
+    ipam.problem("type", "must name an IPAM plugin, for example \"onlink-ipam\"");
   else if (separator || config.ipam_type == "." || config.ipam_type == "..")
-    reader.problem("ipam.type",
-                   fmt::format("must be the name of a plugin, not a path: \"{}\"", config.ipam_type));
+    ipam.problem("type", fmt::format("must be the name of a plugin, not a path: \"{}\"", config.ipam_type));
   else if (config.ipam_type == "onlink-ipam")
-    config.ipam = ipam::parse_config(request, problems);
+    config.ipam = ipam::parse_config(request, parsed.ipam_problems);
 }
 
 }  // namespace
 
-NetConf parse_config(const cni::Request& request) {
-  check_known_args(request);
-  Problems problems;
-  const JsonReader reader(request.config, problems);
-  NetConf config;
+Parsed read_config(const cni::Request& request) {
+  Parsed parsed;
+  NetConf& config = parsed.config;
+  const JsonReader reader(request.config, parsed.problems);
   read_mtu(reader, config);
   read_host_end(reader, config);
-  read_requested_mac(request, reader, problems, config);
+  read_requested_mac(request, reader, parsed.problems, config);
   config.is_default_gateway = reader.boolean("isDefaultGateway");
   config.ip_forward = reader.boolean("ipForward").value_or(true);
   config.ip_masq = reader.boolean("ipMasq").value_or(false);
   config.dns = read_runtime_dns(reader.child("runtimeConfig").child("dns"));
   if (config.dns.empty()) config.dns = read_dns(reader.child("dns"));
   read_log(reader.child("log"), config);
-  read_ipam(request, reader, problems, config);
-  problems.throw_if_any(fmt::format("configuration of network {}", request.network));
-  return config;
+  read_ipam(request, parsed);
+  return parsed;
+}
+
+NetConf parse_config(const cni::Request& request) {
+  check_args(request);
+  Parsed parsed = read_config(request);
+  for (const auto& problem : parsed.ipam_problems.list()) parsed.problems.add(problem);
+  parsed.problems.throw_if_any(fmt::format("configuration of network {}", request.network));
+  return std::move(parsed.config);
 }
 
 }  // namespace onlink::plugin

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/ip.h"
+#include "base/json_reader.h"
 #include "cni/request.h"
 #include "ipam/config.h"
 
@@ -32,6 +33,15 @@ struct NetConf {
 
   const IpAddress& gateway(IpFamily family) const { return family == IpFamily::v4 ? gateway4 : gateway6; }
 };
+
+// What can be read of a configuration, and what is wrong with the rest: for DEL and GC, which must work with
+// what is usable (an attachment is not kept because somebody has broken the MTU of its network since).
+struct Parsed {
+  NetConf config;
+  Problems problems;       // of the plugin's own keys
+  Problems ipam_problems;  // without these, addresses cannot be given back
+};
+Parsed read_config(const cni::Request& request);
 
 // Throws one Failure (configuration) that lists every problem, the IPAM's included. Unknown keys are
 // accepted.

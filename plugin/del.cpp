@@ -95,24 +95,29 @@ void remove_stale_interfaces(const cni::Request& request, Log& log) {
 }  // namespace
 
 void del(const cni::Request& request) {
-  const NetConf config = parse_config(request);
-  Log log(config, request);
+  const Parsed parsed = read_config(request);
+  Log log(parsed.config, request);
   log.failures([&] {
     Steps steps(log);
-    steps.run("delete interface", [&] { remove_interface(request, config); });
-    steps.run("release", [&] { release(request, config, [&](const std::string& note) { log.info(note); }); });
+    steps.run("delete interface", [&] { remove_interface(request, parsed.config); });
+    steps.run("release", [&] {
+      parsed.ipam_problems.throw_if_any("release addresses");
+      release(request, parsed.config, [&](const std::string& note) { log.info(note); });
+    });
     steps.finish();
   });
 }
 
 void gc(const cni::Request& request) {
-  const NetConf config = parse_config(request);
-  Log log(config, request);
+  const Parsed parsed = read_config(request);
+  Log log(parsed.config, request);
   log.failures([&] {
     Steps steps(log);
     steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, log); });
-    steps.run("release stale addresses",
-              [&] { collect_leases(request, config, [&](const std::string& note) { log.info(note); }); });
+    steps.run("release stale addresses", [&] {
+      parsed.ipam_problems.throw_if_any("release addresses");
+      collect_leases(request, parsed.config, [&](const std::string& note) { log.info(note); });
+    });
     steps.finish();
   });
 }

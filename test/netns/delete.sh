@@ -41,6 +41,15 @@ unset netns
 conf '.hostInterfacePrefix = "abc"'; pod p1; cni ADD p1; ok "ADD"
 conf; cni DEL p1; ok "DEL after the prefix was changed"; nothing_left "changed prefix"
 
+# A configuration that was broken since does not keep an attachment: what is usable is used.
+conf; cni ADD p1; ok "ADD"
+conf '.mtu = "broken" | .log.level = "broken" | .hostInterfacePrefix = "much too long"'; cni DEL p1; ok "DEL with a broken configuration"
+nothing_left "broken configuration"
+conf; cni ADD p1; ok "ADD"
+conf '.ipam.subnet = "broken"'; cni DEL p1; refused 7 "ipam.subnet"
+wait_until_gone; same "the interface goes though the address cannot" "$(ip -o link show type veth)" ""
+conf; cni DEL p1; ok "DEL"; nothing_left "mended configuration"
+
 # A foreign interface that has our name by accident or malice is left alone.
 conf; cni ADD p1; name=$(jq -r '.interfaces[0].name' <<<"$out"); cni DEL p1; ok "DEL"
 ip link add "$name" type veth peer name peer0
