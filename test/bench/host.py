@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host on which everything is measured: namespaces that are gone when the process ends, pods, leases, and the
+contestants, each of which makes jobs for the timer (timer.c tells their form)."""
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+
+INSIDE = "ONLINK_BENCH_INSIDE"
+WORK = "/run/bench"
+NETWORK = "bench"
+SUBNETS = {"IPv4": ["10.10.0.0/16"], "IPv6": ["fd00:10::/64"], "dual": ["10.10.0.0/16", "fd00:10::/64"]}
+ADDRESSES = {"IPv4": ["10.10.0.2"], "IPv6": ["fd00:10::2"], "dual": ["10.10.0.2", "fd00:10::2"]}
+
+
+def enter():
+    """Starts this program again in network, mount and process namespaces of its own; returns inside."""
+    if INSIDE not in os.environ:
+        if os.geteuid() != 0:
+            sys.exit("needs root (namespaces)")
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
+                              "--kill-child", "--mount-proc", "--", sys.executable, *sys.argv])
+    sh("mount", "-t", "tmpfs", "tmpfs", "/run")
+    sh("mount", "-t", "sysfs", "sysfs", "/sys")
+    for folder in ("/run/netns", WORK):
+        os.makedirs(folder)
+    sh("ip", "link", "set", "lo", "up")
+    sh("ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
+    sh("ip", "-6", "addr", "add", "2001:db8::1/128", "dev", "lo")
+    for setting in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        sh("sysctl", "-qw", f"{setting}=1")
+
+
+def sh(*command, **options):
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **options).stdout
+
+
+def make_pods(prefix, count):
+    """Empty network namespaces with lo up, as runtimes hand them over. Kept for the next measurement."""
+    names = [f"{prefix}{i}" for i in range(count)]
+    missing = [name for name in names if not os.path.exists(f"/run/netns/{name}")]
+    batch = "".join(f"netns add {name}\n" for name in missing)
+    sh("ip", "-batch", "-", input=batch)
+    for name in missing:
+        sh("ip", "-n", name, "link", "set", "lo", "up")
+    return names
+
+
+def job(name, arguments, stdin="-", stdout="-", environment=(), timed=True):
+    fields = [name, "timed" if timed else "quiet", stdin, stdout, *environment, "--", *arguments]
+    return "\t".join(fields) + "\n"
+
+
+class Floor:
+    """floor.c."""
+    name = "floor"
+
+    def __init__(self, programs):
+        self.program = f"{programs}/floor"
+
+    def prepare(self, family):
+        self.addresses = ADDRESSES[family]
+
+    def job(self, command, pod, index=0, **options):
+        host = f"flr{pod}"
+        if command == "DEL":
+            return job(f"{self.name} DEL", [self.program, "del", host], **options)
+        addresses = [str(ipaddress.ip_address(address) + index) for address in self.addresses]
+        return job(f"{self.name} ADD", [self.program, "add", host, f"onlink {NETWORK} {pod} eth0", f"/run/netns/{pod}",
+                                        "eth0", str(100000 + index), *addresses], **options)
+
+
+class Plugin:
+    """A CNI plugin with an IPAM plugin."""
+
+    def __init__(self, name, folders, plugin, ipam, **settings):
+        self.name = name
+        self.path = ":".join(folders)
+        self.program = find_program(folders, plugin)
+        self.plugin, self.ipam, self.settings = plugin, ipam, settings
+        # host-local's folders are alike, whoever calls it: they are shared.
+        self.leases = f"/run/leases/{ipam}"
+
+    def prepare(self, family):
+        routes = [{"dst": "0.0.0.0/0" if "." in subnet else "::/0"} for subnet in SUBNETS[family]]
+        ranges = [[{"subnet": subnet}] for subnet in SUBNETS[family]]
+        self.configuration = {"cniVersion": "1.0.0", "name": NETWORK, "type": self.plugin, "mtu": 1500, **self.settings,
+                              "ipam": {"type": self.ipam, "ranges": ranges, "routes": routes, "dataDir": self.leases}}
+        self.file = f"{WORK}/{self.name.replace(' ', '')}.json"
+        write(self.file, json.dumps(self.configuration))
+
+    def job(self, command, pod, index=0, stdin=None, **options):
+        environment = [f"CNI_COMMAND={command}", f"CNI_CONTAINERID={pod}", f"CNI_NETNS=/run/netns/{pod}",
+                       "CNI_IFNAME=eth0", f"CNI_PATH={self.path}", f"PATH={os.environ['PATH']}"]
+        return job(f"{self.name} {command}", [self.program], stdin or self.file, environment=environment, **options)
+
+    def fill(self, count):
+        """This many addresses taken by others, in host-local's layout, which every IPAM here reads."""
+        folder = f"{self.leases}/{NETWORK}"
+        sh("rm", "-rf", folder)
+        os.makedirs(folder)
+        if count == 0:
+            return
+        first = ipaddress.ip_address("10.10.0.2")
+        for i in range(count):
+            write(f"{folder}/{first + i}", f"{i:064x}\r\neth0")
+        write(f"{folder}/last_reserved_ip.0", str(first + count - 1))
+
+
+def find_program(folders, name):
+    return next(f"{folder}/{name}" for folder in folders if os.path.exists(f"{folder}/{name}"))
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def contestants(bin_folder, programs, peer):
+    """By name: what is compared."""
+    both = [bin_folder, peer]
+    everybody = [Floor(programs),
+                 Plugin("onlink", both, "onlink", "onlink-ipam"),
+                 Plugin("onlink + host-local", both, "onlink", "host-local"),
+                 Plugin("ptp + host-local", [peer], "ptp", "host-local"),
+                 Plugin("bridge + host-local", [peer], "bridge", "host-local", bridge="cni0", isGateway=True)]
+    return {each.name: each for each in everybody}
+
+
+class Timer:
+    def __init__(self, programs):
+        self.program = f"{programs}/timer"
+
+    def run(self, jobs, parallel=1):
+        """By the name of the job: lists of (wall ms, cpu ms, peak KiB, minor faults); "total" has one."""
+        done = subprocess.run([self.program, str(parallel)], input="".join(jobs), text=True, capture_output=True,
+                              check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        figures = {}
+        for line in done.stdout.splitlines():
+            name, wall, cpu, peak, faults = line.split("\t")
+            figures.setdefault(name, []).append((int(wall) / 1e6, int(cpu) / 1e6, int(peak), int(faults)))
+        return figures

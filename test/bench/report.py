@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From figures to RESULTS.md and plots."""
+import statistics
+
+import plot
+from datapath import NAMES as DATA_PATH_NAMES
+from scenarios import BRIDGE, EVERYBODY, FLOOR, ONLINK, PTP
+
+WALL, CPU = 0, 1
+
+
+def median(runs, column=WALL):
+    return statistics.median(run[column] for run in runs)
+
+
+def p99(runs):
+    ordered = sorted(run[WALL] for run in runs)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+
+
+def ratio(figures, name, base, command, column=WALL):
+    return median(figures[f"{name} {command}"], column) / median(figures[f"{base} {command}"], column)
+
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def goals(results):
+    one, version, leases, counters = (results[key] for key in ("one", "version", "leases", "counters"))
+    plain, asked = one["nothing attached"], version[""]
+    most = max(leases)
+    widest = results["parallel"][max(results["parallel"])]
+    rate = statistics.median(widest[f"{ONLINK} ADD"]) / statistics.median(widest[f"{FLOOR} ADD"])
+    peak = max(counters[f"{ONLINK} {command}"]["peak memory, MiB"] for command in ("ADD", "DEL"))
+    worst_wall = max(ratio(figures, ONLINK, FLOOR, "ADD") for figures in [plain, *leases.values()])
+    rows = [
+        ("ADD, wall, any number of leases", "at most", 1.25, worst_wall, "x floor"),
+        ("ADD, user + system time", "at most", 1.3, ratio(plain, ONLINK, FLOOR, "ADD", CPU), "x floor"),
+        ("DEL, wall", "at most", 1.1, ratio(plain, ONLINK, FLOOR, "DEL"), "x floor"),
+        ("ADD, ptp + host-local against onlink, no leases", "at least", 5, 1 / ratio(plain, ONLINK, PTP, "ADD"), "x"),
+        (f"the same, {most:,} leases", "at least", 150, 1 / ratio(leases[most], ONLINK, PTP, "ADD"), "x"),
+        (f"ADDs per second, {max(results['parallel'])} in parallel", "at least", 0.85, rate, "x floor"),
+        ("peak memory", "at most", 2.5, peak, "MiB"),
+        ("binary", "at most", 2.5, results["binary"], "MiB"),
+        ("VERSION", "at most", 1.2, median(asked[f"{ONLINK} VERSION"]) / median(asked["nothing VERSION"]),
+         "x a program that does nothing"),
+    ]
+    cells = []
+    for what, sense, goal, got, unit in rows:
+        reached = got <= goal if sense == "at most" else got >= goal
+        cells.append((what, f"{sense} {goal:g} {unit}", f"{got:.2f}", "yes" if reached else "**no**"))
+    return table(("what", "goal", "measured", "reached"), cells)
+
+
+def attachments(figures, names):
+    rows = []
+    for name in names:
+        cells = [name]
+        for command in ("ADD", "DEL"):
+            runs = figures[f"{name} {command}"]
+            cells += [f"{median(runs):.2f}", f"{p99(runs):.2f}", f"{median(runs, CPU):.2f}",
+                      f"{ratio(figures, name, FLOOR, command):.2f}"]
+        rows.append(cells)
+    return table(("", "ADD ms", "p99", "user+sys", "x floor", "DEL ms", "p99", "user+sys", "x floor"), rows)
+
+
+def varied(what, measured, names):
+    """A row for each value of what was varied: medians, and onlink's ratios."""
+    rows = []
+    for value, figures in measured.items():
+        cells = [f"{value:,}" if isinstance(value, int) else value]
+        for command in ("ADD", "DEL"):
+            cells += [f"{median(figures[f'{name} {command}']):.2f}" for name in names]
+            cells += [f"{ratio(figures, ONLINK, FLOOR, command):.2f}", f"{1 / ratio(figures, ONLINK, PTP, command):.1f}"]
+        rows.append(cells)
+    heads = [what]
+    for command in ("ADD", "DEL"):
+        heads += [f"{name} {command} ms" for name in names] + ["onlink / floor", "ptp / onlink"]
+    return table(heads, rows)
+
+
+def rates(measured):
+    names = (FLOOR, ONLINK, PTP)
+    rows = []
+    for width, figures in measured.items():
+        cells = [width]
+        for command in ("ADD", "DEL"):
+            middle = {name: statistics.median(figures[f"{name} {command}"]) for name in names}
+            cells += [f"{middle[name]:.0f}" for name in names] + [f"{middle[ONLINK] / middle[FLOOR]:.2f}"]
+        rows.append(cells)
+    heads = ["in parallel"]
+    for command in ("ADD", "DEL"):
+        heads += [f"{name} {command}/s" for name in names] + ["onlink / floor"]
+    return table(heads, rows)
+
+
+def calls(measured):
+    return table(("", "ms", "p99", "user+sys"),
+                 [(name.rsplit(" ", 1)[0], f"{median(runs):.2f}", f"{p99(runs):.2f}", f"{median(runs, CPU):.2f}")
+                  for name, runs in measured.items() if name != "total"])
+
+
+def first_packet(measured):
+    rows = []
+    for name, probes in measured.items():
+        waits = [probe[0] for probe in probes]
+        rows.append((name, len(probes), f"{statistics.median(waits):.2f}", f"{max(waits):.2f}",
+                     sum(probe[1] for probe in probes)))
+    return table(("", "attachments", "median ms", "longest ms", "requests lost"), rows)
+
+
+def counted(measured):
+    heads = ("system calls", "netlink messages", "instructions", "peak memory, MiB", "page faults")
+    rows = []
+    for command in ("ADD", "DEL"):
+        for name in EVERYBODY:
+            figures = measured[f"{name} {command}"]
+            cells = [f"{figures[head]:.2f}" if isinstance(figures[head], float) else
+                     "" if figures[head] is None else f"{figures[head]:,}" for head in heads]
+            rows.append((f"{name} {command}", *cells))
+    return table(("", *heads), rows)
+
+
+def data_path(measured):
+    return table(("", "TCP, Gbit/s", "round trip, us"),
+                 [(name.replace(FLOOR, "bare routed veth"), f"{measured[name][0]:.1f}", f"{measured[name][1]:.1f}")
+                  for name in DATA_PATH_NAMES])
+
+
+SECTIONS = (
+    ("One attachment, IPv4, no leases", "one", lambda measured: attachments(measured["nothing attached"], EVERYBODY)),
+    ("Addresses taken", "leases", lambda measured: varied("leases", measured, (FLOOR, ONLINK, PTP))),
+    ("Address families", "families", lambda measured: varied("", measured, (FLOOR, ONLINK, PTP))),
+    ("Pods attached already", "attached", lambda measured: varied("pods", measured, (FLOOR, ONLINK, PTP, BRIDGE))),
+    ("In parallel: attachments per second", "parallel", rates),
+    ("CHECK", "check", lambda measured: calls(measured["one attachment"])),
+    ("VERSION", "version", lambda measured: calls(measured[""])),
+    ("From the return of ADD to the first answered ping", "first_packet", first_packet),
+    ("Counted", "counters", counted),
+    ("Between two pods of one host", "data_path", data_path),
+)
+
+
+def document(results, remarks):
+    parts = ["# Measured\n", "Written by `hack/bench`; `test/bench/README.md` tells how.\n",
+             "\n".join(f"- {key}: {value}" for key, value in results["machine"].items()) + "\n",
+             "Whole processes from fork to exit, in turns; medians. What matters is each table's ratios: the contestants "
+             "of a table shared the machine with the same other work.\n", "## The goals\n", goals(results)]
+    for title, key, make in SECTIONS:
+        parts += [f"## {title}\n", make(results[key])]
+    return "\n".join(parts) + "\n" + remarks
+
+
+def plots(results):
+    """{file name: SVG}"""
+    leases, parallel = results["leases"], results["parallel"]
+    drawn = {}
+    for command in ("ADD", "DEL"):
+        drawn[f"leases-{command}.svg"] = plot.chart(
+            f"{command} against addresses taken", "addresses taken", "milliseconds", [f"{n:,}" for n in leases],
+            {name: [median(figures[f"{name} {command}"]) for figures in leases.values()]
+             for name in (FLOOR, ONLINK, PTP)})
+        drawn[f"parallel-{command}.svg"] = plot.chart(
+            f"{command} against parallelism", "in parallel", "per second", [str(width) for width in parallel],
+            {name: [statistics.median(figures[f"{name} {command}"]) for figures in parallel.values()]
+             for name in (FLOOR, ONLINK, PTP)})
+    return drawn

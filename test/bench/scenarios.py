@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured. Every function gives a table: rows by what was varied, in them the figures of each contestant.
+Within a table the contestants take turns in an order that is drawn anew for each round, so that whatever else the
+machine does meets all of them alike; only ratios within a table mean anything."""
+import json
+import random
+import re
+
+from host import WORK, find_program, job, make_pods, sh, write
+
+WARM_UP = 2
+FLOOR, ONLINK, DELEGATED, PTP, BRIDGE = ("floor", "onlink", "onlink + host-local", "ptp + host-local",
+                                         "bridge + host-local")
+EVERYBODY = (FLOOR, ONLINK, DELEGATED, PTP, BRIDGE)
+
+
+class Bench:
+    def __init__(self, everybody, timer, runs, peer, programs):
+        self.everybody, self.timer, self.runs, self.peer, self.programs = everybody, timer, runs, peer, programs
+        self.random = random.Random(1)
+
+    def rounds(self, names, jobs_of, runs):
+        """The jobs of all rounds: jobs_of(contestant, timed) in a new order each time."""
+        jobs = []
+        for round_number in range(WARM_UP + runs):
+            order = list(names)
+            self.random.shuffle(order)
+            for name in order:
+                jobs += jobs_of(self.everybody[name], round_number >= WARM_UP)
+        return jobs
+
+    def add_and_del(self, names, family="IPv4", runs=None):
+        for name in names:
+            self.everybody[name].prepare(family)
+        pods = dict(zip(names, make_pods("pod", len(names))))
+
+        def jobs_of(contestant, timed):
+            return [contestant.job(command, pods[contestant.name], timed=timed) for command in ("ADD", "DEL")]
+        return self.timer.run(self.rounds(names, jobs_of, runs or self.runs))
+
+    def empty_leases(self):
+        for name in (ONLINK, PTP):
+            self.everybody[name].fill(0)
+
+
+def one_attachment(bench):
+    bench.empty_leases()
+    return {"nothing attached": bench.add_and_del(EVERYBODY)}
+
+
+def families(bench):
+    bench.empty_leases()
+    return {family: bench.add_and_del((FLOOR, ONLINK, PTP), family) for family in ("IPv4", "IPv6", "dual")}
+
+
+def leases(bench, counts):
+    table = {}
+    for count in counts:
+        for name in (ONLINK, PTP):
+            bench.everybody[name].prepare("IPv4")
+            bench.everybody[name].fill(count)
+        # The peer needs seconds for a round when many addresses are taken: the others get more rounds.
+        table[count] = bench.add_and_del((FLOOR, ONLINK, PTP), runs=max(bench.runs // (4 if count > 5000 else 1), 5))
+        if count > 5000:
+            own = bench.add_and_del((FLOOR, ONLINK))
+            table[count].update({key: figures for key, figures in own.items()})
+    bench.empty_leases()
+    return table
+
+
+def attached(bench, counts):
+    bench.empty_leases()
+    table = {}
+    floor = bench.everybody[FLOOR]
+    for count in counts:
+        floor.prepare("IPv4")
+        # Addresses far from those that are given out meanwhile.
+        others = [floor.job("ADD", pod, index=0x8000 + i, timed=False)
+                  for i, pod in enumerate(make_pods("other", count))]
+        bench.timer.run(others)
+        table[count] = bench.add_and_del((FLOOR, ONLINK, PTP, BRIDGE))
+        bench.timer.run([floor.job("DEL", f"other{i}", timed=False) for i in range(count)])
+    return table
+
+
+def check(bench):
+    bench.empty_leases()
+    names = (ONLINK, PTP, BRIDGE)
+    pods = dict(zip(names, make_pods("pod", len(names))))
+    asked = {}
+    for name in names:
+        each = bench.everybody[name]
+        each.prepare("IPv4")
+        result, asked[name] = f"{WORK}/result", f"{WORK}/{pods[name]}.check.json"
+        bench.timer.run([each.job("ADD", pods[name], stdout=result)])
+        with open(result, encoding="utf-8") as file:
+            write(asked[name], json.dumps({**each.configuration, "prevResult": json.load(file)}))
+    figures = bench.timer.run(bench.rounds(
+        names, lambda each, timed: [each.job("CHECK", pods[each.name], stdin=asked[each.name], timed=timed)],
+        bench.runs))
+    bench.timer.run([bench.everybody[name].job("DEL", pods[name]) for name in names])
+    return {"one attachment": figures}
+
+
+def version(bench):
+    question = f"{WORK}/version.json"
+    write(question, '{"cniVersion":"1.0.0"}')
+    jobs = []
+    programs = {"nothing": f"{bench.programs}/nothing", ONLINK: bench.everybody[ONLINK].program,
+                "onlink-ipam": find_program([bench.everybody[ONLINK].program.rsplit("/", 1)[0]], "onlink-ipam"),
+                "ptp": f"{bench.peer}/ptp", "host-local": f"{bench.peer}/host-local"}
+    for round_number in range(WARM_UP + bench.runs):
+        order = list(programs)
+        bench.random.shuffle(order)
+        jobs += [job(f"{name} VERSION", [programs[name]], question, environment=["CNI_COMMAND=VERSION"],
+                     timed=round_number >= WARM_UP) for name in order]
+    return {"": bench.timer.run(jobs)}
+
+
+def parallel(bench, widths, attachments, rounds):
+    """Attachments and detachments per second."""
+    names = (FLOOR, ONLINK, PTP)
+    bench.empty_leases()
+    pods = make_pods("parallel", attachments)
+    table = {}
+    for width in widths:
+        rates = table[width] = {}
+        for name in names:
+            bench.everybody[name].prepare("IPv4")
+        for _ in range(rounds):
+            order = list(names)
+            bench.random.shuffle(order)
+            for name in order:
+                each = bench.everybody[name]
+                for command in ("ADD", "DEL"):
+                    done = bench.timer.run([each.job(command, pod, index=i) for i, pod in enumerate(pods)], width)
+                    seconds = done["total"][0][0] / 1e3
+                    rates.setdefault(f"{name} {command}", []).append(attachments / seconds)
+    return table
+
+
+def first_packet(bench):
+    """Milliseconds from the return of ADD to the first answered ping, and requests lost meanwhile."""
+    names = (FLOOR, ONLINK, PTP, BRIDGE)
+    bench.empty_leases()
+    figures = {}
+    pods = dict(zip(names, make_pods("pod", len(names))))
+    for name in names:
+        bench.everybody[name].prepare("IPv4")
+    for _ in range(max(bench.runs // 4, 5)):
+        for name in bench.random.sample(names, len(names)):
+            each, pod, result, told = bench.everybody[name], pods[name], f"{WORK}/result", f"{WORK}/told"
+            whom = each.addresses[0] if name == FLOOR else result
+            bench.timer.run([each.job("ADD", pod, stdout=result),
+                             job("probe", [f"{bench.programs}/probe", whom], stdout=told), each.job("DEL", pod)])
+            with open(told, encoding="utf-8") as file:
+                microseconds, lost = file.read().split()
+            figures.setdefault(name, []).append((int(microseconds) / 1e3, int(lost)))
+    return figures
+
+
+def trace(bench, name, command, pod):
+    """(system calls, netlink messages sent) of one call, the programs that it starts included."""
+    fields = bench.everybody[name].job(command, pod).rstrip("\n").split("\t")
+    behind = fields.index("--")
+    output = f"{WORK}/strace"
+    with open(fields[2] if fields[2] != "-" else "/dev/null", encoding="utf-8") as stdin:
+        sh("strace", "-f", "-qq", "-e", "signal=none", "-o", output, *fields[behind + 1:], stdin=stdin,
+           env=dict(field.split("=", 1) for field in fields[4:behind]))
+    with open(output, encoding="utf-8", errors="replace") as file:
+        lines = [line for line in file if "resumed>" not in line and "exited with" not in line]
+    sent = [line for line in lines if re.search(r"\b(sendto|sendmsg)\(", line)]
+    return len(lines), sum(line.count("nlmsg_len=") for line in sent)
+
+
+def instructions(bench, name, command, pod):
+    """Instructions in user space (valgrind), of programs in C and C++ only."""
+    fields = bench.everybody[name].job(command, pod).rstrip("\n").split("\t")
+    behind = fields.index("--")
+    log = f"{WORK}/callgrind"
+    with open(fields[2] if fields[2] != "-" else "/dev/null", encoding="utf-8") as stdin:
+        sh("valgrind", "--tool=callgrind", f"--callgrind-out-file={log}.out", f"--log-file={log}",
+           *fields[behind + 1:], stdin=stdin, env=dict(field.split("=", 1) for field in fields[4:behind]))
+    with open(log, encoding="utf-8") as file:
+        return int(re.search(r"Collected\s*:\s*(\d+)", file.read()).group(1))
+
+
+def counters(bench):
+    """What does not depend on the machine's other work, for ADD and DEL of one IPv4 attachment."""
+    table = {}
+    bench.empty_leases()
+    for name in EVERYBODY:
+        each = bench.everybody[name]
+        each.prepare("IPv4")
+        pod = make_pods("pod", 1)[0]
+        timed = bench.timer.run([each.job(command, pod) for command in ("ADD", "DEL") * 5])
+        calls = {command: trace(bench, name, command, pod) for command in ("ADD", "DEL")}
+        count = {}
+        if name in (FLOOR, ONLINK):
+            count = {command: instructions(bench, name, command, pod) for command in ("ADD", "DEL")}
+        for command in ("ADD", "DEL"):
+            runs = timed[f"{name} {command}"]
+            table[f"{name} {command}"] = {
+                "system calls": calls[command][0], "netlink messages": calls[command][1],
+                "instructions": count.get(command), "peak memory, MiB": max(run[2] for run in runs) / 1024,
+                "page faults": min(run[3] for run in runs)}
+    return table
