@@ -5,6 +5,8 @@
 // the container's socket is opened inside once (open_in) and then used from outside.
 #pragma once
 
+#include <linux/netlink.h>
+
 #include <functional>
 #include <optional>
 #include <span>
@@ -22,7 +24,8 @@ class Socket {
  public:
   // In the caller's network namespace. Every wait for an answer ends after 10 seconds with a Failure
   // (try_again).
-  static Socket open();
+  // protocol: NETLINK_ROUTE, or another of netlink(7).
+  static Socket open(int protocol = NETLINK_ROUTE);
   static Socket open_in(const Netns& netns);
 
   using Answer = std::function<void(const nlmsghdr&)>;

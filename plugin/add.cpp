@@ -6,6 +6,7 @@
 #include "plugin/explain.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
+#include "plugin/masquerade.h"
 #include "plugin/mtu.h"
 #include "plugin/verbs.h"
 
@@ -32,6 +33,7 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Log& log)
 
   const AttachmentPlan plan = plan_attachment(request, config, leased, choose_mtu(config, host.socket));
   log.debug([&] { return explain(plan); });
+  ensure_masquerade(request, config, leased);
   apply(plan, host, sandbox, {.replace_leftovers = config.ipam.has_value()}, undo);
   log.step("attach " + plan.host.name);
   undo.commit();

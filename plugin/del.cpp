@@ -9,6 +9,7 @@
 #include "plugin/identity.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
+#include "plugin/masquerade.h"
 #include "plugin/verbs.h"
 
 namespace onlink::plugin {
@@ -114,6 +115,8 @@ void gc(const cni::Request& request) {
   log.failures([&] {
     Steps steps(log);
     steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, log); });
+    if (request.valid_attachments.empty())
+      steps.run("remove masquerade", [&] { remove_masquerade(request); });
     steps.run("release stale addresses", [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
       collect_leases(request, parsed.config, [&](const std::string& note) { log.info(note); });

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nftables rules of a node or of one network, as text for nft(8) or libnftables: pure functions, nothing
+// is run. A few rules that look into sets; nothing per pod, and nothing that grows but the sets.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+
+namespace onlink::netlink {
+
+struct Ruleset {
+  std::string table = "onlink";  // of family inet
+  // Sources that are masqueraded where they leave for other destinations than `inside`. Empty: nothing is.
+  std::vector<IpPrefix> masqueraded;
+  std::vector<IpPrefix> inside;
+  // Protocol 4 (IPIP) is dropped unless its sender is one of these.
+  bool filter_tunnel = false;
+  std::vector<IpPrefix> tunnel_sources;
+  // From interfaces whose name starts with pod_interfaces: IPIP is dropped, and so is every source address
+  // whose way back is another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
+  bool filter_pods = false;
+  std::string pod_interfaces = "onl";
+  // What leaves through the tunnel with another address of this host gets this one, so that answers come
+  // back.
+  std::optional<IpAddress> tunnel_address;
+  std::string tunnel = "tunl0";
+
+  bool empty() const { return masqueraded.empty() && !filter_tunnel && !filter_pods && !tunnel_address; }
+  bool operator==(const Ruleset&) const = default;
+};
+
+// The rules of one network for which masquerade is asked, in a table of its own, "onlink-<network>": what the
+// pods of these subnets send elsewhere is masqueraded.
+Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> subnets);
+
+// The whole table with the elements of its sets, in one transaction that also takes away what was there under
+// its name.
+std::string print_table(const Ruleset& ruleset);
+// The same table without elements: equal texts differ in elements only.
+std::string print_structure(const Ruleset& ruleset);
+// Only new elements for the sets of a table that is there: rules and counters stay as they are.
+std::string print_elements(const Ruleset& ruleset);
+std::string print_removal(const std::string& table);
+
+// The same addresses without prefixes that lie in others, sorted: nftables refuses overlapping elements.
+std::vector<IpPrefix> disjoint(std::vector<IpPrefix> prefixes);
+
+}  // namespace onlink::netlink

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/process.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/json_reader.h"
+#include "base/unique_fd.h"
+
+namespace onlink::plugin {
+namespace {
+
+constexpr std::size_t output_limit = 1u << 20;
+
+// Standard input as a file in memory: unlike a pipe it cannot fill up and does not care whether it is read.
+UniqueFd input_file(std::string_view content) {
+  UniqueFd fd(::memfd_create("input", MFD_CLOEXEC));
+  if (!fd) throw system_failure("memfd_create");
+  write_all(fd.get(), content, "its standard input");
+  if (::lseek(fd.get(), 0, SEEK_SET) != 0) throw system_failure("lseek");
+  return fd;
+}
+
+// Everything but the two descriptors is closed by exec: the descriptors of this project all have O_CLOEXEC.
+class SpawnActions {
+ public:
+  SpawnActions(int input, int output) {
+    check(::posix_spawn_file_actions_init(&actions_));
+    check(::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO));
+    check(::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO));
+  }
+  SpawnActions(const SpawnActions&) = delete;
+  ~SpawnActions() { (void)::posix_spawn_file_actions_destroy(&actions_); }
+  const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  static void check(int error) {
+    if (error != 0) throw system_failure("prepare to run", error);
+  }
+  posix_spawn_file_actions_t actions_;
+};
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+pid_t spawn(std::vector<std::string>& command, std::vector<std::string>& environment, int input, int output) {
+  const std::string& path = command.front();
+  const SpawnActions actions(input, output);
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, path.c_str(), actions.get(), nullptr, pointers_to(command).data(),
+                                  pointers_to(environment).data());
+  if (error == ETXTBSY)
+    throw Failure(FailureKind::try_again, fmt::format("run {}: it is being written (ETXTBSY)", path), error);
+  if (error != 0) throw system_failure("run " + path, error);
+  return pid;
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) throw system_failure("wait for it");
+  return status;
+}
+
+}  // namespace
+
+bool Outcome::succeeded() const { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0; }
+
+Failure Outcome::failure() const {
+  const std::string how = WIFSIGNALED(wait_status)
+                              ? fmt::format("was ended by signal {}", WTERMSIG(wait_status))
+                              : fmt::format("exited with status {}", WEXITSTATUS(wait_status));
+  if (output.empty()) return Failure(how + " and printed nothing");
+  constexpr std::size_t shown = 200;
+  return Failure(fmt::format("{} and printed {}{}", how, dump_json(output.substr(0, shown)),
+                             output.size() > shown ? "..." : ""));
+}
+
+Outcome run_program(std::vector<std::string> command, std::vector<std::string> environment,
+                    std::string_view input) {
+  // A caller may have left SIGCHLD ignored, which exec keeps: then the kernel reaps and there is no status to
+  // get.
+  (void)::signal(SIGCHLD, SIG_DFL);
+  const UniqueFd input_fd = input_file(input);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw system_failure("pipe");
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t pid = spawn(command, environment, input_fd.get(), write_end.get());
+  write_end = UniqueFd();
+  Outcome outcome;
+  try {
+    outcome.output = read_all(read_end.get(), "its output", output_limit);
+  } catch (const Failure&) {
+    read_end = UniqueFd();  // whatever it still writes ends it
+    (void)wait_for(pid);
+    throw;
+  }
+  outcome.wait_status = wait_for(pid);
+  return outcome;
+}
+
+}  // namespace onlink::plugin
