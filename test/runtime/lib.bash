@@ -32,6 +32,7 @@ fi
 
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=$(cd "$bin" && pwd)
 
 # skip WHY: ends the test; CTest counts it as skipped (77).
 skip() { echo "SKIPPED $(basename "$0"): $*"; exit 77; }
