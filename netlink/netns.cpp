@@ -47,9 +47,14 @@ Netns Netns::open(const std::string& path) {
 }
 
 std::optional<Netns> Netns::open_if_any(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!fd || !is_netns(fd.get())) return std::nullopt;
-  return Netns(std::move(fd), path);
+  try {
+    return open(path);
+  } catch (const Failure& failure) {
+    // Of the path. That this process or the host has no descriptor or memory left says nothing of it.
+    const int error = failure.error();
+    if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO) throw;
+    return std::nullopt;
+  }
 }
 
 Netns Netns::current() { return open("/proc/thread-self/ns/net"); }

@@ -15,7 +15,8 @@ class Netns {
   // exist, and Failure (environment) where it is something else than a network namespace; a FIFO or device
   // does not block.
   static Netns open(const std::string& path);
-  // Nothing where the path does not exist, or is no network namespace (any more): for DEL.
+  // Nothing where the path does not exist, or is no network namespace (any more): for DEL. Throws Failure
+  // where that cannot be told.
   static std::optional<Netns> open_if_any(const std::string& path);
   // The calling thread's.
   static Netns current();
