@@ -159,12 +159,13 @@ void Evidence::write(const IpAddress& address, const Record& record) {
   write_all(fd.get(), to_text(record), path_ + "/" + name);
 }
 
-void Evidence::remove(const IpAddress& address) noexcept {
+bool Evidence::remove(const IpAddress& address) noexcept {
   try {
-    if (const UniqueFd* directory = open(false))
-      (void)::unlinkat(directory->get(), address.to_string().c_str(), 0);
+    const UniqueFd* directory = open(false);
+    return directory == nullptr || ::unlinkat(directory->get(), address.to_string().c_str(), 0) == 0 ||
+           errno == ENOENT;
   } catch (const Failure&) {
-    // A record without its reservation means nothing.
+    return false;
   }
 }
 
@@ -179,6 +180,11 @@ std::optional<Record> Evidence::record_of(const Reservation& reservation) const 
   auto record = read(reservation.address);
   if (record && (record->file != reservation.file || record->owner != reservation.owner)) record.reset();
   return record;
+}
+
+std::vector<std::string> Evidence::names() const {
+  const UniqueFd* directory = open(false);
+  return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
 }
 
 Verdict Evidence::judge(const Reservation& reservation) const {

@@ -74,7 +74,8 @@ class Evidence {
   // What is known of an attachment that is being made now in the namespace at this path.
   Record observe(const cni::Attachment& owner, const std::string& netns) const;
   void write(const IpAddress& address, const Record& record);
-  void remove(const IpAddress& address) noexcept;
+  // False where the record is still there: without its reservation it means nothing.
+  bool remove(const IpAddress& address) noexcept;
   std::optional<Record> read(const IpAddress& address) const;
   std::vector<std::string> names() const;  // of all records
   const std::string& path() const { return path_; }

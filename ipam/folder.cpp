@@ -106,6 +106,22 @@ void publish_by_link(int directory, const std::string& name) {
 
 }  // namespace
 
+std::vector<std::string> names_in(int directory, const std::string& path) {
+  // A descriptor of its own: the position in a directory belongs to the open file.
+  UniqueFd again = open_file(directory, ".", O_RDONLY | O_DIRECTORY);
+  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> stream(
+      ::fdopendir(again.release()));
+  if (!stream) throw system_failure("read directory " + path);
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr && errno != 0) throw system_failure("read directory " + path);
+    if (entry == nullptr) return names;
+    names.emplace_back(entry->d_name);
+  }
+}
+
 std::optional<Folder> Folder::open(const std::string& data_dir, const std::string& network,
                                    IfMissing missing) {
   const std::string path = data_dir + "/" + network;
@@ -138,46 +154,33 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
   const std::string name = address.to_string();
   Reservation reservation{address, {}, {}, {}, {}};
   struct stat status {};
-  const UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd && errno == ENOENT) return std::nullopt;
-  if (!fd) {
-    const int error = errno;
+  std::optional<UniqueFd> fd;
+  try {
+    fd = open_if_exists(directory_.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (Failure& failure) {
+    // Only what it is can make it an obstacle. That a reservation could not be read just now (no descriptor
+    // left, an error of the disk) says nothing of whose it is: who took it for a stranger's would leak it.
     const bool known = ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    reservation.obstacle = known && !S_ISREG(status.st_mode)
-                               ? kind_of(status.st_mode)
-                               : fmt::format("a file that cannot be read ({})", errno_name(error));
+    if (!known || S_ISREG(status.st_mode)) throw std::move(failure.prepend(path_));
+    reservation.obstacle = kind_of(status.st_mode);
     return reservation;
   }
-  if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
+  if (!fd) return std::nullopt;
+  if (::fstat(fd->get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
   if (!S_ISREG(status.st_mode) || status.st_size > static_cast<off_t>(longest_reservation)) {
     reservation.obstacle =
         S_ISREG(status.st_mode) ? "a file too large for a reservation" : kind_of(status.st_mode);
     return reservation;
   }
   reservation.file = id_of(status);
-  reservation.owner = parse_owner(read_all(fd.get(), path_ + "/" + name));
-  reservation.boot = get_boot(fd.get());
+  reservation.owner = parse_owner(read_all(fd->get(), path_ + "/" + name));
+  reservation.boot = get_boot(fd->get());
   return reservation;
 }
 
 bool Folder::exists(const IpAddress& address) const {
-  return ::faccessat(directory_.get(), address.to_string().c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-std::vector<std::string> Folder::names() const {
-  // A descriptor of its own: the position in a directory belongs to the open file.
-  UniqueFd again = open_file(directory_.get(), ".", O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> stream(
-      ::fdopendir(again.release()));
-  if (!stream) throw system_failure("read directory " + path_);
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr && errno != 0) throw system_failure("read directory " + path_);
-    if (entry == nullptr) return names;
-    names.emplace_back(entry->d_name);
-  }
+  return ::faccessat(directory_.get(), address.to_string().c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+         errno != ENOENT;
 }
 
 std::optional<IpAddress> Folder::address_of(const std::string& name) {

@@ -54,6 +54,9 @@ struct Reservation {
   }
 };
 
+// The names of everything in a directory, in no order, "." and ".." too.
+std::vector<std::string> names_in(int directory, const std::string& path);
+
 class Folder {
  public:
   enum class IfMissing { create, nothing };
@@ -69,10 +72,11 @@ class Folder {
   int fd() const { return directory_.get(); }
   const std::string& path() const { return path_; }
 
+  // Throws Failure where there is a file that cannot be read.
   std::optional<Reservation> read(const IpAddress& address) const;
+  // True as well where that cannot be told.
   bool exists(const IpAddress& address) const;
-  // The names of everything in the folder, in no order.
-  std::vector<std::string> names() const;
+  std::vector<std::string> names() const { return names_in(fd(), path_); }
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 

@@ -201,7 +201,7 @@ bool Index::is_due(std::chrono::seconds pause) {
 }
 
 void Index::save() {
-  if (!changed_) return;
+  if (!changed_ || !is_trusted_) return;
   changed_ = false;
   table_->file().write_changes(folder_->fd(), index_name, index_draft_name);
   const timespec now = clock_time(CLOCK_REALTIME);

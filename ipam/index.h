@@ -54,6 +54,8 @@ class Index {
 
   // For who finds that it is wrong.
   void rebuild(const std::string& why);
+  // It is not sealed this time: the next who opens it builds it anew, and clears what dead processes left.
+  void distrust() { is_trusted_ = false; }
   // Why it was built anew; empty where it was read.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
 
@@ -77,6 +79,7 @@ class Index {
   std::string why_rebuilt_;
   std::optional<LeaseTable> table_;
   bool changed_ = false;
+  bool is_trusted_ = true;
 };
 
 }  // namespace onlink::ipam

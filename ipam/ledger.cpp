@@ -17,7 +17,28 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
     : folder_(std::move(folder)),
       evidence_(std::move(evidence)),
       notes_(std::move(notes)),
-      index_(folder_, evidence_.boot()) {}
+      index_(folder_, evidence_.boot()) {
+  if (!index_.why_rebuilt().empty()) clear_leftovers();
+}
+
+// Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.
+void Ledger::clear_leftovers() {
+  folder_.discard();
+  try {
+    for (const std::string& name : evidence_.names()) {
+      const auto address = Folder::address_of(name);
+      if (address && !folder_.exists(*address)) forget(*address);
+    }
+  } catch (const Failure& failure) {
+    note(fmt::format("{}, ignoring: records of released addresses may stay", failure.what()));
+  }
+}
+
+void Ledger::forget(const IpAddress& address) {
+  if (evidence_.remove(address)) return;
+  note(fmt::format("the record of {} could not be removed, ignoring", address.to_string()));
+  index_.distrust();
+}
 
 Ledger::~Ledger() {
   try {
@@ -65,16 +86,22 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
     }
   } catch (...) {
     folder_.discard();
-    evidence_.remove(address);
+    forget(address);
     throw;
   }
-  index_.add(address, owner);
+  try {
+    index_.add(address, owner);
+  } catch (...) {
+    folder_.remove(address);
+    forget(address);
+    throw;
+  }
   return true;
 }
 
 void Ledger::give_back(const Reservation& reservation, Index::Then then) {
   folder_.remove(reservation.address);
-  evidence_.remove(reservation.address);
+  forget(reservation.address);
   index_.remove(reservation.address, reservation.owner, then);
 }
 

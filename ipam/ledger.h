@@ -47,6 +47,8 @@ class Ledger {
 
  private:
   Ledger(Folder folder, Evidence evidence, Notes notes);
+  void clear_leftovers();
+  void forget(const IpAddress& address);
 
   Folder folder_;
   Evidence evidence_;
