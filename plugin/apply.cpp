@@ -23,15 +23,32 @@ struct PairIndexes {
   std::uint32_t container = 0;
 };
 
+// The kernel may have made the pair although its answer did not reach us. Then it stands there under our
+// name, still without an alias.
+void remove_unanswered_pair(const AttachmentPlan& plan, Host& host, Failure& cause) {
+  try {
+    const auto link = netlink::find_link(host.socket, plan.host.name);
+    if (link && link->kind == "veth" && link->alias.empty())
+      host.socket.execute(netlink::delete_link(link->index, link->name));
+  } catch (const Failure& failure) {
+    cause.append_detail(failure.what());
+  }
+}
+
 PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& sandbox) {
   std::vector<Message> messages;
   messages.push_back(netlink::create_veth(
       {plan.host.name, plan.host.mac, plan.mtu, plan.container.name, plan.container.mac, &sandbox.netns}));
   messages.push_back(netlink::get_link(plan.host.name));
   PairIndexes pair;
-  host.socket.execute(messages, [&](const nlmsghdr& answer) {
-    if (const auto link = netlink::parse_link(answer)) pair = {link->index, link->peer};
-  });
+  try {
+    host.socket.execute(messages, [&](const nlmsghdr& answer) {
+      if (const auto link = netlink::parse_link(answer)) pair = {link->index, link->peer};
+    });
+  } catch (Failure& failure) {
+    if (!failure.already_exists()) remove_unanswered_pair(plan, host, failure);
+    throw;
+  }
   return pair;
 }
 
