@@ -77,6 +77,6 @@ snapshot() { # [NAMESPACE]
     ip "${in[@]}" -j -d link; ip "${in[@]}" -j addr; ip "${in[@]}" -j -4 route show table all
     ip "${in[@]}" -j -6 route show table all; ip "${in[@]}" -j neigh show nud permanent; ip "${in[@]}" -j rule
   } | jq -cS 'walk(if type == "object" then del(.ifindex, .link_index, .link_netnsid, .valid_life_time,
-        .preferred_life_time, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
+        .preferred_life_time, .tentative, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
 }
 files() { (cd /var/lib && find . -type f ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.*' | sort); }
