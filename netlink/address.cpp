@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "netlink/attributes.h"
+#include "netlink/link.h"
 
 namespace onlink::netlink {
 namespace {
@@ -50,7 +51,7 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
 }
 
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link) {
-  Message request(RTM_GETADDR, 0, "list addresses");
+  Message request(RTM_GETADDR, 0, "list addresses" + of_interface(link));
   request.header<ifaddrmsg>().ifa_index = link;
   return socket.dump<Address>(request, parse_address);
 }

@@ -182,6 +182,10 @@ Message delete_link(std::uint32_t index, const std::string& name) {
   return message;
 }
 
+std::string of_interface(std::uint32_t index) {
+  return index != 0 ? fmt::format(" of interface {}", index) : "";
+}
+
 Message get_link(const std::string& name) {
   Message message(RTM_GETLINK, 0, fmt::format("look up {}", name));
   link_header(message);

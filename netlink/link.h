@@ -82,6 +82,9 @@ Message create_ipip(const std::string& name);
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc);
 Message delete_link(std::uint32_t index, const std::string& name);
 
+// " of interface 12", for messages about what is asked of one; "" for 0, which is all of them.
+std::string of_interface(std::uint32_t index);
+
 Message get_link(const std::string& name);
 Message get_link(std::uint32_t index);
 std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RTM_DELLINK from a monitor

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "netlink/attributes.h"
+#include "netlink/link.h"
 
 namespace onlink::netlink {
 namespace {
@@ -201,7 +202,7 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
 }
 
 std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
-  Message request(RTM_GETROUTE, 0, "list routes");
+  Message request(RTM_GETROUTE, 0, "list routes" + of_interface(filter.link));
   auto& header = request.header<rtmsg>();
   if (filter.family) header.rtm_family = static_cast<std::uint8_t>(*filter.family);
   header.rtm_protocol = filter.protocol;
