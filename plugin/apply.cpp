@@ -41,15 +41,21 @@ PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& 
       {plan.host.name, plan.host.mac, plan.mtu, plan.container.name, plan.container.mac, &sandbox.netns}));
   messages.push_back(netlink::get_link(plan.host.name));
   PairIndexes pair;
+  const auto read_pair = [&](std::size_t, const nlmsghdr& answer) {
+    if (const auto link = netlink::parse_link(answer)) pair = {link->index, link->peer};
+  };
+  std::vector<std::optional<Failure>> outcomes;
+  std::optional<Failure> unanswered;
   try {
-    host.socket.execute(messages, [&](const nlmsghdr& answer) {
-      if (const auto link = netlink::parse_link(answer)) pair = {link->index, link->peer};
-    });
-  } catch (Failure& failure) {
-    if (!failure.already_exists()) remove_unanswered_pair(plan, host, failure);
-    throw;
+    outcomes = host.socket.execute_each(messages, read_pair);
+    unanswered = outcomes.back();
+  } catch (const Failure& failure) {
+    unanswered = failure;
   }
-  return pair;
+  if (!outcomes.empty() && outcomes.front()) throw std::move(*outcomes.front());  // then there is no pair
+  if (!unanswered) return pair;
+  remove_unanswered_pair(plan, host, *unanswered);
+  throw std::move(*unanswered);
 }
 
 // One of the names is taken: says whose it is, or clears away what is left of a dead attachment.
