@@ -10,6 +10,9 @@
 #include <cstring>
 
 #include "netlink/attributes.h"
+#ifdef ONLINK_FAULTS
+#include "netlink/refusal_for_test.h"
+#endif
 
 namespace onlink::netlink {
 namespace {
@@ -33,6 +36,13 @@ int dump_outcome(const nlmsghdr& message) {
     std::memcpy(&outcome, mnl_nlmsg_get_payload(&message), sizeof outcome);
   return outcome < 0 ? -outcome : 0;
 }
+
+// Only a build for tests refuses what the kernel would not (refusal_for_test.h).
+#ifdef ONLINK_FAULTS
+int refused_for_test() { return next_refusal(); }
+#else
+constexpr int refused_for_test() { return 0; }
+#endif
 
 }  // namespace
 
@@ -125,6 +135,10 @@ void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answe
   messages.back().raw()->nlmsg_flags |= NLM_F_ACK;
   for (Message& message : messages) {
     message.raw()->nlmsg_seq = ++sequence_;
+    if (const int error = refused_for_test(); error != 0) {
+      outcomes[message.raw()->nlmsg_seq - first] = message.refusal(error, "");
+      message.raw()->nlmsg_type = NLMSG_NOOP;  // which the kernel passes over
+    }
     const auto* start = reinterpret_cast<const char*>(message.raw());
     bytes.insert(bytes.end(), start, start + message.raw()->nlmsg_len);
   }
@@ -158,6 +172,7 @@ void Socket::run_dump(const Message& request, const std::function<void()>& resta
 bool Socket::dump_once(Message request, const Answer& each) {
   request.raw()->nlmsg_flags |= NLM_F_DUMP;
   request.raw()->nlmsg_seq = ++sequence_;
+  if (const int error = refused_for_test(); error != 0) throw request.refusal(error, "");
   send({reinterpret_cast<const char*>(request.raw()), request.raw()->nlmsg_len}, request.what());
   bool whole = true;
   for (bool done = false; !done;) {

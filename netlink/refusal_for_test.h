@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refusals of the kernel, made up: the variable ONLINK_REFUSE="12 1" has the 12th netlink message of the
+// process refused with errno 1. With another number than those of its messages nothing happens.
+#pragma once
+
+#include <cstdlib>
+
+namespace onlink::netlink {
+
+// The errno of the refusal of the next message; 0 where it goes to the kernel.
+inline int next_refusal() {
+  static const char* const plan = std::getenv("ONLINK_REFUSE");
+  static long left = -1;
+  static int error = 0;
+  if (plan == nullptr) return 0;
+  if (left == -1) {
+    char* rest = nullptr;
+    left = std::strtol(plan, &rest, 10);
+    error = static_cast<int>(std::strtol(rest, nullptr, 10));
+  }
+  return left > 0 && --left == 0 ? error : 0;
+}
+
+}  // namespace onlink::netlink
