@@ -134,7 +134,7 @@ TEST_F(Delegate, GetsNoDescriptorOfOurs) {
   const UniqueFd lock = open_file(AT_FDCWD, folder_ / "lock", O_RDWR | O_CREAT, 0600);
   write_plugin("it", "ls -l /proc/$$/fd > $FOLDER/fds; echo '{}'");
   (void)delegate_add(request_, "it");
-  EXPECT_NE(content("fds").find("cni-input"), std::string::npos);
+  EXPECT_NE(content("fds").find("memfd:input"), std::string::npos);
   EXPECT_EQ(content("fds").find("/lock"), std::string::npos) << content("fds");
 }
 
