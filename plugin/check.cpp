@@ -79,12 +79,21 @@ bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
          (wanted.mtu == 0 || other.mtu == wanted.mtu);
 }
 
+// A chained plugin has moved the interface's routes out of the main table, and the rules that it made lead
+// there (sbr). It keeps what the others need and drops those that its default route covers, being by the same
+// gateway.
+bool is_moved_route(const netlink::Route& wanted, const netlink::Route& other) {
+  return wanted.table == RT_TABLE_MAIN && other.table != RT_TABLE_MAIN && other.gateway == wanted.gateway &&
+         other.dst.contains(wanted.dst);
+}
+
 void compare_routes(const std::string& where, const End& end, std::uint32_t index, netlink::Socket& socket,
                     Differences& found) {
   const auto actual = netlink::list_routes(socket, {.link = index});
   for (const auto& route : end.routes)
-    if (std::none_of(actual.begin(), actual.end(),
-                     [&](const auto& other) { return same_route(route, other); })) {
+    if (std::none_of(actual.begin(), actual.end(), [&](const auto& other) {
+          return same_route(route, other) || is_moved_route(route, other);
+        })) {
       netlink::Route named = route;
       named.link = index;
       found.push_back(fmt::format("{}: route {} is missing", where, netlink::to_string(named, end.name)));
@@ -161,7 +170,12 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
   AttachmentPlan plan =
       plan_attachment(request, as_attached, lease_behind(request, config), config.mtu.value_or(0));
   if (const auto* own = own_interface(result, request)) {
-    if (const auto mac = MacAddress::parse(own->mac)) plan.container.mac = *mac;
+    if (const auto mac = MacAddress::parse(own->mac); mac && *mac != plan.container.mac) {
+      plan.container.mac = *mac;
+      // The kernel drops an interface's neighbours with its MAC, the permanent ones too (neigh_changeaddr);
+      // from then on the gateway is found as in any network: the host's end answers.
+      plan.container.neighbours.clear();
+    }
     plan.container_mtu = own->mtu.value_or(0);
   }
   for (const auto& interface : result.interfaces)
