@@ -76,3 +76,34 @@ until_true() {
   local end=$((SECONDS + $1)); shift
   until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
 }
+
+# An answer to whoever asks: one line, "NAME PEER-ADDRESS", over TCP and UDP on one port.
+serve() { # NAMESPACE PORT ("" is the host); the process's ID is in $server
+  local in=(); [ -z "$1" ] || in=(ip netns exec "$1")
+  "${in[@]}" python3 -c '
+import selectors, socket, sys
+name, port = sys.argv[1], int(sys.argv[2])
+ready = selectors.DefaultSelector()
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    s = socket.socket(socket.AF_INET6, kind)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.bind(("::", port))
+    if kind == socket.SOCK_STREAM: s.listen(64)
+    ready.register(s, selectors.EVENT_READ)
+line = lambda peer: (name + " " + peer[0].removeprefix("::ffff:") + "\n").encode()
+while True:
+    for key, _ in ready.select():
+        s = key.fileobj
+        if s.type == socket.SOCK_STREAM:
+            c, peer = s.accept(); c.sendall(line(peer)); c.close()
+        else:
+            _, peer = s.recvfrom(99); s.sendto(line(peer), peer)
+' "${1:-host}" "$2" &
+  server=$!
+  until_true 5 eval "[ -n \"\$(\"\${in[@]}\" ss -Hltun 'sport = :$2')\" ]" || fail "server in ${1:-the host}"
+}
+# ask NAMESPACE PROTOCOL ADDRESS PORT: prints the answer, if any.
+ask() {
+  local in=(); [ -z "$1" ] || in=(ip netns exec "$1")
+  "${in[@]}" timeout 3 bash -c "exec 3<>/dev/$2/$3/$4 && echo >&3 && head -n 1 <&3" 2>/dev/null || true
+}

@@ -28,10 +28,11 @@ drive() {
 }
 ok() { checks=$((checks + 1)); [ "$status" = 0 ] || fail "$1: $error"; }
 refused() { checks=$((checks + 1)); [ "$status" = 1 ] && [[ $error == *"$2"* ]] || fail "$1: expected \"$2\": status $status: $error"; }
-no_interface() { [ -z "$(ip -o link show type veth)" ]; }
+host_ends() { ip -j link show type veth | jq -r '.[].ifname | select(startswith("onl"))'; }
+no_host_end() { [ -z "$(host_ends)" ]; }
 nothing_left() { # WHAT
-  until_true 10 no_interface || true
-  same "interfaces: $1" "$(ip -o link show type veth)" ""
+  until_true 10 no_host_end || true
+  same "interfaces: $1" "$(host_ends)" ""
   same "routes: $1" "$(ip route show proto 169)" ""
   same "leases: $1" "$(files)" ""
 }

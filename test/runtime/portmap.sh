@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Published ports: onlink and portmap. TCP and UDP, from another machine, from the host, from another pod, and from the
+# pod to itself by the host's address; the pod sees who asks. DEL closes the ports.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libcni.bash"
+need python3 python3; need iptables iptables
+
+# Another machine, one hop away.
+ip netns add outside
+ip link add uplink type veth peer name eth0 netns outside
+ip link set uplink addrgenmode none; ip addr add 198.51.100.1/24 dev uplink; ip link set uplink up
+ip -n outside addr add 198.51.100.2/24 dev eth0; ip -n outside link set eth0 up
+
+answers() { # WHAT FROM PROTOCOL ADDRESS PORT EXPECTED: the pod's name and whom it sees
+  same "$1 ($3)" "$(ask "$2" "$3" "$4" "$5")" "$6"
+}
+for version in 0.3.1 0.4.0 1.0.0; do
+  conflist $version
+  pod p1; pod p2
+  before=$(snapshot)
+  capabilities='{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},
+                                 {"hostPort":8080,"containerPort":80,"protocol":"udp"}]}'
+  drive ADD p1; ok "ADD p1"; address=$(jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out")
+  # Of onlink only: portmap's own CHECK (1.1.1) looks for its IPv4 rules among the IPv6 ones, too.
+  if [ $version != 0.3.1 ]; then
+    conflist $version 'del(.plugins[1])'; drive CHECK p1; ok "CHECK p1"; conflist $version
+  fi
+  given=$capabilities; capabilities=; drive ADD p2; ok "ADD p2"; capabilities=$given
+  other=$(jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out")
+  serve p1 80
+  for protocol in tcp udp; do
+    answers "from another machine" outside $protocol 198.51.100.1 8080 "p1 198.51.100.2"
+    answers "from the host" "" $protocol 198.51.100.1 8080 "p1 198.51.100.1"
+    answers "from the host, other address" "" $protocol 192.0.2.1 8080 "p1 192.0.2.1"
+    answers "from another pod" p2 $protocol 198.51.100.1 8080 "p1 $other"
+    answers "directly from another pod" p2 $protocol "$address" 80 "p1 $other"
+    # Masqueraded: the pod would not take an answer to itself from itself.
+    holds "from itself ($protocol)" 'test("^p1 [0-9.]+$")' "$(ask p1 $protocol 198.51.100.1 8080 | jq -R .)"
+  done
+  # portmap lets loopback addresses out through the interface that leads to the pod.
+  holds "from the host by its loopback address" 'test("^p1 [0-9.]+$")' "$(ask "" tcp 127.0.0.1 8080 | jq -R .)"
+  drive DEL p1; ok "DEL p1"; drive DEL p2; ok "DEL p2"
+  kill $server; wait $server 2>/dev/null || true
+  same "port after DEL" "$(ask outside tcp 198.51.100.1 8080)" ""
+  same "DNAT rules after DEL" "$(iptables-save -t nat | grep -c -- '--to-destination' || true)" 0
+  nothing_left "portmap $version"
+  same "host after DEL" "$(snapshot)" "$before"
+  ip netns del p1; ip netns del p2
+done
+done_testing
