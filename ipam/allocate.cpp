@@ -78,14 +78,6 @@ std::optional<IpAddress> find_free(Ledger& ledger, const Config& config, std::si
   return find_free(next_free, config, range_set, ledger.folder().last_reserved(range_set));
 }
 
-std::string in_utc(std::int64_t nanoseconds) {
-  const auto seconds = static_cast<time_t>(nanoseconds / 1'000'000'000);
-  struct tm parts {};
-  std::array<char, 32> text{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
-  return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 Failure taken_failure(const Reservation& holder, const Verdict& verdict, const RangeSet& set) {
   const std::string who = holder.obstacle.empty()
                               ? fmt::format("held by {} since {}: {}", describe(holder.owner),

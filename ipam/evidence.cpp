@@ -85,21 +85,6 @@ std::optional<Record> from_text(std::string_view text) {
   return lines.good() ? std::optional(record) : std::nullopt;
 }
 
-Verdict judge_namespace(const Record& record, std::uint64_t mount_namespace) {
-  using enum Verdict::State;
-  if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
-  if (record.mount_namespace == 0 || record.mount_namespace != mount_namespace)
-    return {unknown, fmt::format("its namespace {} was seen from another mount namespace", record.netns)};
-  try {
-    const auto now = identify_namespace(record.netns);
-    if (!now) return {stale, fmt::format("its namespace {} is gone", record.netns)};
-    if (*now == record.netns_id) return {alive, fmt::format("its namespace {} exists", record.netns)};
-    return {stale, fmt::format("its namespace {} is gone, another one is at its path", record.netns)};
-  } catch (const Failure& failure) {
-    return {unknown, failure.what()};
-  }
-}
-
 }  // namespace
 
 std::string read_boot_id() {
@@ -187,6 +172,26 @@ std::vector<std::string> Evidence::names() const {
   return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
 }
 
+Verdict Evidence::judge_namespace(const Record& record, const IpAddress& address) const {
+  using enum Verdict::State;
+  if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
+  if (record.mount_namespace == 0 || record.mount_namespace != mount_namespace_)
+    return {unknown, fmt::format("its namespace {} was seen from another mount namespace", record.netns)};
+  std::optional<NamespaceId> now;
+  try {
+    now = identify_namespace(record.netns);
+  } catch (const Failure& failure) {
+    return {unknown, failure.what()};
+  }
+  if (now == record.netns_id) return {alive, fmt::format("its namespace {} exists", record.netns)};
+  if (!routes_) routes_ = HostRoutes::read();
+  if (const std::string interface = routes_->interface_to(address); !interface.empty())
+    return {unknown,
+            fmt::format("its namespace {} is gone, but it is still routed to {}", record.netns, interface)};
+  return {stale,
+          fmt::format("its namespace {} is gone{}", record.netns, now ? ", another one is at its path" : "")};
+}
+
 Verdict Evidence::judge(const Reservation& reservation) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
@@ -196,7 +201,7 @@ Verdict Evidence::judge(const Reservation& reservation) const {
   const auto record = record_of(reservation);
   if (!record) return {unknown, "there is no record of it in this boot"};
   if (record->boot != boot_) return {stale, "it was made in an earlier boot"};
-  return judge_namespace(*record, mount_namespace_);
+  return judge_namespace(*record, reservation.address);
 }
 
 Verdict Evidence::judge_without_interface(const Reservation& reservation, const std::string& netns) const {

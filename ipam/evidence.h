@@ -4,7 +4,8 @@
 //   - The file was made in an earlier boot, or first seen in one: its boot mark names another boot than this.
 //   - Its record of this boot, <runDir>/ipam/<folder>/<address>, names the namespace that the attachment was
 //   made in,
-//     and that namespace is not at its path any more: the path is gone, or something else is there.
+//     and that namespace is not at its path any more: the path is gone, or something else is there. Unless
+//     the caller's network namespace still has a route to the address: then something may be alive behind it.
 //
 // Everything else is not proof, and what is not proved dead is taken for alive: no record (host-local's
 // reservations, or a runDir that was emptied), a record of another file of that name, a namespace that was no
@@ -23,6 +24,7 @@
 #include "base/ip.h"
 #include "base/unique_fd.h"
 #include "ipam/folder.h"
+#include "ipam/host_routes.h"
 
 namespace onlink::ipam {
 
@@ -88,12 +90,14 @@ class Evidence {
 
  private:
   const UniqueFd* open(bool create) const;
+  Verdict judge_namespace(const Record& record, const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;
 
   std::string path_;
   std::string boot_;
   std::uint64_t mount_namespace_;
+  mutable std::optional<HostRoutes> routes_;  // read when they are first needed
   mutable UniqueFd directory_;
 };
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 
 #include "base/failure.h"
@@ -120,6 +121,14 @@ std::vector<std::string> names_in(int directory, const std::string& path) {
     if (entry == nullptr) return names;
     names.emplace_back(entry->d_name);
   }
+}
+
+std::string in_utc(std::int64_t nanoseconds) {
+  const auto seconds = static_cast<time_t>(nanoseconds / 1'000'000'000);
+  struct tm parts {};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
+  return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 std::optional<Folder> Folder::open(const std::string& data_dir, const std::string& network,

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <map>
 
 #include "base/failure.h"
 
@@ -198,6 +199,35 @@ bool Index::is_due(std::chrono::seconds pause) {
   now.last_due = time;
   set_seal(now);
   return true;
+}
+
+std::vector<std::string> Index::inspect(const Folder& folder, const std::string& boot,
+                                        const std::vector<Reservation>& reservations, std::string& state) {
+  Index index;
+  index.folder_ = &folder;
+  index.boot_ = boot;
+  LeaseTable::Contents leftover;
+  const auto table = index.load(leftover);
+  state = table ? "fits the folder" : index.why_rebuilt_;
+  std::vector<std::string> faults;
+  if (!table) return faults;
+  try {
+    std::map<IpAddress, std::uint64_t> held;
+    for (const LeaseTable::Lease& lease : table->contents().held) held[lease.address] = lease.owner;
+    for (const Reservation& reservation : reservations) {
+      const auto lease = held.find(reservation.address);
+      if (lease == held.end() || !table->is_held(reservation.address))
+        faults.push_back(reservation.address.to_string() + " is reserved, but free in the index");
+      else if (lease->second != hash_of(reservation.owner))
+        faults.push_back(reservation.address.to_string() + " has another owner in the index");
+      if (lease != held.end()) held.erase(lease);
+    }
+    for (const auto& [address, owner] : held)
+      faults.push_back(address.to_string() + " is taken in the index, but has no file");
+  } catch (const DamagedFile& damage) {
+    faults.emplace_back(damage.what());
+  }
+  return faults;
 }
 
 void Index::save() {

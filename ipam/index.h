@@ -59,6 +59,11 @@ class Index {
   // Why it was built anew; empty where it was read.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
 
+  // Compares an index that fits the folder with these reservations, all that there are: what it has wrong,
+  // for people. Nothing is changed. Where it does not fit, `state` says why; that is no fault.
+  static std::vector<std::string> inspect(const Folder& folder, const std::string& boot,
+                                          const std::vector<Reservation>& reservations, std::string& state);
+
   // Writes what was changed and seals it. Throws Failure where that cannot be done: then it is invalid, and
   // that is all.
   void save();
@@ -66,6 +71,7 @@ class Index {
  private:
   struct Seal;
 
+  Index() = default;
   std::optional<LeaseTable> load(LeaseTable::Contents& leftover);
   LeaseTable build(LeaseTable::Contents leftover) const;
   Seal seal() const;
@@ -74,7 +80,7 @@ class Index {
   template <class Question>
   auto ask(Question question);
 
-  const Folder* folder_;
+  const Folder* folder_ = nullptr;
   std::string boot_;
   std::string why_rebuilt_;
   std::optional<LeaseTable> table_;

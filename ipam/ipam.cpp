@@ -96,7 +96,15 @@ cni::Result preview(const Config& config) {
 void release(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  for (const Reservation& reservation : ledger->held_by(request.attachment)) ledger->give_back(reservation);
+  std::optional<Failure> failed;
+  for (const Reservation& reservation : ledger->held_by(request.attachment)) {
+    try {
+      ledger->give_back(reservation);
+    } catch (const Failure& failure) {
+      failed = failure;  // the others are given back all the same
+    }
+  }
+  if (failed) throw *failed;
 }
 
 void check(const Config& config, const cni::Request& request) {

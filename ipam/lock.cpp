@@ -46,7 +46,7 @@ std::string holder_of(int fd) {
     if (words.size() >= 6 && words[1] == "FLOCK" && words[5].ends_with(inode))
       return describe_process(std::string(words[4]));
   }
-  return "a process of another PID namespace";
+  return "a process that /proc/locks does not name";
 }
 
 // While it exists, blocking system calls return with EINTR at least every tenth of a second. Repeating,

@@ -1,14 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// onlink-ipam, the address manager as a program: an IPAM plugin for any CNI plugin.
-#include <cstdio>
+// The program `onlink-ipam`: an IPAM plugin when a CNI plugin calls it (CNI_COMMAND is set), and commands for
+// people.
+#include <fmt/format.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
 #include "cni/program.h"
+#include "ipam/commands.h"
 #include "ipam/ipam.h"
 
-int main() {
-  using namespace onlink;
+namespace {
+
+using namespace onlink;
+
+void print(std::string_view text, int fd = STDOUT_FILENO) { (void)!::write(fd, text.data(), text.size()); }
+
+std::string version_text() {
+  std::string versions;
+  for (const auto& version : cni::supported_versions) versions.append(1, ' ').append(version.to_string());
+  return fmt::format("onlink-ipam {}\nCNI protocol versions supported:{}\n", ONLINK_VERSION, versions);
+}
+
+int run_for_person(const std::vector<std::string_view>& arguments) {
+  if (arguments[0] == "--help" || arguments[0] == "-h") return print(ipam::help_text()), 0;
+  if (arguments[0] == "--version") return print(version_text()), 0;
+  const ipam::Answer answer = ipam::run_command(arguments);
+  print(answer.error, STDERR_FILENO);
+  try {
+    write_all(STDOUT_FILENO, answer.output, "standard output");
+  } catch (const std::exception&) {
+    return 1;  // the reader went away (| head)
+  }
+  return answer.status;
+}
+
+int run_for_plugin() {
+  // The caller's standard error is a log in most runtimes.
   const ipam::Notes notes = [](const std::string& text) {
-    (void)std::fprintf(stderr, "onlink-ipam: %s\n", text.c_str());
+    print(fmt::format("onlink-ipam: {}\n", text), STDERR_FILENO);
   };
   const cni::Handlers handlers{
       [&](const cni::Request& request) { return ipam::reserve(ipam::parse_config(request), request, notes); },
@@ -18,4 +51,16 @@ int main() {
       [&](const cni::Request& request) { ipam::collect(ipam::parse_config(request), request, notes); },
   };
   return cni::run_plugin(handlers, cni::process_source(), cni::print_to_stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> arguments(argv + 1, argv + std::max(argc, 1));
+  if (!arguments.empty()) return run_for_person(arguments);
+  if (::getenv("CNI_COMMAND") == nullptr && ::isatty(STDIN_FILENO) != 0) {
+    print("onlink-ipam is a CNI plugin: other plugins call it. See onlink-ipam --help.\n", STDERR_FILENO);
+    return 2;
+  }
+  return run_for_plugin();
 }

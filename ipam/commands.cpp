@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/failure.h"
+#include "base/json_reader.h"
+#include "cni/names.h"
+#include "ipam/ledger.h"
+#include "ipam/survey.h"
+
+namespace onlink::ipam {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  std::string command;
+  std::optional<std::string> operand;
+  std::optional<std::string> network;
+  std::string data_dir = default_data_dir;
+  std::string run_dir = default_run_dir;
+  bool json = false;
+};
+
+// A command line that cannot be understood.
+class UsageError : public Failure {
+ public:
+  using Failure::Failure;
+};
+
+Options parse_options(const std::vector<std::string_view>& arguments) {
+  Options options;
+  options.command = arguments.empty() ? "" : arguments[0];
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    const bool takes_value = argument == "--network" || argument == "--data-dir" || argument == "--run-dir";
+    if (takes_value && i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
+    if (argument == "--network")
+      options.network = arguments[++i];
+    else if (argument == "--data-dir")
+      options.data_dir = arguments[++i];
+    else if (argument == "--run-dir")
+      options.run_dir = arguments[++i];
+    else if (argument == "--json")
+      options.json = true;
+    else if (argument.starts_with('-'))
+      throw UsageError(fmt::format("unknown option {}", argument));
+    else if (!options.operand)
+      options.operand = argument;
+    else
+      throw UsageError(fmt::format("one argument too many: {}", argument));
+  }
+  for (const auto& network : {options.network, options.command == "release" ? std::nullopt : options.operand})
+    if (const auto problem = network ? cni::problem_of_name(*network) : std::nullopt)
+      throw UsageError(fmt::format("network \"{}\": {}", *network, *problem));
+  return options;
+}
+
+std::vector<std::string> asked_networks(const Options& options, const std::optional<std::string>& network) {
+  return network ? std::vector{*network} : list_networks(options.data_dir);
+}
+
+Survey survey_of(const Options& options, const std::string& network, const std::optional<Folder>& folder) {
+  if (!folder) throw Failure(fmt::format("there is no network {} in {}", network, options.data_dir), ENOENT);
+  return Survey::make(*folder, options.run_dir, network);
+}
+
+json to_json(const Survey& survey) {
+  json rows = json::array();
+  for (const auto& [reservation, verdict] : survey.items) {
+    json row{{"network", survey.network},
+             {"address", reservation.address.to_string()},
+             {"containerID", reservation.owner.container_id},
+             {"ifname", reservation.owner.ifname},
+             {"state", to_string(verdict.state)},
+             {"why", verdict.why}};
+    if (reservation.obstacle.empty()) row["since"] = in_utc(reservation.file.modified);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+using Row = std::array<std::string, 7>;
+
+std::string to_table(const std::vector<Row>& rows) {
+  std::array<std::size_t, 7> widths{};
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) text += fmt::format("{:<{}}  ", row[i], widths[i]);
+    text += row.back() + "\n";
+  }
+  return text;
+}
+
+Answer list(const Options& options) {
+  if (options.operand && options.network) throw UsageError("the network is named twice");
+  json all = json::array();
+  std::vector<Row> rows{{"NETWORK", "ADDRESS", "CONTAINER", "INTERFACE", "SINCE", "STATE", "WHY"}};
+  for (const std::string& network :
+       asked_networks(options, options.operand ? options.operand : options.network)) {
+    const Survey survey = survey_of(options, network, Folder::peek(options.data_dir, network));
+    for (auto& row : to_json(survey)) all.push_back(std::move(row));
+    for (const auto& [reservation, verdict] : survey.items)
+      rows.push_back({network, reservation.address.to_string(),
+                      reservation.is_whole() ? reservation.owner.container_id : "-",
+                      reservation.owner.ifname.empty() ? "-" : reservation.owner.ifname,
+                      reservation.obstacle.empty() ? in_utc(reservation.file.modified) : "-",
+                      to_string(verdict.state), verdict.why});
+  }
+  return {options.json ? dump_json(all, 2) + "\n" : to_table(rows), "", 0};
+}
+
+// The network that has the address reserved, where it was not named.
+std::string find_network(const Options& options, const IpAddress& address) {
+  std::vector<std::string> found;
+  for (const std::string& network : list_networks(options.data_dir)) {
+    const auto folder = Folder::peek(options.data_dir, network);
+    if (folder && folder->exists(address)) found.push_back(network);
+  }
+  if (found.empty())
+    throw Failure(
+        fmt::format("{} is not reserved in any network of {}", address.to_string(), options.data_dir),
+        ENOENT);
+  if (found.size() > 1)
+    throw Failure(fmt::format("{} is reserved in more than one network: name one of {} with --network",
+                              address.to_string(), fmt::join(found, ", ")));
+  return found.front();
+}
+
+Answer release(const Options& options) {
+  const auto address = options.operand ? IpAddress::parse(*options.operand) : std::nullopt;
+  if (!address)
+    throw UsageError(options.operand ? fmt::format("\"{}\" is not an IP address", *options.operand)
+                                     : "release needs an address");
+  Config config;
+  config.network = options.network ? *options.network : find_network(options, *address);
+  config.data_dir = options.data_dir;
+  config.run_dir = options.run_dir;
+  Answer answer;
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing,
+                                   [&](const std::string& note) { answer.error += note + "\n"; });
+  const auto reservation = ledger ? ledger->folder().read(*address) : std::nullopt;
+  if (!reservation)
+    throw Failure(fmt::format("{} is not reserved in network {}", address->to_string(), config.network),
+                  ENOENT);
+  if (!reservation->obstacle.empty())
+    throw Failure(fmt::format("{}/{} is {}: remove it yourself", ledger->folder().path(),
+                              address->to_string(), reservation->obstacle));
+  const Verdict verdict = ledger->judge(*reservation);
+  ledger->give_back(*reservation);
+  answer.output = fmt::format("released {} of network {}: it was held by {} since {} ({}: {})\n",
+                              address->to_string(), config.network, describe(reservation->owner),
+                              in_utc(reservation->file.modified), to_string(verdict.state), verdict.why);
+  return answer;
+}
+
+Answer check(const Options& options) {
+  if (options.operand && options.network) throw UsageError("the network is named twice");
+  Answer answer;
+  for (const std::string& network :
+       asked_networks(options, options.operand ? options.operand : options.network)) {
+    // Locked: what does not fit together must not be a change that is under way.
+    const auto folder = Folder::open(options.data_dir, network, Folder::IfMissing::nothing);
+    const Survey survey = survey_of(options, network, folder);
+    const auto stale = std::count_if(survey.items.begin(), survey.items.end(),
+                                     [](const Survey::Item& item) { return item.verdict.is_stale(); });
+    answer.output += fmt::format("network {}: {} reserved, {} of them stale; {} faults\n", network,
+                                 survey.items.size(), stale, survey.faults.size());
+    for (const std::string& remark : survey.remarks) answer.output += "  " + remark + "\n";
+    for (const std::string& fault : survey.faults) answer.output += "  fault: " + fault + "\n";
+    if (!survey.faults.empty()) answer.status = 1;
+  }
+  return answer;
+}
+
+}  // namespace
+
+std::string help_text() {
+  return fmt::format(R"(onlink-ipam - address manager for containers: a CNI IPAM plugin, host-local's folders
+
+Called by a CNI plugin with CNI_COMMAND and the other variables of the CNI specification, and the configuration
+on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
+
+  onlink-ipam list [NETWORK]      what is reserved: address, container, interface, since when, and whether the
+                                  attachment is alive, stale (proved dead) or unknown (taken for alive), and why
+  onlink-ipam release ADDRESS     give an address back, whoever holds it
+  onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records, namespaces
+  onlink-ipam --version, --help
+
+  --json              list: as JSON
+  --network NETWORK   release: where the address is reserved in more than one
+  --data-dir FOLDER   dataDir of the configuration, default {}
+  --run-dir FOLDER    runDir of the configuration, default {}
+
+Exit status: 0 done; 1 it could not be done, or check found faults; 2 the command line is wrong.
+)",
+                     default_data_dir, default_run_dir);
+}
+
+Answer run_command(const std::vector<std::string_view>& arguments) {
+  try {
+    const Options options = parse_options(arguments);
+    if (options.command == "list") return list(options);
+    if (options.command == "release") return release(options);
+    if (options.command == "check") return check(options);
+    throw UsageError(fmt::format("unknown command {}", options.command));
+  } catch (const UsageError& error) {
+    return {"", fmt::format("onlink-ipam: {} (--help tells what there is)\n", error.what()), 2};
+  } catch (const std::exception& error) {
+    return {"", fmt::format("onlink-ipam: {}\n", error.what()), 1};
+  }
+}
+
+}  // namespace onlink::ipam

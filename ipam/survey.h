@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that there is about a network's reservations, looked at without a lock and without changing
+// anything.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipam/evidence.h"
+#include "ipam/folder.h"
+
+namespace onlink::ipam {
+
+struct Survey {
+  struct Item {
+    Reservation reservation;
+    Verdict verdict;
+  };
+
+  std::string network;
+  std::vector<Item> items;           // by address
+  std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
+  std::vector<std::string> remarks;  // what is well but worth knowing
+
+  static Survey make(const Folder& folder, const std::string& run_dir, const std::string& network);
+};
+
+// The names of the networks below dataDir.
+std::vector<std::string> list_networks(const std::string& data_dir);
+
+std::string to_string(Verdict::State state);  // "alive"
+
+}  // namespace onlink::ipam
