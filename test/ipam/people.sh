@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The commands for people, and the waiting for the lock.
+. "$(dirname "$0")/lib.bash"
+try() { status=0; out=$("$@" 2>&1) || status=$?; }
+says() { checks=$((checks + 1)); case $out in *"$1"*) ;; *) fail "expected \"$1\" in: $out" ;; esac; }
+exits() { same "exit status ($out)" "$status" "$1"; }
+
+live a b
+for c in a b c; do ipam ADD $c && ok "ADD $c"; done
+dead b
+printf 'old' >"$folder/10.1.2.9"
+
+try person list net1; exits 0
+says "NETWORK  ADDRESS   CONTAINER  INTERFACE  SINCE"
+says "net1     10.1.2.2  a          eth0       20"
+says "alive    its namespace $disk/ns/a exists"
+says "stale    its namespace $disk/ns/b is gone"
+says "unknown  its namespace was not known when it was made"
+says "net1     10.1.2.9  old        -          20"
+try person list --json; exits 0
+holds "list --json" 'length == 4 and .[0].containerID == "a" and .[0].ifname == "eth0" and .[0].state == "alive"
+  and (.[0].since | fromdate > 1000000000) and .[1].state == "stale" and .[1].network == "net1"' "$out"
+before=$(ls -la --time-style=full-iso "$folder")
+try person list; try person list --json
+same "list changes nothing" "$(ls -la --time-style=full-iso "$folder")" "$before"
+
+try person check; exits 1
+says "network net1: 4 reserved, 1 of them stale; 1 faults"
+says "10.1.2.3: stale, its namespace $disk/ns/b is gone; it is reclaimed when its address is needed"
+try person release 10.1.2.3; exits 0
+says "released 10.1.2.3 of network net1: it was held by container b, interface eth0 since 20"
+try person check net1; exits 0
+says "index: fits the folder"
+try person release 10.1.2.3; exits 1; says "10.1.2.3 is not reserved in any network of $data"
+mkdir "$data/net2" && cp "$folder/10.1.2.2" "$data/net2/"
+try person release 10.1.2.2; exits 1; says "reserved in more than one network: name one of net1, net2 with --network"
+try person release 10.1.2.2 --network net2; exits 0
+try person release 10.1.2.2 --network net3; exits 1; says "10.1.2.2 is not reserved in network net3"
+same "only that one" "$(reservations | xargs)" "10.1.2.2 10.1.2.4 10.1.2.9"
+
+for wrong in "" "release" "release nonsense" "list --nonsense" "list a b" "nonsense" "list ../x" "list net1 --network net1"; do
+  try person $wrong
+  [ -z "$wrong" ] || exits 2
+done
+try "$bin/onlink-ipam" list --data-dir; exits 2; says "--data-dir needs a value"
+try person list nonet; exits 1; says "there is no network nonet in $data"
+try "$bin/onlink-ipam" --help; exits 0; says "onlink-ipam release ADDRESS"
+try "$bin/onlink-ipam" --version; exits 0; says "CNI protocol versions supported: 0.1.0"
+try script -qec "$bin/onlink-ipam" /dev/null; exits 2; says "See onlink-ipam --help"
+
+# Waiting for the lock is bounded, and the error names who holds it.
+flock -o "$folder/lock" sleep 30 &
+holder=$!
+for _ in $(seq 100); do flock -n "$folder/lock" true || break; sleep 0.02; done
+begun=$SECONDS
+ipam ADD d
+refused 11 "$folder/lock: held by process $holder (flock) for more than 10000 ms"
+[ $((SECONDS - begun)) -le 13 ] || fail "waited for $((SECONDS - begun)) s"
+kill $holder
+ipam ADD d && ok "when it is free"
+
+# Requests for addresses that are taken.
+pool '.args = {cni: {ips: ["10.1.2.2"]}}'
+ipam ADD e
+refused 100 "requested IP address 10.1.2.2 is not available in range set 10.1.2.1-10.1.2.254"
+says "held by container a, interface eth0 since 20"
+dead a
+ipam ADD e && ok "when the holder is dead"
+same "the requested one" "$(addresses)" "10.1.2.2/24"
+grep -q "reclaim 10.1.2.2 of container a, interface eth0: its namespace" "$disk/stderr" || fail "the reclaim is not told"
+done_testing
