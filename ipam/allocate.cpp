@@ -126,7 +126,7 @@ void take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& s
                   fmt::format("requested ip {} is subnet's gateway", address.to_string()));
   constexpr int attempts = 3;  // someone may be changing the folder without its lock
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (const auto holder = ledger.folder().read(address)) {
+    if (const auto holder = ledger.folder().look_at(address)) {
       const Verdict verdict = ledger.judge(*holder);
       if (!verdict.is_stale()) throw taken_failure(*holder, verdict, set);
       ledger.give_back(*holder, "reclaim", verdict.why);
@@ -215,7 +215,7 @@ bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {
   const auto taken = ledger.index().taken();
   return std::any_of(taken.begin(), taken.end(), [&](const IpAddress& address) {
     if (set.find(address) == nullptr) return false;
-    const auto reservation = ledger.folder().read(address);
+    const auto reservation = ledger.folder().look_at(address);
     return !reservation || ledger.judge(*reservation).is_stale();
   });
 }

@@ -162,7 +162,12 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
 }
 
 std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
-  auto record = read(reservation.address);
+  std::optional<Record> record;
+  try {
+    record = read(reservation.address);
+  } catch (const Failure&) {
+    // No evidence, then: nothing is taken back because its record is broken.
+  }
   if (record && (record->file != reservation.file || record->owner != reservation.owner)) record.reset();
   return record;
 }

@@ -161,7 +161,8 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
 
 std::optional<Reservation> Folder::read(const IpAddress& address) const {
   const std::string name = address.to_string();
-  Reservation reservation{address, {}, {}, {}, {}};
+  Reservation reservation;
+  reservation.address = address;
   struct stat status {};
   std::optional<UniqueFd> fd;
   try {
@@ -185,6 +186,18 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
   reservation.owner = parse_owner(read_all(fd->get(), path_ + "/" + name));
   reservation.boot = get_boot(fd->get());
   return reservation;
+}
+
+std::optional<Reservation> Folder::look_at(const IpAddress& address) const {
+  try {
+    return read(address);
+  } catch (const Failure& failure) {
+    Reservation reservation;
+    reservation.address = address;
+    reservation.obstacle = fmt::format("a file that cannot be read ({})", failure.what());
+    reservation.is_unreadable = true;
+    return reservation;
+  }
 }
 
 bool Folder::exists(const IpAddress& address) const {

@@ -44,8 +44,9 @@ struct Reservation {
   IpAddress address;
   cni::Attachment owner;  // ifname empty: written by an old host-local; both empty: an empty file
   FileId file;
-  std::string boot;      // ID of the boot that it was made in, or first seen by us; empty where unknown
-  std::string obstacle;  // not empty: there is no reservation but this in the way ("a directory")
+  std::string boot;            // ID of the boot that it was made in, or first seen by us; empty where unknown
+  std::string obstacle;        // not empty: there is no reservation but this in the way ("a directory")
+  bool is_unreadable = false;  // the obstacle is a file that may be anyone's reservation
 
   bool is_whole() const { return obstacle.empty() && !owner.container_id.empty(); }
   bool belongs_to(const cni::Attachment& attachment) const {
@@ -77,6 +78,9 @@ class Folder {
 
   // Throws Failure where there is a file that cannot be read.
   std::optional<Reservation> read(const IpAddress& address) const;
+  // The same, but a file that cannot be read is an obstacle: for who looks at all files, that one of them is
+  // broken must not spoil the others.
+  std::optional<Reservation> look_at(const IpAddress& address) const;
   // True as well where that cannot be told.
   bool exists(const IpAddress& address) const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }

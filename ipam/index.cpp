@@ -106,12 +106,13 @@ std::optional<LeaseTable> Index::load(LeaseTable::Contents& leftover) {
 }
 
 // What was held and has no file now is taken for released just now; what was resting goes on.
-LeaseTable Index::build(LeaseTable::Contents leftover) const {
+LeaseTable Index::build(LeaseTable::Contents leftover) {
   LeaseTable::Contents contents;
   for (const std::string& name : folder_->names()) {
     const auto address = Folder::address_of(name);
-    const auto reservation = address ? folder_->read(*address) : std::nullopt;
+    const auto reservation = address ? folder_->look_at(*address) : std::nullopt;
     if (!reservation) continue;
+    if (reservation->is_unreadable && unreadable_.empty()) unreadable_ = reservation->obstacle;
     contents.held.push_back({*address, hash_of(reservation->owner)});
     if (reservation->obstacle.empty() && reservation->boot.empty()) folder_->mark_boot(*address, boot_);
   }
@@ -231,7 +232,7 @@ std::vector<std::string> Index::inspect(const Folder& folder, const std::string&
 }
 
 void Index::save() {
-  if (!changed_ || !is_trusted_) return;
+  if (!changed_ || !is_trusted_ || !unreadable_.empty()) return;
   changed_ = false;
   table_->file().write_changes(folder_->fd(), index_name, index_draft_name);
   const timespec now = clock_time(CLOCK_REALTIME);

@@ -64,6 +64,10 @@ class Index {
   static std::vector<std::string> inspect(const Folder& folder, const std::string& boot,
                                           const std::vector<Reservation>& reservations, std::string& state);
 
+  // A file that could not be read when it was built, and is anyone's: what it names as held by nobody may be
+  // held all the same. Empty where there is none. Such an index is not saved.
+  const std::string& unreadable() const { return unreadable_; }
+
   // Writes what was changed and seals it. Throws Failure where that cannot be done: then it is invalid, and
   // that is all.
   void save();
@@ -73,7 +77,7 @@ class Index {
 
   Index() = default;
   std::optional<LeaseTable> load(LeaseTable::Contents& leftover);
-  LeaseTable build(LeaseTable::Contents leftover) const;
+  LeaseTable build(LeaseTable::Contents leftover);
   Seal seal() const;
   void set_seal(const Seal& seal);
   // Answers from the table; where that is damaged, from a new one.
@@ -83,6 +87,7 @@ class Index {
   const Folder* folder_ = nullptr;
   std::string boot_;
   std::string why_rebuilt_;
+  std::string unreadable_;
   std::optional<LeaseTable> table_;
   bool changed_ = false;
   bool is_trusted_ = true;

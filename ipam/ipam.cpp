@@ -97,7 +97,11 @@ void release(const Config& config, const cni::Request& request, const Notes& not
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   std::optional<Failure> failed;
-  for (const Reservation& reservation : ledger->held_by(request.attachment)) {
+  const auto held = ledger->held_by(request.attachment);
+  if (held.empty() && !ledger->index().unreadable().empty())
+    throw Failure(fmt::format("there may be a reservation of {} in {}: {}", describe(request.attachment),
+                              ledger->folder().path(), ledger->index().unreadable()));
+  for (const Reservation& reservation : held) {
     try {
       ledger->give_back(reservation);
     } catch (const Failure& failure) {
@@ -150,7 +154,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   for (const IpAddress& address : ledger->index().taken()) {
-    const auto reservation = ledger->folder().read(address);
+    const auto reservation = ledger->folder().look_at(address);
     if (!reservation || !reservation->obstacle.empty()) continue;
     const Verdict verdict = ledger->judge(*reservation);
     const bool dropped =

@@ -117,7 +117,7 @@ std::size_t Ledger::reclaim_stale() {
   std::size_t count = 0;
   bool missing = false;
   for (const IpAddress& address : index_.taken()) {
-    const auto reservation = folder_.read(address);
+    const auto reservation = folder_.look_at(address);
     missing = missing || !reservation;
     if (!reservation) continue;
     const Verdict verdict = judge(*reservation);

@@ -40,7 +40,7 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
     const auto address = Folder::address_of(name);
     if (!address && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-    const auto reservation = address ? folder.read(*address) : std::nullopt;
+    const auto reservation = address ? folder.look_at(*address) : std::nullopt;
     if (reservation) survey.items.push_back({*reservation, evidence.judge(*reservation)});
   }
   std::sort(survey.items.begin(), survey.items.end(), [](const Survey::Item& a, const Survey::Item& b) {
