@@ -5,11 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "base/failure.h"
-#include "base/file.h"
+#include "base/json_reader.h"
+#include "node/clean.h"
+#include "node/file_source.h"
 #include "node/reconcile.h"
+#include "node/service.h"
+#include "node/status.h"
 
 namespace {
 
@@ -21,6 +26,7 @@ struct Options {
   std::string node_name;
   Directories directories;
   bool allow_empty = false;
+  bool json = false;
 };
 
 std::string host_name() {
@@ -30,33 +36,88 @@ std::string host_name() {
 }
 
 Nodes read_nodes(const Options& options) {
-  const UniqueFd file = open_file(AT_FDCWD, options.config, O_RDONLY);
-  Nodes nodes{
-      parse_cluster(read_all(file.get(), options.config, 64u << 20), options.config, options.node_name)};
-  nodes.complete = !nodes.cluster.peers.empty() || options.allow_empty;
-  return nodes;
+  return read_cluster_file(options.config, options.node_name, options.allow_empty);
 }
 
-void report(const Pass& pass) {
-  for (const std::string& problem : pass.problems) fmt::print(stderr, "onlink-node: {}\n", problem);
+void complain(const std::vector<std::string>& problems) {
+  for (const std::string& problem : problems) fmt::print(stderr, "onlink-node: {}\n", problem);
+}
+
+// A shell script that does the same.
+void print_changes(const Pass& pass) {
+  for (const std::string& line : commands(pass.changes, pass.host)) fmt::print("{}\n", line);
+  if (!pass.rules.empty()) fmt::print("nft -f - <<'EOF'\n{}EOF\n", pass.rules);
 }
 
 int plan(const Options& options) {
   Reconciler reconciler(options.directories);
-  const Pass pass = reconciler.plan(read_nodes(options));
-  for (const std::string& line : commands(pass.changes, pass.host)) fmt::print("{}\n", line);
-  report(pass);
+  const Nodes nodes = read_nodes(options);
+  Pass pass = reconciler.plan(nodes);
+  print_changes(pass);
+  complain(pass.problems);
+  complain(reconciler.firewall().forward_obstacles(nodes.cluster.pod_interface_prefix));
   return 0;
 }
 
 int apply(const Options& options) {
   const Nodes nodes = read_nodes(options);
+  const UniqueFd lock = lock_node(options.directories);
   Reconciler reconciler(options.directories);
-  save_last_good(options.directories, nodes.cluster);
   const Pass pass = reconciler.apply(nodes);
-  for (const std::string& line : commands(pass.changes, pass.host)) fmt::print("{}\n", line);
-  report(pass);
+  if (nodes.complete) save_last_good(options.directories, nodes.cluster);
+  print_changes(pass);
+  complain(pass.problems);
+  complain(reconciler.firewall().forward_obstacles(nodes.cluster.pod_interface_prefix));
   return pass.in_order() ? 0 : 1;
+}
+
+int run(const Options& options) {
+  auto source = std::make_unique<FileSource>(options.config, options.node_name, options.allow_empty);
+  return Service(options.directories, std::move(source), options.node_name).run();
+}
+
+int status(const Options& options) {
+  Reconciler reconciler(options.directories);
+  // What a running service works with may be newer or older than the file: its last good list is on disk.
+  auto service = load_service_state(options.directories);
+  std::string why;
+  std::optional<Cluster> last_good;
+  if (service && !service->source_problem.empty())
+    last_good = load_last_good(options.directories, options.node_name, why);
+  const Nodes nodes = last_good ? Nodes{*last_good, false} : read_nodes(options);
+  const Pass pass = reconciler.plan(nodes);
+  const auto document =
+      status_document({nodes, pass, reconciler.state(), service, reconciler.firewall().counters("onlink")});
+  fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_status(document));
+  return document["inOrder"].get<bool>() ? 0 : 1;
+}
+
+int clean(const Options& options) {
+  const UniqueFd lock = lock_node(options.directories);
+  const Cleaned cleaned = node::clean(options.directories);
+  for (const std::string& line : cleaned.done) fmt::print("{}\n", line);
+  for (const std::string& line : cleaned.left) fmt::print("# {}\n", line);
+  complain(cleaned.failures);
+  return cleaned.failures.empty() ? 0 : 1;
+}
+
+using Verb = int (*)(const Options&);
+
+void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
+  const auto verb = [&](const char* name, Verb action, const char* words) {
+    CLI::App* command = app.add_subcommand(name, words);
+    command->callback([&chosen, action] { chosen = action; });
+    return command;
+  };
+  verb("plan", plan, "print the commands that would bring this node in order; change nothing");
+  CLI::App* once = verb("apply", apply, "bring this node in order, once");
+  CLI::App* always = verb("run", run, "bring this node in order and keep it so");
+  CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
+  verb("clean", clean, "take away everything that onlink-node made on this host");
+  look->add_flag("--json", options.json, "as JSON");
+  for (CLI::App* command : {once, always})
+    command->add_flag("--allow-empty", options.allow_empty,
+                      "a list that names no other node withdraws all routes; otherwise they stay");
 }
 
 }  // namespace
@@ -66,26 +127,21 @@ int main(int argc, char** argv) {
       "Makes this node reach the pod subnets of the other nodes: routes, IPIP tunnel, masquerade, filter.");
   app.set_version_flag("--version", ONLINK_VERSION);
   app.require_subcommand(1);
+  app.fallthrough();
   Options options;
   app.add_option("-c,--config", options.config, "the cluster file")->capture_default_str();
   app.add_option("-n,--node", options.node_name, "which node of it this is (default: the host name)");
-  app.add_option("--run-dir", options.directories.run, "where what lasts until the next boot is kept")
+  app.add_option("--run-dir", options.directories.run, "for what lasts until the next boot")
       ->capture_default_str();
-  app.add_option("--state-dir", options.directories.state, "where the last good list of nodes is kept")
+  app.add_option("--state-dir", options.directories.state, "for the last good list of nodes")
       ->capture_default_str();
-  int (*chosen)(const Options&) = nullptr;
-  app.add_subcommand("plan", "print the commands that would bring this node in order; change nothing")
-      ->callback([&] { chosen = plan; });
-  auto* apply_command = app.add_subcommand("apply", "bring this node in order, once");
-  apply_command->callback([&] { chosen = apply; });
-  apply_command->add_flag("--allow-empty", options.allow_empty,
-                          "withdraw all routes if the list names no other node");
-  app.fallthrough();
+  Verb chosen = nullptr;
+  add_verbs(app, options, chosen);
   CLI11_PARSE(app, argc, argv);
   try {
     if (options.node_name.empty()) options.node_name = host_name();
     return chosen(options);
-  } catch (const Failure& failure) {
+  } catch (const std::exception& failure) {
     fmt::print(stderr, "onlink-node: {}\n", failure.what());
     return 1;
   }

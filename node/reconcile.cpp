@@ -65,25 +65,30 @@ Pass Reconciler::plan(const Nodes& nodes) {
   look(nodes, pass, false);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
+  pass.rules = firewall_.difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
   note(nodes, pass);
   return pass;
 }
 
+// Who may send through the tunnel, and what is inside, is widened before routes change and narrowed after.
 Pass Reconciler::apply(const Nodes& nodes) {
   Pass pass;
   look(nodes, pass, false);
   remember(pass);
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
-  if (pass.changes.tunnel.create) {
-    // Routes need the index of the device; without it their peers have no path.
-    look(nodes, pass, true);
-  }
+  // Routes need the index of the device; without it their peers have no path.
+  if (pass.changes.tunnel.create) look(nodes, pass, true);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
+  const netlink::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
+  const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
+  if (narrows) load_rules(with_current_peers(rules, pass.host.routes), pass);
+  if (!narrows) load_rules(rules, pass);
   const Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
   append(pass.problems, routes.failures);
   append(pass.problems, apply_removals(socket_, pass.changes, pass.host).failures);
+  if (narrows) load_rules(rules, pass);
   note(nodes, pass);
   publish_mtu(directories_, pass.desired.pod_mtu);
   RunState state = state_;
@@ -92,11 +97,20 @@ Pass Reconciler::apply(const Nodes& nodes) {
     const auto& removed = pass.changes.tunnel.remove_addresses;
     return std::find(removed.begin(), removed.end(), address) != removed.end();
   });
-  if (state != state_) {
-    save_run_state(directories_, state);
-    state_ = std::move(state);
-  }
+  save(std::move(state));
   return pass;
+}
+
+void Reconciler::load_rules(const netlink::Ruleset& rules, Pass& pass) {
+  std::vector<std::string> problems;
+  RunState state = state_;
+  Firewall::Result result = firewall_.load(rules, state_.ruleset, problems);
+  state.ruleset = std::move(result.loaded);
+  pass.rules += result.commands;
+  for (std::string& problem : problems)
+    if (std::find(pass.problems.begin(), pass.problems.end(), problem) == pass.problems.end())
+      pass.problems.push_back(std::move(problem));
+  save(std::move(state));
 }
 
 // On disk before the first change: a process killed right after it still knows what was before.
@@ -107,6 +121,10 @@ void Reconciler::remember(const Pass& pass) {
   if (added &&
       std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
     state.own_addresses.push_back(*added);
+  save(std::move(state));
+}
+
+void Reconciler::save(RunState state) {
   if (state == state_) return;
   save_run_state(directories_, state);
   state_ = std::move(state);

@@ -11,6 +11,7 @@
 #include "node/cluster.h"
 #include "node/desired.h"
 #include "node/diff.h"
+#include "node/firewall.h"
 #include "node/host.h"
 #include "node/state.h"
 
@@ -27,10 +28,12 @@ struct Pass {
   Host host;  // before the routes were changed
   Desired desired;
   Changes changes;
+  std::string rules;  // nftables commands that were, or would be, run
   std::size_t route_messages = 0;
   std::vector<std::string> problems;  // everything that is not as it should be, each in a sentence
 
   bool in_order() const { return problems.empty(); }
+  bool changed() const { return !changes.empty() || !rules.empty(); }
 };
 
 class Reconciler {
@@ -45,14 +48,18 @@ class Reconciler {
 
   const RunState& state() const { return state_; }
   netlink::Socket& socket() { return socket_; }
+  Firewall& firewall() { return firewall_; }
 
  private:
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void note(const Nodes& nodes, Pass& pass);
   void remember(const Pass& pass);
+  void load_rules(const netlink::Ruleset& rules, Pass& pass);
+  void save(RunState state);
 
   Directories directories_;
   netlink::Socket socket_;
+  Firewall firewall_;
   RunState state_;
 };
 

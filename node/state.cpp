@@ -57,6 +57,9 @@ RunState parse_run_state(const json& document) {
   if (document.contains("before")) state.before = parse_before(document.at("before"));
   for (const json& text : document.at("ownAddresses"))
     if (const auto prefix = IpPrefix::parse(text.get<std::string>())) state.own_addresses.push_back(*prefix);
+  if (const auto rules = document.find("ruleset"); rules != document.end())
+    state.ruleset = {rules->at("structure").get<std::string>(), rules->at("elements").get<std::string>(),
+                     rules->at("listing").get<std::string>()};
   for (const auto& [cidr, since] : document.at("paths").items())
     state.paths[cidr] = {since.at("how").get<std::string>(), since.at("since").get<std::int64_t>()};
   return state;
@@ -94,6 +97,9 @@ RunState load_run_state(const Directories& directories) {
 void save_run_state(const Directories& directories, const RunState& state) {
   json document = {{"ownAddresses", json::array()}, {"paths", json::object()}};
   if (state.before) document["before"] = print(*state.before);
+  if (const Loaded& rules = state.ruleset; rules != Loaded{})
+    document["ruleset"] = {
+        {"structure", rules.structure}, {"elements", rules.elements}, {"listing", rules.listing}};
   for (const IpPrefix& address : state.own_addresses) document["ownAddresses"].push_back(address.to_string());
   for (const auto& [cidr, since] : state.paths)
     document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};

@@ -16,6 +16,7 @@
 
 #include "base/ip.h"
 #include "node/cluster.h"
+#include "node/firewall.h"
 #include "node/host.h"
 
 namespace onlink::node {
@@ -49,7 +50,8 @@ struct Since {
 struct RunState {
   std::optional<Before> before;
   std::vector<IpPrefix> own_addresses;  // on tunl0, put there by us
-  std::map<std::string, Since> paths;   // by pod subnet
+  Loaded ruleset;
+  std::map<std::string, Since> paths;  // by pod subnet
 
   bool operator==(const RunState&) const = default;
 };

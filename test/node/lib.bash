@@ -134,3 +134,19 @@ eventually() {
   done
 }
 route_line() { ip -n "$1" route show "$2" | sed 's/ *$//'; }
+
+# start_node HOST: `onlink-node run` in the background, its words in $work/HOST/log, its process in ${service[HOST]}.
+# Every process ends with the script's namespace of processes.
+declare -A service=()
+start_node() {
+  local command
+  node_command "$1"
+  (exec nsenter --net="/run/netns/$1" "${command[@]}" run) >>"$work/$1/log" 2>&1 &
+  service[$1]=$!
+}
+stop_node() {
+  kill -TERM "${service[$1]}"
+  wait "${service[$1]}" || fail "onlink-node on $1 ended with status $?: $(tail -3 "$work/$1/log")"
+}
+# Milliseconds within which a repair must be seen: the goal is 100; a busy machine is given more by its load.
+patience=${ONLINK_PATIENCE_MS:-$((100 + 60 * $(cut -d. -f1 /proc/loadavg)))}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's nftables table: loaded in one transaction, compared with what the kernel has, repaired.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/ruleset.h"
+#include "node/cluster.h"
+#include "node/desired.h"
+#include "node/host.h"
+
+struct nft_ctx;
+
+namespace onlink::node {
+
+// The rules that a cluster asks for on this node.
+netlink::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
+// The same, and room for the nodes to which this host still has routes: what holds while routes change.
+netlink::Ruleset with_current_peers(netlink::Ruleset ruleset, const std::vector<netlink::Route>& routes);
+
+// What was loaded last, as fingerprints: it outlives the process.
+struct Loaded {
+  std::string structure;  // of the rules without elements
+  std::string elements;
+  std::string listing;  // of what the kernel then listed
+
+  bool operator==(const Loaded&) const = default;
+};
+
+class Firewall {
+ public:
+  // In the caller's network namespace, for ever. Throws Failure where libnftables does not start.
+  Firewall();
+  ~Firewall();
+  Firewall(Firewall&&) = delete;
+
+  // The commands that would bring the kernel's table in line with the rules; empty: it is. Elements alone are
+  // loaded where the rules are as they should be; the whole table is replaced where its rules differ, or
+  // where somebody touched it.
+  std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
+  // Runs them. Kernels are built with some parts of nftables and without others: a part that the kernel
+  // refuses is left out from then on and named in `problems` each time.
+  struct Result {
+    Loaded loaded;
+    std::string commands;  // empty: there was nothing to do
+  };
+  Result load(const netlink::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
+  void remove(const std::string& table);
+
+  // Chains of others through which forwarded packets are dropped unless a rule accepts them, each with the
+  // commands that let pods through.
+  std::vector<std::string> forward_obstacles(const std::string& pod_interfaces);
+  // Packets dropped so far, by the counters' names.
+  std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
+
+ private:
+  struct Output {
+    bool ok = false;
+    std::string text;
+    std::string error;
+  };
+  Output run(const std::string& commands, unsigned flags = 0);
+  bool accepted(const netlink::Ruleset& ruleset, std::string& error);            // tried, not loaded
+  const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
+  netlink::Ruleset supported(netlink::Ruleset ruleset) const;
+  std::string listing(const std::string& table);
+
+  std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
+  bool refused_nat_ = false;
+  bool refused_tunnel_ = false;
+  bool refused_pods_ = false;
+  std::vector<std::string> refusals_;
+};
+
+}  // namespace onlink::node

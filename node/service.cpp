@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/service.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <random>
+
+#include "base/failure.h"
+#include "base/file.h"
+#include "base/json_reader.h"
+#include "node/notify.h"
+
+namespace onlink::node {
+namespace {
+
+// Events come in bursts (a link that goes down takes its routes along): one pass serves them all.
+constexpr std::int64_t burst_ms = 5;
+// Under a storm of events passes take at most a fifth of a processor.
+constexpr std::int64_t rest_factor = 4;
+constexpr std::size_t lines_per_pass = 20;
+
+std::int64_t now_ms() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
+std::int64_t with_jitter(std::int64_t milliseconds) {
+  static std::minstd_rand random(std::random_device{}());
+  return milliseconds * std::uniform_int_distribution<std::int64_t>(900, 1100)(random) / 1000;
+}
+
+UniqueFd open_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) throw system_failure("block signals");
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) throw system_failure("open signalfd");
+  return fd;
+}
+
+std::string service_file(const Directories& directories) { return directories.run + "/service.json"; }
+
+}  // namespace
+
+UniqueFd lock_node(const Directories& directories) {
+  make_directories(directories.run);
+  const std::string path = directories.run + "/node.lock";
+  UniqueFd lock = open_file(AT_FDCWD, path, O_RDWR | O_CREAT, 0644);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) throw system_failure("lock " + path);
+    const std::string pid = read_all(lock.get(), path);
+    throw Failure(FailureKind::try_again,
+                  fmt::format("another onlink-node (process {}) is at work on this node: "
+                              "{} is locked",
+                              pid.empty() ? "unknown" : pid, path));
+  }
+  if (::ftruncate(lock.get(), 0) != 0) throw system_failure("write " + path);
+  write_all(lock.get(), std::to_string(::getpid()), path);
+  return lock;
+}
+
+std::optional<ServiceState> load_service_state(const Directories& directories) {
+  const auto text = read_file(AT_FDCWD, service_file(directories));
+  if (!text) return std::nullopt;
+  try {
+    const auto document = parse_json(*text, service_file(directories));
+    ServiceState state;
+    state.pid = document.at("pid").get<int>();
+    if (state.pid <= 0 || ::kill(state.pid, 0) != 0) return std::nullopt;
+    state.source = document.at("source").get<std::string>();
+    state.source_problem = document.at("sourceProblem").get<std::string>();
+    state.complete = document.at("complete").get<bool>();
+    state.passes = document.at("passes").get<std::uint64_t>();
+    state.repairs = document.at("repairs").get<std::uint64_t>();
+    state.overflows = document.at("overflows").get<std::uint64_t>();
+    state.problems = document.at("problems").get<std::vector<std::string>>();
+    return state;
+  } catch (const std::exception&) {
+    return std::nullopt;  // of another version, or damaged: as good as none
+  }
+}
+
+Service::Service(Directories directories, std::unique_ptr<Source> source, std::string node_name)
+    : directories_(std::move(directories)),
+      source_(std::move(source)),
+      node_name_(std::move(node_name)),
+      lock_(lock_node(directories_)),
+      signals_(open_signals()),
+      reconciler_(directories_) {
+  state_.pid = ::getpid();
+  state_.source = source_->describe();
+}
+
+void Service::say(const std::string& line) const { fmt::print(stderr, "onlink-node: {}\n", line); }
+
+// The monitors are opened before the first look at the host, so that nothing is missed in between.
+void Service::watch() {
+  routes_.emplace(monitor_routes());
+  try {
+    rules_.emplace(monitor_rules());
+  } catch (const Failure& failure) {
+    rules_.reset();
+    say(fmt::format("{}: the table is looked after at each resync only", failure.what()));
+  }
+}
+
+void Service::use_last_good() {
+  std::string why;
+  auto cluster = load_last_good(directories_, node_name_, why);
+  if (!cluster) return say(fmt::format("no list of nodes yet, nothing is touched: {}", why));
+  say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
+  nodes_ = Nodes{std::move(*cluster), false};
+}
+
+void Service::read_source() {
+  try {
+    auto news = source_->read();
+    if (!news) return;
+    state_.source_problem.clear();
+    // A list without any other node withdraws nothing; it is no list to come back to either.
+    if (news->complete) save_last_good(directories_, news->cluster);
+    nodes_ = std::move(news);
+    pass_due_ = true;
+  } catch (const Failure& failure) {
+    state_.source_problem = failure.what();
+    say(fmt::format("{}: {}", nodes_ ? "the last good list of nodes stays in use" : "no list of nodes",
+                    failure.what()));
+    if (!nodes_) use_last_good();
+    pass_due_ = true;
+  }
+}
+
+int Service::run() {
+  watch();
+  bool told = false;
+  while (!ended_) {
+    read_source();
+    if (pass_due_ && now_ms() >= earliest_pass_) pass();
+    if (!told && (last_ || !nodes_)) {
+      notify_manager("READY=1");
+      told = true;
+    }
+    wait();
+  }
+  notify_manager("STOPPING=1");
+  (void)::unlink(service_file(directories_).c_str());
+  say("ends; routes, tunnel and rules stay");
+  return 0;
+}
+
+void Service::pass() {
+  pass_due_ = false;
+  if (!nodes_) return save();
+  const std::int64_t start = now_ms();
+  try {
+    Pass done = reconciler_.apply(*nodes_);
+    if (resync_due_)
+      obstacles_ = reconciler_.firewall().forward_obstacles(nodes_->cluster.pod_interface_prefix);
+    done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());
+    ++state_.passes;
+    if (last_ && done.changed()) ++state_.repairs;
+    report(done);
+    last_ = std::move(done);
+  } catch (const Failure& failure) {
+    say(fmt::format("{}; trying again", failure.what()));
+    pass_due_ = true;
+  }
+  const std::int64_t end = now_ms();
+  earliest_pass_ = end + (pass_due_ ? 1000 : (end - start) * rest_factor);
+  if (resync_due_) next_resync_ = end + with_jitter(std::int64_t{1000} * nodes_->cluster.resync_seconds);
+  resync_due_ = false;
+  save();
+}
+
+void Service::report(const Pass& pass) {
+  auto lines = commands(pass.changes, pass.host);
+  if (!pass.rules.empty()) lines.push_back("nft: table inet onlink");
+  for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
+  if (lines.size() > lines_per_pass)
+    say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
+  if (pass.problems == state_.problems) return;
+  state_.problems = pass.problems;
+  for (const std::string& problem : pass.problems) say(problem);
+  if (pass.problems.empty()) say("everything is in order");
+  notify_manager(
+      fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
+}
+
+void Service::wait() {
+  const std::int64_t now = now_ms();
+  std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
+  if (pass_due_) until = std::min(until, earliest_pass_);
+  pollfd sources[] = {{signals_.get(), POLLIN, 0},
+                      {source_->descriptor(), POLLIN, 0},
+                      {routes_->descriptor(), POLLIN, 0},
+                      {rules_ ? rules_->descriptor() : -1, POLLIN, 0}};
+  const int ready =
+      ::poll(sources, std::size(sources), static_cast<int>(std::max<std::int64_t>(0, until - now)));
+  if (ready < 0 && errno != EINTR) throw system_failure("wait for events");
+  if (sources[0].revents != 0 && !handle_signals()) {
+    ended_ = true;
+    return;
+  }
+  if (sources[2].revents != 0 || sources[3].revents != 0) drain_monitors();
+  if (now_ms() >= next_resync_ && next_resync_ != 0) {
+    pass_due_ = resync_due_ = true;
+  }
+}
+
+bool Service::handle_signals() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == static_cast<ssize_t>(sizeof signal)) {
+    if (signal.ssi_signo != SIGHUP) return false;
+    say("reload");
+    notify_reloading();
+    source_->refresh();
+    read_source();
+    pass_due_ = resync_due_ = true;
+    earliest_pass_ = 0;
+    pass();
+    notify_manager("READY=1");
+  }
+  return true;
+}
+
+void Service::drain_monitors() {
+  const Interest interest{reconciler_.socket().port(),
+                          nodes_ ? nodes_->cluster.pod_interface_prefix : std::string("onl"),
+                          last_ ? &last_->desired : nullptr};
+  const bool was_due = pass_due_;
+  try {
+    bool complete = routes_->drain(
+        [&](const nlmsghdr& message) { pass_due_ = pass_due_ || concerns(message, interest); });
+    if (rules_)
+      complete = rules_->drain([&](const nlmsghdr& message) {
+        pass_due_ = pass_due_ || concerns_table(message, "onlink");
+      }) && complete;
+    if (!complete) {
+      ++state_.overflows;
+      pass_due_ = true;
+      say("the kernel dropped notifications: looking at everything again");
+    }
+  } catch (const Failure& failure) {
+    say(fmt::format("{}: watching anew", failure.what()));
+    watch();
+    pass_due_ = true;
+  }
+  if (pass_due_ && !was_due) earliest_pass_ = std::max(earliest_pass_, now_ms() + burst_ms);
+}
+
+void Service::save() {
+  state_.complete = nodes_ && nodes_->complete && state_.source_problem.empty();
+  const nlohmann::json document = {{"pid", state_.pid},
+                                   {"source", state_.source},
+                                   {"sourceProblem", state_.source_problem},
+                                   {"complete", state_.complete},
+                                   {"passes", state_.passes},
+                                   {"repairs", state_.repairs},
+                                   {"overflows", state_.overflows},
+                                   {"problems", state_.problems}};
+  try {
+    replace_file(AT_FDCWD, service_file(directories_), dump_json(document, 1) + "\n", 0644, false);
+  } catch (const Failure& failure) {
+    say(fmt::format("{}: status will not know", failure.what()));
+  }
+}
+
+}  // namespace onlink::node

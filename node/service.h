@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeping a node in order: passes whenever something happened that concerns us, and every now and then all
+// the same.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "netlink/monitor.h"
+#include "node/events.h"
+#include "node/reconcile.h"
+#include "node/source.h"
+#include "node/state.h"
+
+namespace onlink::node {
+
+// One process at a time changes a node: held for its life, gone with it however it ends.
+// Throws Failure naming the holder's process where somebody has it already.
+UniqueFd lock_node(const Directories& directories);
+
+// What `run` tells `status`, in <run>/service.json.
+struct ServiceState {
+  int pid = 0;
+  std::string source;
+  std::string source_problem;  // empty: its last list is the one in use
+  bool complete = false;
+  std::uint64_t passes = 0;
+  std::uint64_t repairs = 0;    // passes after the first that had to change something
+  std::uint64_t overflows = 0;  // times the kernel dropped notifications
+  std::vector<std::string> problems;
+};
+// Nothing where no service is running.
+std::optional<ServiceState> load_service_state(const Directories& directories);
+
+class Service {
+ public:
+  // node_name: for the last good list on disk, which is used until the source has one.
+  Service(Directories directories, std::unique_ptr<Source> source, std::string node_name);
+
+  // Until SIGTERM or SIGINT; routes and everything else stay. Returns the exit status. Throws only where it
+  // cannot start.
+  int run();
+
+ private:
+  void read_source();
+  void use_last_good();
+  void watch();  // opens the monitors anew
+  void pass();
+  void wait();            // for the next event; sets what is to be done
+  bool handle_signals();  // false: end
+  void drain_monitors();
+  void say(const std::string& line) const;
+  void report(const Pass& pass);
+  void save();
+
+  Directories directories_;
+  std::unique_ptr<Source> source_;
+  std::string node_name_;
+  UniqueFd lock_;
+  UniqueFd signals_;
+  Reconciler reconciler_;
+  std::optional<netlink::Monitor> routes_;
+  std::optional<netlink::Monitor> rules_;
+  std::optional<Nodes> nodes_;
+  std::optional<Pass> last_;
+  ServiceState state_;
+  std::string saved_;
+  bool pass_due_ = true;
+  bool resync_due_ = true;
+  bool ended_ = false;
+  std::vector<std::string> obstacles_;
+  std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
+  std::int64_t next_resync_ = 0;
+};
+
+}  // namespace onlink::node
