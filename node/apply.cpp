@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/apply.h"
 
+#include <cerrno>
 #include <functional>
 
 #include "base/failure.h"
@@ -21,7 +22,9 @@ void create_tunnel(netlink::Socket& socket) {
   try {
     socket.execute(netlink::create_ipip(tunnel_name));
   } catch (const Failure& failure) {
-    if (!failure.already_exists()) throw;  // the module made it when it was loaded
+    // EEXIST: the module made it when it was loaded. EOPNOTSUPP: there is no module, as the next look will
+    // tell.
+    if (!failure.already_exists() && failure.error() != EOPNOTSUPP) throw;
   }
 }
 

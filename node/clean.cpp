@@ -81,9 +81,10 @@ class Cleaner {
   }
 
   void set_down(const netlink::Link& link) {
-    // Somebody else's addresses: then the device serves somebody else too.
+    // Addresses that came meanwhile: then the device serves somebody else too.
+    const auto& before = state_.before->tunnel_addresses;
     for (const netlink::Address& address : netlink::list_addresses(socket_, link.index))
-      if (address.scope != RT_SCOPE_LINK) {
+      if (std::find(before.begin(), before.end(), address.prefix) == before.end()) {
         result_.left.push_back(
             fmt::format("{} stays up: it has {}", tunnel_name, address.prefix.to_string()));
         return;

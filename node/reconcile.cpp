@@ -62,7 +62,7 @@ void Reconciler::note(const Nodes& nodes, Pass& pass) {
 
 Pass Reconciler::plan(const Nodes& nodes) {
   Pass pass;
-  look(nodes, pass, false);
+  look(nodes, pass, state_.ipip_missing);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
   pass.rules = firewall_.difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
@@ -71,13 +71,12 @@ Pass Reconciler::plan(const Nodes& nodes) {
 }
 
 // Who may send through the tunnel, and what is inside, is widened before routes change and narrowed after.
-Pass Reconciler::apply(const Nodes& nodes) {
+Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
   Pass pass;
-  look(nodes, pass, false);
+  look(nodes, pass, state_.ipip_missing && !try_module);
   remember(pass);
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
-  // Routes need the index of the device; without it their peers have no path.
-  if (pass.changes.tunnel.create) look(nodes, pass, true);
+  if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
   const netlink::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
@@ -99,6 +98,14 @@ Pass Reconciler::apply(const Nodes& nodes) {
   });
   save(std::move(state));
   return pass;
+}
+
+// The device was just asked for: routes need its index, or, without it, their peers have no path.
+void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
+  look(nodes, pass, true);
+  RunState state = state_;
+  state.ipip_missing = !pass.host.tunnel;
+  save(std::move(state));
 }
 
 void Reconciler::load_rules(const netlink::Ruleset& rules, Pass& pass) {

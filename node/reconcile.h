@@ -44,7 +44,8 @@ class Reconciler {
   // Looks, and changes nothing.
   Pass plan(const Nodes& nodes);
   // Looks and changes. Every failure is in the result; throws only where the kernel does not answer at all.
-  Pass apply(const Nodes& nodes);
+  // try_module: asks for the ipip module though the kernel was once found to have none (it costs a process).
+  Pass apply(const Nodes& nodes, bool try_module = true);
 
   const RunState& state() const { return state_; }
   netlink::Socket& socket() { return socket_; }
@@ -52,6 +53,7 @@ class Reconciler {
 
  private:
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
+  void make_tunnel(const Nodes& nodes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
   void remember(const Pass& pass);
   void load_rules(const netlink::Ruleset& rules, Pass& pass);

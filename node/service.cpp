@@ -166,7 +166,7 @@ void Service::pass() {
   if (!nodes_) return save();
   const std::int64_t start = now_ms();
   try {
-    Pass done = reconciler_.apply(*nodes_);
+    Pass done = reconciler_.apply(*nodes_, resync_due_);
     if (resync_due_)
       obstacles_ = reconciler_.firewall().forward_obstacles(nodes_->cluster.pod_interface_prefix);
     done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());

@@ -32,6 +32,19 @@ void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
 }
 
+json print(const std::vector<IpPrefix>& prefixes) {
+  json texts = json::array();
+  for (const IpPrefix& prefix : prefixes) texts.push_back(prefix.to_string());
+  return texts;
+}
+
+std::vector<IpPrefix> parse_prefixes(const json& texts) {
+  std::vector<IpPrefix> prefixes;
+  for (const json& text : texts)
+    if (const auto prefix = IpPrefix::parse(text.get<std::string>())) prefixes.push_back(*prefix);
+  return prefixes;
+}
+
 json print(const Before& before) {
   return {{"forwardingV4", before.forwarding_v4},
           {"forwardingV6", before.forwarding_v6},
@@ -39,7 +52,8 @@ json print(const Before& before) {
           {"tunnelUp", before.tunnel_up},
           {"tunnelMtu", before.tunnel_mtu},
           {"tunnelTtl", before.tunnel_ttl},
-          {"tunnelPmtudisc", before.tunnel_pmtudisc}};
+          {"tunnelPmtudisc", before.tunnel_pmtudisc},
+          {"tunnelAddresses", print(before.tunnel_addresses)}};
 }
 
 Before parse_before(const json& document) {
@@ -49,14 +63,15 @@ Before parse_before(const json& document) {
           document.at("tunnelUp").get<bool>(),
           document.at("tunnelMtu").get<std::uint32_t>(),
           document.at("tunnelTtl").get<std::uint8_t>(),
-          document.at("tunnelPmtudisc").get<bool>()};
+          document.at("tunnelPmtudisc").get<bool>(),
+          parse_prefixes(document.at("tunnelAddresses"))};
 }
 
 RunState parse_run_state(const json& document) {
   RunState state;
   if (document.contains("before")) state.before = parse_before(document.at("before"));
-  for (const json& text : document.at("ownAddresses"))
-    if (const auto prefix = IpPrefix::parse(text.get<std::string>())) state.own_addresses.push_back(*prefix);
+  state.own_addresses = parse_prefixes(document.at("ownAddresses"));
+  state.ipip_missing = document.value("ipipMissing", false);
   if (const auto rules = document.find("ruleset"); rules != document.end())
     state.ruleset = {rules->at("structure").get<std::string>(), rules->at("elements").get<std::string>(),
                      rules->at("listing").get<std::string>()};
@@ -75,6 +90,8 @@ Before remember(const Host& host) {
   before.tunnel = true;
   before.tunnel_up = host.tunnel->up();
   before.tunnel_mtu = host.tunnel->mtu;
+  for (const netlink::Address& address : host.tunnel_addresses)
+    before.tunnel_addresses.push_back(address.prefix);
   if (host.tunnel->ipip) {
     before.tunnel_ttl = host.tunnel->ipip->ttl;
     before.tunnel_pmtudisc = host.tunnel->ipip->pmtudisc;
@@ -95,12 +112,12 @@ RunState load_run_state(const Directories& directories) {
 }
 
 void save_run_state(const Directories& directories, const RunState& state) {
-  json document = {{"ownAddresses", json::array()}, {"paths", json::object()}};
+  json document = {{"ownAddresses", print(state.own_addresses)}, {"paths", json::object()}};
+  if (state.ipip_missing) document["ipipMissing"] = true;
   if (state.before) document["before"] = print(*state.before);
   if (const Loaded& rules = state.ruleset; rules != Loaded{})
     document["ruleset"] = {
         {"structure", rules.structure}, {"elements", rules.elements}, {"listing", rules.listing}};
-  for (const IpPrefix& address : state.own_addresses) document["ownAddresses"].push_back(address.to_string());
   for (const auto& [cidr, since] : state.paths)
     document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};
   make_directories(directories.run);

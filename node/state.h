@@ -35,6 +35,7 @@ struct Before {
   std::uint32_t tunnel_mtu = 0;
   std::uint8_t tunnel_ttl = 0;
   bool tunnel_pmtudisc = false;
+  std::vector<IpPrefix> tunnel_addresses;
 
   bool operator==(const Before&) const = default;
 };
@@ -50,6 +51,7 @@ struct Since {
 struct RunState {
   std::optional<Before> before;
   std::vector<IpPrefix> own_addresses;  // on tunl0, put there by us
+  bool ipip_missing = false;            // found out when a tunnel was last asked for
   Loaded ruleset;
   std::map<std::string, Since> paths;  // by pod subnet
 

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel, user-mode Linux
+# `clean` takes away what onlink-node made and nothing else: the host is what it was before `apply`.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+
+# The tables and settings that clean has to give back, besides what snapshot sees.
+everything() {
+  snapshot "$1"
+  on "$1" sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; nft -s list ruleset 2>/dev/null || true'
+  find "$work/$1/run" "$work/$1/state" -type f ! -name node.lock 2>/dev/null || true
+}
+
+seed_hosts
+ipip_here && mode=Always || mode=Never
+# Somebody else lives here too: routes, an address and settings on tunl0, a table.
+ip -n A route add 10.99.0.0/24 via 172.16.91.99 proto static
+ip -n A route add 10.98.0.0/24 via 172.16.91.99 proto bird metric 32
+on A nft add table inet others 2>/dev/null || true
+if [ $mode = Always ]; then
+  ip -n A addr add 192.0.2.7/32 dev tunl0
+  ip -n A link set tunl0 mtu 1400
+  # The kernel gives a device its first queue when it is first up, and never takes it back.
+  ip -n A link set tunl0 up && ip -n A link set tunl0 down
+fi
+before=$(everything A)
+
+seed_cluster ".ipipMode = \"$mode\" | .masquerade = true | .filter = true" '.nodes[0].podCIDRs += ["fd00:10::/64"] |
+  .nodes[0].nodeIPv6 = "fd00:172::201" | .nodes[1].podCIDRs += ["fd00:11::/64"] | .nodes[1].nodeIPv6 = "fd00:172::202" | .ipipModeIPv6 = "Never"'
+ip -n A -6 addr add fd00:172::201/64 dev eth0 nodad
+before=$(everything A)
+for round in 1 2; do
+  node A apply
+  [ "$mode" = Never ] && ok "apply"
+  holds "the routes of round $round" 'length == 2' "$(ip -n A -j route show proto 169)"
+  holds "the IPv6 routes of round $round" 'length == 2' "$(ip -n A -6 -j route show proto 169)"
+  [ "$(everything A)" != "$before" ] || fail "apply changed nothing"
+  node A clean; ok "clean: $errors"
+  same "the host after clean, round $round" "$(everything A)" "$before"
+done
+node A clean; ok "clean once more: $errors"
+same "there is nothing to clean" "$out" ""
+
+# With pods attached, forwarding stays on, and it is said; their routes stay.
+pod_at A netns01 10.10.0.2
+on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+node A apply
+node A clean; ok "clean beside pods: $errors"
+case $out in *"net/ipv4/ip_forward stays 1: pods are attached"*) ;; *) fail "clean beside pods says: $out" ;; esac
+holds "the pod's route" 'length == 1' "$(ip -n A -j route show 10.10.0.2)"
+same "no route of ours is left" "$(ip -n A route show proto 169 | grep -v '^10.10.0.2 ' || true)" ""
+done_testing

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# The nftables table: masquerade for what leaves the cluster, protocol 4 from the nodes only, no forged sources.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+
+# A and B as ever, a third host on their wire that is no node, and the world behind it, which knows no pod subnet.
+seed_hosts
+host stranger && plug stranger eth0 lan 172.16.91.250/24
+wire far
+plug stranger eth1 far 198.51.100.1/24
+host world && plug world eth0 far 198.51.100.2/24
+ip -n world route add default via 198.51.100.1
+for node in A B; do ip -n "$node" route add default via 172.16.91.250; done
+on stranger sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+seed_pods
+
+rules='.masquerade = true | .filter = true | .ipipMode = "CrossSubnet"'
+seed_cluster "$rules"
+# This kernel may have no ipip; nobody here needs the tunnel, all are on one wire.
+node A apply; node B apply
+[[ $errors$status =~ ^(0|.*no\ ipip\ module.*1)$ ]] || fail "apply: $errors"
+dropped() { node A status --json; jq ".dropped.$1" <<<"$out"; }
+
+# Masquerade: out of the cluster with the node's address, inside with the pod's own.
+count_packets world eth0 'icmp and src host 172.16.91.201' reaches netns01 198.51.100.2
+same "pings from the node's address" "$seen" 1
+count_packets B eth0 'icmp and src host 10.10.0.2' reaches netns01 10.10.1.2
+same "pings from the pod's address" "$seen" 1
+seed_cluster "$rules" '.masqueradeExclude = ["198.51.100.0/25", "198.51.100.0/24"]'
+node A apply
+count_packets world eth0 'icmp and src host 10.10.0.2' cut_off netns01 198.51.100.2 # no way back
+same "pings to an excluded destination" "$seen" 1
+seed_cluster "$rules"
+node A apply
+reaches netns01 198.51.100.2
+holds "fully random" 'any(.. | objects; .masquerade? | objects | .flags == "fully-random")' "$(on A nft -j list table inet onlink)"
+
+# IPIP from a stranger, and from a pod: dropped and counted. From a node: not.
+ipip_from() { # HOST TARGET [SOURCE]: one IPIP packet
+  on "$1" "$python" - "$2" "${3:-}" <<'PY'
+import socket, struct, sys
+target, source = sys.argv[1:]
+inner = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 1, 0, 64, 1, 0, socket.inet_aton("10.10.1.2"), socket.inet_aton("10.10.0.2"))
+inner += struct.pack("!BBHHH", 8, 0, 0xf7ff, 0, 0)
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+outer = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 7, 0, 64, 4, 0,
+                    socket.inet_aton(source or "0.0.0.0"), socket.inet_aton(target))
+raw.sendto(outer + inner, (target, 0))
+PY
+}
+same "before" "$(dropped foreign_tunnel)" 0
+ipip_from stranger 172.16.91.201
+eventually 2 eval '[ "$(dropped foreign_tunnel)" = 1 ]'
+ipip_from B 172.16.91.201
+same "from a node it is not dropped" "$(dropped foreign_tunnel)" 1
+ipip_from netns01 172.16.91.202
+eventually 2 eval '[ "$(dropped tunnel_from_pod)" = 1 ]'
+
+# A pod with another's source: its neighbour's, a remote pod's, the node's. IPv6 has no rp_filter: our rule is all.
+forge() { on "$1" "$python" - "$2" "$3" <<'PY'
+import ipaddress, socket, sys
+source, target = sys.argv[1:]
+family = socket.AF_INET6 if ":" in source else socket.AF_INET
+udp = socket.socket(family, socket.SOCK_DGRAM)
+level, option = (socket.SOL_IP, 19) if family == socket.AF_INET else (socket.IPPROTO_IPV6, 75)  # IP(V6)_TRANSPARENT
+udp.setsockopt(level, option, 1)
+udp.bind((source, 4000))
+udp.sendto(b"forged", (target, 4000))
+PY
+}
+for source in 10.10.0.3 10.10.1.2 172.16.91.201; do
+  before=$(dropped forged_source)
+  forge netns01 "$source" 10.10.1.3
+  eventually 2 eval '[ "$(dropped forged_source)" = $((before + 1)) ]'
+done
+end=$(ip -n A -j -4 route show 10.10.0.2 | jq -r '.[0].dev')
+ip -n A -6 addr replace fe80::ecee:eeff:feee:eeee/64 dev "$end" nodad
+ip -n A -6 route add fd00:10::2/128 dev "$end" proto 169
+ip -n netns01 -6 addr add fd00:10::2/128 dev eth0 nodad
+ip -n netns01 -6 route add default via fe80::ecee:eeff:feee:eeee dev eth0
+ip -n A -6 addr add fd00:172::201/64 dev eth0 nodad
+on A sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+eventually 5 reaches netns01 fd00:172::201
+before=$(dropped forged_source)
+forge netns01 fd00:172::201 fd00:172::1
+eventually 2 eval '[ "$(dropped forged_source)" -gt "$before" ]'
+
+# Counters live on while nodes come and go: elements change, rules stay. The new node's IPIP is let in at once.
+before=$(dropped foreign_tunnel)
+seed_cluster "$rules" '.nodes += [{"name":"S","nodeIP":"172.16.91.250","podCIDRs":["10.10.9.0/24"]}]'
+node A plan
+case $out in *"flush set inet onlink tunnel_sources"*) ;; *) fail "plan of a new node: $out" ;; esac
+case $out in *"delete table"*) fail "a new node replaces the whole table: $out" ;; esac
+node A apply
+ipip_from stranger 172.16.91.201
+same "the new node's packet, and the counter" "$(dropped foreign_tunnel)" "$before"
+seed_cluster "$rules"
+node A apply
+ipip_from stranger 172.16.91.201
+eventually 2 eval '[ "$(dropped foreign_tunnel)" = $((before + 1)) ]'
+
+# Somebody removes the table, or a rule of it.
+start_node A
+eventually 5 grep -q 'on-link\|no tunnel\|order' "$work/A/log" || true
+on A nft delete table inet onlink
+eventually 2 on A nft list table inet onlink
+[ "$waited" -lt "$patience" ] || fail "the table came back after $waited ms"
+on A nft flush chain inet onlink tunnel
+eventually 2 eval 'on A nft list chain inet onlink tunnel | grep -q drop'
+on A nft delete element inet onlink tunnel_sources '{ 172.16.91.202 }'
+eventually 2 on A nft get element inet onlink tunnel_sources '{ 172.16.91.202 }'
+
+# Others drop what is forwarded (docker does): told, with the commands that help.
+on A nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+cut_off netns01 10.10.1.2
+kill -HUP "${service[A]}"
+eventually 2 grep -q 'chain FORWARD of table ip filter drops' "$work/A/log"
+mending=$(sed -n 's/.*lets them through: //p' "$work/A/log" | tail -1)
+case $mending in *iptables*) command -v iptables >/dev/null || mending="nft 'insert rule ip filter FORWARD iifname \"onl*\" accept; insert rule ip filter FORWARD oifname \"onl*\" accept'" ;; esac
+on A sh -c "$mending" || fail "the command that is to mend it fails: $mending"
+reaches netns01 10.10.1.2
+node A status --json
+kill -HUP "${service[A]}"
+eventually 2 eval 'node A status --json; jq -e ".service.pid" <<<"$out"'
+node A plan
+case $errors in *"FORWARD"*) fail "still reported: $errors" ;; esac
+stop_node A
+
+# Switched off: the table goes.
+seed_cluster
+node A apply
+! on A nft list table inet onlink 2>/dev/null || fail "the table stays though nothing is asked for"
+done_testing
