@@ -54,7 +54,7 @@ applied A; applied B
 same "stage 3 on A" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 src 10.10.0.1 onlink"
 same "stage 3 on B" "$(route_line B 10.10.0.0/24 | grep via)" "10.10.0.0/24 via 172.16.91.201 dev tunl0 proto 169 src 10.10.1.1 onlink"
 count_packets A eth0 'ip proto 4' all_pods_talk
-[ "$seen" -gt 100 ] || fail "only $seen packets of protocol 4 in stage 3"
+[ "$seen" -gt 32 ] || fail "only $seen packets of protocol 4 (offloading makes them large) in stage 3"
 count_packets A eth0 'tcp or icmp' all_pods_talk
 same "bare pod packets in stage 3" "$seen" 0
 reaches A 10.10.1.2 # from the host: its source is the tunnel's address
