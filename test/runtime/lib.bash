@@ -3,31 +3,42 @@
 # /var/lib), and with `needs_cgroups=1` also control groups for container runtimes.
 
 # Runtimes make control groups and leave their parents behind. Each hierarchy gets a group of this test's own, which is
-# all that the test sees of it; they are removed here, outside, when everything inside has ended.
+# the root of all that the test sees of it; they are removed here, outside, when everything inside has ended.
+cgroup_hierarchies() { awk '$3 ~ /^cgroup2?$/ {print $2}' /proc/mounts; }
+make_cgroup() {
+  mkdir "$1"
+  local file # an empty set of CPUs or of memory nodes would let no process in
+  for file in cpuset.cpus cpuset.mems; do
+    [ ! -e "$1/$file" ] || cat "$1/../$file" >"$1/$file" 2>/dev/null || true
+  done
+}
+remove_cgroups() { # processes of the test may still be about to end
+  local folders
+  for _ in $(seq 50); do
+    folders=$(find $(cgroup_hierarchies | sed "s,\$,/$ONLINK_TEST_CGROUP,") -depth -type d 2>/dev/null) || true
+    [ -n "$folders" ] || return 0
+    rmdir $folders 2>/dev/null || sleep 0.1
+  done
+}
 if [ -n "${needs_cgroups:-}" ] && [ -z "${ONLINK_TEST_CGROUP:-}" ]; then
   export ONLINK_TEST_CGROUP=onlink-test-$$
-  groups=$(awk -v name="$ONLINK_TEST_CGROUP" '$3 ~ /^cgroup2?$/ {print $2 "/" name}' /proc/mounts)
-  remove_cgroups() { # processes of the test may still be about to end
-    local folders
-    for _ in $(seq 50); do
-      folders=$(find $groups -depth -type d 2>/dev/null) || true
-      [ -n "$folders" ] || return 0
-      rmdir $folders 2>/dev/null || sleep 0.1
-    done
-  }
   trap remove_cgroups EXIT
   # unshare takes no notice of INT and TERM; when it is killed, everything inside ends with it.
   trap 'kill -9 "$inside"; exit 130' INT TERM
-  for group in $groups; do
-    mkdir "$group"
-    # An empty set of CPUs or of memory nodes would let no process in.
-    for file in cpuset.cpus cpuset.mems; do
-      [ ! -e "$group/../$file" ] || cat "$group/../$file" >"$group/$file" 2>/dev/null || true
-    done
-  done
-  bash "$0" "$@" & inside=$!
+  for hierarchy in $(cgroup_hierarchies); do make_cgroup "$hierarchy/$ONLINK_TEST_CGROUP"; done
+  ONLINK_TEST_CGROUP_STEP=enter bash "$0" "$@" & inside=$!
   status=0; wait "$inside" || status=$?
   exit "$status"
+elif [ "${ONLINK_TEST_CGROUP_STEP:-}" = enter ]; then
+  for hierarchy in $(cgroup_hierarchies); do echo $$ >"$hierarchy/$ONLINK_TEST_CGROUP/cgroup.procs"; done
+  ONLINK_TEST_CGROUP_STEP=leave exec unshare --cgroup -- bash "$0" "$@"
+elif [ "${ONLINK_TEST_CGROUP_STEP:-}" = leave ]; then
+  # Processes are in a leaf: in the second version of control groups, others have no room for them.
+  for hierarchy in $(cgroup_hierarchies); do
+    make_cgroup "$hierarchy/$ONLINK_TEST_CGROUP/test"
+    echo $$ >"$hierarchy/$ONLINK_TEST_CGROUP/test/cgroup.procs"
+  done
+  unset ONLINK_TEST_CGROUP_STEP
 fi
 
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
@@ -43,9 +54,7 @@ need() { # COMMAND PACKAGE...
 # lib.bash has mounted a sysfs of this network namespace; the machine's, one below it, has the control groups.
 if [ -n "${ONLINK_TEST_CGROUP:-}" ]; then
   umount /sys
-  while read -r hierarchy; do
-    mount --bind "$hierarchy/$ONLINK_TEST_CGROUP" "$hierarchy"
-  done < <(awk '$3 ~ /^cgroup2?$/ {print $2}' /proc/mounts)
+  for hierarchy in $(cgroup_hierarchies); do mount --bind "$hierarchy/$ONLINK_TEST_CGROUP" "$hierarchy"; done
   mkdir $work/cgroup
   mount --rbind /sys/fs/cgroup $work/cgroup
   mount -t sysfs sysfs /sys
