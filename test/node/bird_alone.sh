@@ -26,7 +26,7 @@ there() { [ "$(route_line A 10.10.1.0/24)" = "10.10.1.0/24 via 172.16.91.202 dev
 eventually 40 there
 same "the seed's line" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev tunl0 proto bird onlink"
 count_packets A eth0 'ip proto 4' all_pods_talk
-[ "$seen" -gt 100 ] || fail "only $seen packets of protocol 4"
+[ "$seen" -gt 32 ] || fail "only $seen packets of protocol 4"
 cut_off netns01 10.10.0.77
 holds "a pod's own route is not BIRD's" '.[0].protocol == "169"' "$(ip -n A -j route show 10.10.0.2)"
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/failure.h"
+#include "node/cluster.h"
+
+namespace onlink::node {
+namespace {
+
+std::string node_json(const std::string& name, const std::string& ip, const std::string& cidr,
+                      const std::string& more = "") {
+  return R"({"name":")" + name + R"(","nodeIP":")" + ip + R"(","podCIDRs":[")" + cidr + R"("])" + more + "}";
+}
+
+std::string list(const std::string& nodes, const std::string& rules = "") {
+  return "{" + rules + R"("nodes":[)" + nodes + "]}";
+}
+
+const std::string a = node_json("A", "172.16.91.201", "10.10.0.0/24");
+const std::string b = node_json("B", "172.16.91.202", "10.10.1.0/24");
+
+Cluster parse(const std::string& text) { return parse_cluster(text, "cluster.json", "A"); }
+
+std::string refusal(const std::string& text) {
+  try {
+    (void)parse(text);
+  } catch (const Failure& failure) {
+    return failure.what();
+  }
+  return "";
+}
+
+TEST(Cluster, FindsItselfAndKeepsTheOthers) {
+  const Cluster cluster = parse(list(a + "," + b));
+  EXPECT_EQ(cluster.self.name, "A");
+  ASSERT_EQ(cluster.peers.size(), 1u);
+  EXPECT_EQ(cluster.peers[0].name, "B");
+  EXPECT_EQ(cluster.peers[0].ipv4->to_string(), "172.16.91.202");
+  EXPECT_EQ(cluster.mode, IpipMode::cross_subnet);
+  EXPECT_EQ(tunnel_address(cluster.self)->to_string(), "10.10.0.1");
+}
+
+struct Wrong {
+  const char* name;
+  std::string text;
+  std::vector<std::string> words;  // the path and the reason, all of them in one message
+};
+
+class ClusterProblems : public testing::TestWithParam<Wrong> {};
+
+TEST_P(ClusterProblems, NamesPathAndReason) {
+  const std::string message = refusal(GetParam().text);
+  for (const std::string& words : GetParam().words)
+    EXPECT_NE(message.find(words), std::string::npos) << "\"" << words << "\" is not in: " << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ClusterProblems,
+    testing::Values(
+        Wrong{"NotJson", R"({"nodes":[)", {"cluster.json is not JSON"}},
+        Wrong{"Array", "[]", {"must be an object"}},
+        Wrong{"Empty", list(""), {"nodes: is missing or empty"}},
+        Wrong{"NoNodes", "{}", {"nodes: is missing or empty"}},
+        Wrong{"SelfMissing", list(b), {"nodes: this node, \"A\", is not among them"}},
+        Wrong{"UnknownKey", list(a, R"("typo":1,)"), {"typo: unknown key"}},
+        Wrong{"UnknownNodeKey", list(node_json("A", "1.2.3.4", "10.10.0.0/24", R"(,"ip":"x")")),
+              {"nodes[0].ip: unknown key"}},
+        Wrong{"HostBits", list(a + "," + node_json("B", "172.16.91.202", "10.10.1.7/24")),
+              {"nodes[1].podCIDRs[0]: 10.10.1.7/24 has host bits set; the subnet is 10.10.1.0/24"}},
+        Wrong{"NotASubnet", list(a + "," + node_json("B", "172.16.91.202", "10.10.1.0")),
+              {"nodes[1].podCIDRs[0]: must be a subnet"}},
+        Wrong{"Overlap", list(a + "," + b + "," + node_json("C", "172.16.91.203", "10.10.1.128/25")),
+              {"nodes[2].podCIDRs[0]: 10.10.1.128/25 overlaps 10.10.1.0/24 of nodes[1] (\"B\")"}},
+        Wrong{"OwnSubnet", list(a + "," + node_json("B", "172.16.91.202", "10.10.0.0/16")),
+              {"nodes[1].podCIDRs[0]: 10.10.0.0/16 overlaps 10.10.0.0/24 of nodes[0] (\"A\"), which is this node"}},
+        Wrong{"SameSubnet", list(a + "," + node_json("B", "172.16.91.202", "10.10.0.0/24")),
+              {"overlaps", "which is this node"}},
+        Wrong{"DuplicateIp", list(a + "," + node_json("B", "172.16.91.201", "10.10.1.0/24")),
+              {"nodes[1].nodeIP: 172.16.91.201 is the address of nodes[0] (\"A\") too"}},
+        Wrong{"DuplicateName", list(a + "," + node_json("A", "172.16.91.202", "10.10.1.0/24")),
+              {"nodes[1].name: \"A\" is the name of nodes[0] too"}},
+        Wrong{"NodeInsidePods", list(a + "," + node_json("B", "10.10.0.9", "10.10.1.0/24")),
+              {"nodes[1].nodeIP: 10.10.0.9 lies in the pod subnet 10.10.0.0/24 of nodes[0] (\"A\")"}},
+        Wrong{"NoIp", list(a + R"(,{"name":"B","podCIDRs":["10.10.1.0/24"]})"), {"nodes[1].nodeIP: is missing"}},
+        Wrong{"EmptyIp", list(a + "," + node_json("B", "", "10.10.1.0/24")),
+              {"nodes[1].nodeIP: must be an IP address"}},
+        Wrong{"UnspecifiedIp", list(a + "," + node_json("B", "0.0.0.0", "10.10.1.0/24")),
+              {"nodes[1].nodeIP: 0.0.0.0 is no address of a host"}},
+        Wrong{"WrongMode", list(a, R"("ipipMode":"Sometimes",)"),
+              {"ipipMode: must be Always, CrossSubnet or Never, not \"Sometimes\""}},
+        Wrong{"Ipv6ThroughIpip",
+              list(a + R"(,{"name":"B","nodeIP":"172.16.91.202","nodeIPv6":"fd00::2","podCIDRs":["fd00:11::/64"]})",
+                   R"("ipipMode":"Always",)"),
+              {"nodes[1].podCIDRs[0]: fd00:11::/64 cannot go through IPIP, which carries IPv4 only"}},
+        Wrong{"Ipv6ModeAlways", list(a, R"("ipipModeIPv6":"Always",)"), {"ipipModeIPv6: IPIP carries IPv4 only"}},
+        Wrong{"Ipv6WithoutAddress", list(a + "," + node_json("B", "172.16.91.202", "fd00:11::/64")),
+              {"nodes[1].podCIDRs[0]: fd00:11::/64 needs nodeIPv6"}},
+        Wrong{"TunnelAddressOutside",
+              list(node_json("A", "172.16.91.201", "10.10.0.0/24", R"(,"tunnelAddress":"10.99.0.1")")),
+              {"nodes[0].tunnelAddress: 10.99.0.1 is in no pod subnet of the node"}},
+        Wrong{"NoTunnelAddress", list(node_json("A", "172.16.91.201", "10.10.0.0/32") + "," + b),
+              {"needs a tunnelAddress"}},
+        Wrong{"Prefix", list(a, R"("podInterfacePrefix":"onlink",)"), {"podInterfacePrefix: must be 1 to 4"}},
+        Wrong{"TwoProblems", list(node_json("A", "x", "10.10.0.1/24")),
+              {"nodes[0].nodeIP: must be an IP address", "nodes[0].podCIDRs[0]: 10.10.0.1/24 has host bits"}}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Cluster, NestedSubnetsAreFoundAcrossOthers) {
+  const std::string text = list(a + "," + node_json("B", "1.0.0.1", "10.20.0.0/16") + "," +
+                                node_json("C", "1.0.0.2", "10.20.1.0/24") + "," +
+                                node_json("D", "1.0.0.3", "10.20.200.0/24"));
+  const std::string message = refusal(text);
+  EXPECT_NE(message.find("nodes[2].podCIDRs[0]"), std::string::npos) << message;
+  EXPECT_NE(message.find("nodes[3].podCIDRs[0]"), std::string::npos) << message;
+}
+
+TEST(Cluster, IsTheSameAfterPrinting) {
+  const std::string text = list(
+      a + R"(,{"name":"B","nodeIP":"172.16.91.202","nodeIPv6":"fd00::2","podCIDRs":["10.10.1.0/24","fd00:11::/64"],)"
+          R"("ipipMode":"Never","tunnelAddress":"10.10.1.9"})",
+      R"("ipipMode":"Always","ipipModeIPv6":"Never","masquerade":false,"masqueradeExclude":["192.168.0.0/16"],)"
+      R"("filter":false,"ipipSources":["10.1.0.0/16"],"podInterfacePrefix":"cal","resyncSeconds":5,)");
+  const Cluster cluster = parse(text);
+  EXPECT_EQ(parse(print_cluster(cluster)), cluster);
+}
+
+TEST(Cluster, TwoNodesSeeTheSameModeBetweenThem) {
+  const IpipMode modes[] = {IpipMode::never, IpipMode::cross_subnet, IpipMode::always};
+  std::vector<std::optional<IpipMode>> choices{std::nullopt};
+  choices.insert(choices.end(), std::begin(modes), std::end(modes));
+  for (const IpipMode common : modes)
+    for (const auto& one : choices)
+      for (const auto& other : choices) {
+        Cluster here, there;
+        here.mode = there.mode = common;
+        here.self.mode = there.peers.emplace_back().mode = one;
+        there.self.mode = here.peers.emplace_back().mode = other;
+        EXPECT_EQ(mode_between(here, here.peers[0]), mode_between(there, there.peers[0]));
+      }
+}
+
+}  // namespace
+}  // namespace onlink::node
