@@ -28,13 +28,6 @@ void read_paths(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   for (std::size_t i = 0; i < addresses.size(); ++i) host.paths.emplace(addresses[i], std::move(paths[i]));
 }
 
-void read_tunnel(netlink::Socket& socket, Host& host) {
-  host.tunnel = netlink::find_link(socket, tunnel_name);
-  if (!host.tunnel) return;
-  host.links.emplace(host.tunnel->index, *host.tunnel);
-  host.tunnel_addresses = netlink::list_addresses(socket, host.tunnel->index);
-}
-
 void read_links(netlink::Socket& socket, Host& host) {
   const auto add = [&](std::uint32_t index) {
     if (index == 0 || host.links.contains(index)) return;
@@ -58,6 +51,13 @@ std::string Host::link_name(std::uint32_t index) const {
   if (index == tunnel_to_come) return tunnel_name;
   const auto found = links.find(index);
   return found == links.end() ? fmt::format("if{}", index) : found->second.name;
+}
+
+void read_tunnel(netlink::Socket& socket, Host& host) {
+  host.tunnel = netlink::find_link(socket, tunnel_name);
+  if (!host.tunnel) return;
+  host.links.emplace(host.tunnel->index, *host.tunnel);
+  host.tunnel_addresses = netlink::list_addresses(socket, host.tunnel->index);
 }
 
 Host read_host(netlink::Socket& socket, const Cluster& cluster) {

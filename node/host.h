@@ -42,6 +42,9 @@ struct Host {
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);
 
+// Only the tunnel of a host that was read before it was made.
+void read_tunnel(netlink::Socket& socket, Host& host);
+
 // Who holds the destinations (and metrics) of these routes, as far as somebody does: asked only for what is
 // about to be added or replaced. Ordered as asked.
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,

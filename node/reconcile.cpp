@@ -38,6 +38,10 @@ Reconciler::Reconciler(Directories directories)
 
 void Reconciler::look(const Nodes& nodes, Pass& pass, bool ipip_missing) {
   pass.host = read_host(socket_, nodes.cluster);
+  compare(nodes, pass, ipip_missing);
+}
+
+void Reconciler::compare(const Nodes& nodes, Pass& pass, bool ipip_missing) {
   pass.host.ipip_missing = ipip_missing && !pass.host.tunnel;
   pass.desired = desired(nodes.cluster, pass.host);
   pass.changes = diff(pass.desired, pass.host, {state_.own_addresses, nodes.complete});
@@ -102,7 +106,8 @@ Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
 
 // The device was just asked for: routes need its index, or, without it, their peers have no path.
 void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
-  look(nodes, pass, true);
+  read_tunnel(socket_, pass.host);
+  compare(nodes, pass, true);
   RunState state = state_;
   state.ipip_missing = !pass.host.tunnel;
   save(std::move(state));

@@ -53,6 +53,7 @@ class Reconciler {
 
  private:
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
+  void compare(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void make_tunnel(const Nodes& nodes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
   void remember(const Pass& pass);
