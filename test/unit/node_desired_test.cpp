@@ -32,7 +32,8 @@ TEST(Desired, Stage3GoesThroughTheTunnel) {
   const auto lines = planned(seed_cluster(IpipMode::always), seed_host());
   EXPECT_TRUE(has(lines, "ip addr add 10.10.0.1/32 dev tunl0"));
   EXPECT_TRUE(has(lines, "ip tunnel change tunl0 mode ipip pmtudisc"));
-  EXPECT_TRUE(has(lines, "ip route add 10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 src 10.10.0.1 onlink"));
+  EXPECT_TRUE(
+      has(lines, "ip route add 10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 src 10.10.0.1 onlink"));
 }
 
 TEST(Desired, CrossSubnetAsksTheKernel) {
@@ -119,7 +120,7 @@ TEST(Diff, KnowsWhatTheKernelReadsBackDifferently) {
   set_path(host, "fd00:172::202", on_link());
   for (netlink::Route route : desired(cluster, host).routes) {
     if (!route.dst.address.is_v4()) {
-      route.priority = 1024;                               // what we gave as 0
+      route.priority = 1024;                            // what we gave as 0
       if (route.type == RTN_BLACKHOLE) route.link = 1;  // lo
     }
     host.routes.push_back(normalised(route));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Thousands of random histories: nodes come, go, move and change mode; others take and give back destinations, remove
-// or bend our routes; the list is incomplete at times. After every step the difference is applied to a model of a
-// kernel's routing table, and the table must be what a few plain rules say, with no message more than needed.
+// Thousands of random histories: nodes come, go, move and change mode; others take and give back
+// destinations, remove or bend our routes; the list is incomplete at times. After every step the difference
+// is applied to a model of a kernel's routing table, and the table must be what a few plain rules say, with
+// no message more than needed.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,8 +18,8 @@ namespace {
 using namespace test;
 using netlink::Route;
 
-// What the kernel does with our messages: a key holds one route, adding to a taken key is refused, a deletion matches
-// the protocol.
+// What the kernel does with our messages: a key holds one route, adding to a taken key is refused, a deletion
+// matches the protocol.
 class ModelKernel {
  public:
   std::map<IpPrefix, Route> table;
@@ -27,7 +28,8 @@ class ModelKernel {
   void apply(const Changes& changes) {
     for (const Route& route : changes.add) {
       ++messages;
-      ASSERT_TRUE(table.emplace(route.dst, route).second) << "added to a taken key: " << route.dst.to_string();
+      ASSERT_TRUE(table.emplace(route.dst, route).second)
+          << "added to a taken key: " << route.dst.to_string();
     }
     for (const Route& route : changes.replace) {
       ++messages;
@@ -44,7 +46,8 @@ class ModelKernel {
 
 class History {
  public:
-  explicit History(unsigned seed) : random_(seed), cluster_(seed_cluster(IpipMode::cross_subnet)), host_(seed_host()) {
+  explicit History(unsigned seed)
+      : random_(seed), cluster_(seed_cluster(IpipMode::cross_subnet)), host_(seed_host()) {
     cluster_.peers.clear();
     // Routes of attachments and of others, which must outlive everything.
     Route pod = on_link(7);
@@ -79,15 +82,16 @@ class History {
 
   void happen() {
     const std::uint32_t number = pick(8);
-    const auto peer = std::find_if(cluster_.peers.begin(), cluster_.peers.end(), [&](const Node& node) {
-      return node.pod_cidrs[0] == cidr(number);
-    });
+    const auto peer = std::find_if(cluster_.peers.begin(), cluster_.peers.end(),
+                                   [&](const Node& node) { return node.pod_cidrs[0] == cidr(number); });
     const bool known = peer != cluster_.peers.end();
     complete_ = pick(6) != 0;
     switch (pick(9)) {
       case 0:
       case 1:  // a node comes, or one with the subnet of an earlier one under another address
-        if (!known) cluster_.peers.push_back({"n" + std::to_string(number), address(10 + pick(100)), {}, {cidr(number)}, {}, {}});
+        if (!known)
+          cluster_.peers.push_back(
+              {"n" + std::to_string(number), address(10 + pick(100)), {}, {cidr(number)}, {}, {}});
         break;
       case 2:
         if (known) cluster_.peers.erase(peer);
@@ -105,7 +109,8 @@ class History {
         foreign(cidr(number));
         break;
       case 7:  // somebody gives back, or removes ours
-        if (const auto found = kernel_.table.find(cidr(number)); found != kernel_.table.end()) kernel_.table.erase(found);
+        if (const auto found = kernel_.table.find(cidr(number)); found != kernel_.table.end())
+          kernel_.table.erase(found);
         break;
       default:  // somebody bends ours
         if (const auto found = kernel_.table.find(cidr(number));
@@ -131,7 +136,8 @@ class History {
   std::vector<std::optional<Route>> holders(const std::vector<Route>& wanted) {
     std::vector<std::optional<Route>> found(wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i)
-      if (const auto holder = kernel_.table.find(wanted[i].dst); holder != kernel_.table.end()) found[i] = holder->second;
+      if (const auto holder = kernel_.table.find(wanted[i].dst); holder != kernel_.table.end())
+        found[i] = holder->second;
     return found;
   }
 
@@ -153,7 +159,8 @@ class History {
     look();
     Changes again = diff(desired(cluster_, host_), host_, {{}, complete_});
     set_conflicts_apart(again, holders(again.add), holders(again.replace));
-    ASSERT_TRUE(again.add.empty() && again.replace.empty() && again.remove.empty()) << "a second pass has work";
+    ASSERT_TRUE(again.add.empty() && again.replace.empty() && again.remove.empty())
+        << "a second pass has work";
   }
 
   // The plain rules.
