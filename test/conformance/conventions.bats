@@ -6,8 +6,9 @@ load lib
 
 wanted=''  # an address that the configuration can give, but not the first that it would
 
-a_wanted_address() {  # needs a range in host-local's form; the static plugin takes any
+a_wanted_address() {
   for_ipam
+  if [[ $(jq -r .ipam.type "$conf") == static ]]; then wanted=203.0.113.14 prefix=24; return; fi  # it gives any address
   pool_of 5
   wanted=$(jq -r '.ipam.ranges[0][0].rangeEnd' "$conf")
   prefix=$(jq -r '.ipam.ranges[0][0].subnet | split("/")[1]' "$conf")
@@ -60,13 +61,13 @@ ignores() { judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | sele
 
 @test "CNV-03 an IPAM plugin gives the address of IP in CNI_ARGS" {
   a_wanted_address
-  args=IP=$wanted gives "$wanted/$prefix"
+  args=IP=$wanted/$prefix gives "$wanted/$prefix"
 }
 
 @test "CNV-04 args.cni.ips and IP in CNI_ARGS: the latter is ignored" {
   a_wanted_address
   configure ".args = {cni: {ips: [\"$wanted/$prefix\"]}}"
-  args=IP=${wanted%.*}.12 gives "$wanted/$prefix"
+  args=IP=${wanted%.*}.12/$prefix gives "$wanted/$prefix"
   ignores "${wanted%.*}.12/$prefix"
 }
 
@@ -87,13 +88,15 @@ ignores() { judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | sele
 }
 
 @test "CNV-05c a malformed ipRanges: ADD fails" {
-  a_wanted_address
+  for_ipam
+  pool_of 5
   configure '.runtimeConfig = {ipRanges: [[{subnet: "not-a-subnet"}]]}'
   must_fail ADD
 }
 
 @test "CNV-06 an IPAM plugin takes the capability ipRanges" {
-  a_wanted_address
+  for_ipam
+  pool_of 5
   configure '.runtimeConfig = {ipRanges: [[{subnet: "198.51.100.0/24"}]]}'
   must_succeed ADD
   judge '[.ips[]?.address, .ip4.ip? // empty] | map(select(startswith("198.51.100."))) | select(. == []) | "no address of ipRanges"'

@@ -122,15 +122,13 @@ def dns_key_types: (.dns // {} | objects)
 
 # --- the shape of a result in each version of the protocol
 
+# Keys that the version does not know are not held against a plugin: no sentence forbids them.
 def has_shape_of($v): ($v | number) as $n
   | (select(.cniVersion != $v) | "asked in \($v), answered in \(.cniVersion)"),
-    if $n < 300 then select(.ips or .interfaces) | "\($v) knows ip4 and ip6, not ips or interfaces"
-    else (select(.ip4 or .ip6) | "\($v) knows ips, not ip4 or ip6"),
-      (.ips | list | if $n < 10000 then select(.version | IN("4", "6") | not) | "\($v): an entry of ips needs its version, \"4\" or \"6\""
-        else select(.version) | "\($v): an entry of ips has no version" end)
-    end,
-    (select($n < 10100) | .interfaces | list | select(has("mtu")) | "\($v): interfaces have no mtu"),
-    (select($n < 10100) | .routes | list | keys[] | select(IN("dst", "gw") | not) | "\($v): routes have no \(.)");
+    if $n < 300 then select((.ips or .interfaces) and (.ip4 or .ip6 | not)) | "\($v) knows ip4 and ip6, not ips or interfaces"
+    else (select((.ip4 or .ip6) and (.ips | not)) | "\($v) knows ips, not ip4 or ip6"),
+      (select($n < 10000) | .ips | list | select(.version | IN("4", "6") | not) | "\($v): an entry of ips needs its version, \"4\" or \"6\"")
+    end;
 
 # --- what the recording IPAM plugin answers to ADD
 
