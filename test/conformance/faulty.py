@@ -254,8 +254,6 @@ class Main:
         except Refused:
             if not fault("no-del-after-failed-add"):
                 delegate(self.conf, self.text, "DEL", False)
-            if fault("interface-after-failed-add"):
-                self.make_link(name)
             raise
         if "code" in ipam:
             ipam = {"ips": [], "routes": []}
