@@ -11,6 +11,10 @@ namespace {
 using nlohmann::json;
 
 constexpr int deepest_nesting = 64;
+// Each takes up to 200 bytes of memory; the largest document that has a use, GC of 100,000 attachments, has
+// 300,000.
+constexpr int most_values = 1'000'000;
+constexpr std::size_t most_problems = 50;
 
 std::string shown(const json& value) {
   std::string text = dump_json(value);
@@ -19,9 +23,13 @@ std::string shown(const json& value) {
   return text;
 }
 
-// Refuses what the parser would accept but whose destruction or printing recurses without bound.
-bool too_deep(std::string_view text) {
+// What the parser would accept, but is no JSON, or whose destruction or printing recurses without bound, or
+// whose values take many times the memory of the text.
+std::string excess_of(std::string_view text) {
+  // The parser takes it for the end of the text, whatever follows.
+  if (text.find('\0') != std::string_view::npos) return "has a NUL byte";
   int depth = 0;
+  int values = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -32,13 +40,17 @@ bool too_deep(std::string_view text) {
         in_string = false;
     } else if (c == '"') {
       in_string = true;
+    } else if (c == ',') {
+      ++values;
     } else if (c == '{' || c == '[') {
-      if (++depth > deepest_nesting) return true;
+      ++values;
+      if (++depth > deepest_nesting) return fmt::format("nested deeper than {} levels", deepest_nesting);
     } else if (c == '}' || c == ']') {
       --depth;
     }
+    if (values > most_values) return fmt::format("more than {} values", most_values);
   }
-  return false;
+  return {};
 }
 
 }  // namespace
@@ -48,9 +60,8 @@ std::string dump_json(const json& value, int indent) {
 }
 
 json parse_json(std::string_view text, std::string_view name) {
-  if (too_deep(text))
-    throw Failure(FailureKind::not_json,
-                  fmt::format("{}: nested deeper than {} levels", name, deepest_nesting));
+  if (const std::string excess = excess_of(text); !excess.empty())
+    throw Failure(FailureKind::not_json, fmt::format("{}: {}", name, excess));
   try {
     return json::parse(text);
   } catch (const json::exception& error) {
@@ -63,7 +74,13 @@ json parse_json(std::string_view text, std::string_view name) {
 }
 
 void Problems::add(std::string_view path, std::string_view reason) {
-  list_.push_back(fmt::format("{}: {}", path, reason));
+  add(fmt::format("{}: {}", path, reason));
+}
+
+void Problems::add(std::string problem) {
+  // Whoever has made that many does not read on, and whoever wants to fill our memory does not succeed.
+  if (list_.size() == most_problems) problem = "and more";
+  if (list_.size() <= most_problems) list_.push_back(std::move(problem));
 }
 
 void Problems::throw_if_any(std::string_view what) const {
@@ -161,6 +178,7 @@ std::vector<std::string> JsonReader::texts(std::string_view key) const {
     problem(key, "must be an array of strings, not " + shown(*array));
     return values;
   }
+  if (!has_room(key, *array, most_entries)) return values;
   for (const json& item : *array) values.push_back(item.get<std::string>());
   return values;
 }
@@ -171,7 +189,13 @@ JsonReader JsonReader::child(std::string_view key) const {
   return JsonReader(value != nullptr ? *value : absent, *problems_, path(key));
 }
 
-std::vector<JsonReader> JsonReader::children(std::string_view key) const {
+bool JsonReader::has_room(std::string_view key, const json& array, std::size_t limit) const {
+  if (array.size() <= limit) return true;
+  problem(key, fmt::format("has {} entries; at most {} make sense", array.size(), limit));
+  return false;
+}
+
+std::vector<JsonReader> JsonReader::children(std::string_view key, std::size_t limit) const {
   std::vector<JsonReader> readers;
   const json* array = find(key);
   if (array == nullptr) return readers;
@@ -179,6 +203,7 @@ std::vector<JsonReader> JsonReader::children(std::string_view key) const {
     problem(key, "must be an array, not " + shown(*array));
     return readers;
   }
+  if (!has_room(key, *array, limit)) return readers;
   for (std::size_t i = 0; i < array->size(); ++i)
     readers.emplace_back((*array)[i], *problems_, fmt::format("{}[{}]", path(key), i));
   return readers;

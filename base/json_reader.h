@@ -26,14 +26,14 @@ namespace onlink {
 // Invalid UTF-8 in a value is replaced, not thrown on: for values that go into messages and results.
 std::string dump_json(const nlohmann::json& value, int indent = -1);
 
-// Parses a document whose size the caller has bounded. Nesting deeper than 64 and anything that is not JSON
-// give a Failure of kind not_json that says where and why.
+// Parses a document whose size the caller has bounded. Nesting deeper than 64, more than a million values,
+// and anything that is not JSON give a Failure of kind not_json that says where and why.
 nlohmann::json parse_json(std::string_view text, std::string_view name);
 
 class Problems {
  public:
   void add(std::string_view path, std::string_view reason);
-  void add(std::string problem) { list_.push_back(std::move(problem)); }
+  void add(std::string problem);  // beyond the 50th they are "and more"
   bool empty() const noexcept { return list_.empty(); }
   const std::vector<std::string>& list() const noexcept { return list_; }
   // One Failure of kind configuration: "<what>: <path>: <reason>; <path>: <reason>".
@@ -61,16 +61,20 @@ class JsonReader {
   std::optional<IpAddress> address(std::string_view key, IpFamily family) const;
   std::optional<IpPrefix> prefix(std::string_view key) const;
   std::optional<MacAddress> mac(std::string_view key) const;
-  std::vector<std::string> texts(std::string_view key) const;
+  std::vector<std::string> texts(std::string_view key) const;  // an array of at most most_entries
 
   // The object under key; an empty one where it is absent.
   JsonReader child(std::string_view key) const;
   // The objects of the array under key, with paths like "ipam.routes[2]".
-  std::vector<JsonReader> children(std::string_view key) const;
+  std::vector<JsonReader> children(std::string_view key, std::size_t limit = most_entries) const;
+  // Lists are compared with each other, entry by entry: more of them are a problem, not a long wait.
+  static constexpr std::size_t most_entries = 1000;
   // Every key that is not in the list is a problem: for documents that are ours alone.
   void allow_only(std::initializer_list<std::string_view> keys) const;
 
  private:
+  bool has_room(std::string_view key, const nlohmann::json& array, std::size_t limit) const;
+
   const nlohmann::json* document_;  // null where absent
   Problems* problems_;
   std::string path_;

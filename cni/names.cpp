@@ -30,7 +30,8 @@ std::optional<std::string> problem_of_name(std::string_view name) {
 
 std::optional<std::string> problem_of_ifname(std::string_view name) {
   if (name.empty()) return "is empty";
-  if (name.size() >= IFNAMSIZ) return fmt::format("\"{}\" {}", name, longer_than(IFNAMSIZ - 1));
+  if (name.size() >= IFNAMSIZ)
+    return fmt::format("\"{}...\" {}", name.substr(0, IFNAMSIZ), longer_than(IFNAMSIZ - 1));
   if (name == "." || name == "..") return fmt::format("\"{}\" is no interface name", name);
   // 0xa0 is white space to the kernel, whatever the character it is a part of.
   constexpr std::string_view refused("/:% \t\n\v\f\r\xa0\0", 11);

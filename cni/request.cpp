@@ -118,16 +118,18 @@ void read_prev_result(const JsonReader& reader, Request& request) {
 
 void read_valid_attachments(const JsonReader& reader, Request& request) {
   constexpr const char* key = "cni.dev/valid-attachments";
+  constexpr std::size_t most_attachments = input_limit;  // as many as fit
   // Absent is not empty: taken for an empty list, it would remove every attachment. Go writes an empty slice
   // as null.
   if (!request.config.is_object() || !request.config.contains(key))
     reader.problem(key, "is required for GC but missing");
-  for (const JsonReader& entry : reader.children(key)) {
+  for (const JsonReader& entry : reader.children(key, most_attachments)) {
     Attachment attachment{entry.text("containerID").value_or(""), entry.text("ifname").value_or("")};
     if (const auto problem = problem_of_name(attachment.container_id)) entry.problem("containerID", *problem);
     if (const auto problem = problem_of_ifname(attachment.ifname)) entry.problem("ifname", *problem);
     request.valid_attachments.push_back(std::move(attachment));
   }
+  std::sort(request.valid_attachments.begin(), request.valid_attachments.end());
 }
 
 void read_config(Request& request) {

@@ -52,7 +52,7 @@ struct Request {
   std::optional<Result> prev_result;        // parsed; for DEL left out when it is unusable
 
   // The valid attachments of GC ("cni.dev/valid-attachments").
-  std::vector<Attachment> valid_attachments;
+  std::vector<Attachment> valid_attachments;  // of GC; sorted
 };
 
 // Reads and checks a call as the specification demands for its command, in this order: the variables

@@ -97,6 +97,7 @@ void read_sets(const JsonReader& reader, std::string_view key, const Defaults& d
   const json* outer = reader.find(key);
   if (outer == nullptr) return;
   if (!outer->is_array()) return reader.problem(key, "must be an array of range sets");
+  std::size_t count = 0;
   for (std::size_t i = 0; i < outer->size(); ++i) {
     const std::string path = fmt::format("{}[{}]", reader.path(key), i);
     const json& inner = (*outer)[i];
@@ -104,6 +105,8 @@ void read_sets(const JsonReader& reader, std::string_view key, const Defaults& d
       problems.add(path, inner.is_array() ? "empty range set" : "must be an array of ranges");
       continue;
     }
+    if (count += inner.size(); count > JsonReader::most_entries)
+      return reader.problem(key, fmt::format("more than {} ranges", JsonReader::most_entries));
     RangeSet set;
     for (std::size_t k = 0; k < inner.size(); ++k)
       if (auto range = read_range(JsonReader(inner[k], problems, fmt::format("{}[{}]", path, k)), defaults))

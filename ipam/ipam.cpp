@@ -41,8 +41,13 @@ std::vector<std::optional<IpAddress>> assign_requests(const Config& config) {
 }
 
 bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>& valid) {
-  return std::any_of(valid.begin(), valid.end(),
-                     [&](const cni::Attachment& attachment) { return reservation.belongs_to(attachment); });
+  // Those of the container are neighbours in the sorted list, the one without an interface name before them.
+  auto attachment =
+      std::lower_bound(valid.begin(), valid.end(), cni::Attachment{reservation.owner.container_id, ""});
+  for (; attachment != valid.end() && attachment->container_id == reservation.owner.container_id;
+       ++attachment)
+    if (reservation.belongs_to(*attachment)) return true;
+  return false;
 }
 
 std::int64_t now_in_nanoseconds() {

@@ -13,6 +13,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t most_nodes = 100'000;
+
 std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
   const auto text = reader.text(key);
   if (!text) return std::nullopt;
@@ -135,7 +137,7 @@ Cluster parse_cluster(std::string_view text, std::string_view name, const std::s
   Cluster cluster;
   read_rules(reader, cluster);
   std::vector<PlacedNode> nodes;
-  for (const JsonReader& entry : reader.children("nodes"))
+  for (const JsonReader& entry : reader.children("nodes", most_nodes))
     nodes.push_back({entry.path("x"), read_node(entry)});
   for (PlacedNode& node : nodes) node.path.resize(node.path.size() - 2);  // "nodes[3]"
   if (nodes.empty()) problems.add("nodes", "is missing or empty");

@@ -77,8 +77,7 @@ void remove_interface(const cni::Request& request, const NetConf& config) {
 }
 
 bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
-  return std::find(request.valid_attachments.begin(), request.valid_attachments.end(), attachment) !=
-         request.valid_attachments.end();
+  return std::binary_search(request.valid_attachments.begin(), request.valid_attachments.end(), attachment);
 }
 
 void remove_stale_interfaces(const cni::Request& request, Log& log) {

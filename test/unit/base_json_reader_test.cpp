@@ -57,5 +57,22 @@ TEST(ParseJson, RefusesWhatIsNotJsonAndWhatIsTooDeep) {
   EXPECT_THROW((void)parse_json(std::string(1 << 20, '['), "stdin"), Failure);
 }
 
+TEST(ParseJson, TextBehindANulByteIsNotPassedOver) {
+  EXPECT_THROW((void)parse_json(std::string("{}\0garbage", 10), "stdin"), Failure);
+}
+
+TEST(ParseJson, ASmallTextDoesNotTakeMuchMemory) {
+  std::string values = "[0";
+  for (int i = 0; i < 1'000'001; ++i) values += ",0";
+  EXPECT_THROW((void)parse_json(values + "]", "stdin"), Failure);
+}
+
+TEST(JsonReader, ManyMistakesGiveAShortMessage) {
+  Problems problems;
+  for (int i = 0; i < 100'000; ++i) problems.add("key", "wrong");
+  EXPECT_LT(problems.list().size(), 100u);
+  EXPECT_EQ(problems.list().back(), "and more");
+}
+
 }  // namespace
 }  // namespace onlink
