@@ -140,7 +140,13 @@ Record Evidence::observe(const cni::Attachment& owner, const std::string& netns)
 void Evidence::write(const IpAddress& address, const Record& record) {
   const UniqueFd& directory = *open(true);
   const std::string name = address.to_string();
-  const UniqueFd fd = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  // What is there under the name is replaced, not written into: it may be a link to anything.
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  UniqueFd fd(::openat(directory.get(), name.c_str(), flags | O_CLOEXEC, 0600));
+  if (!fd) {
+    (void)::unlinkat(directory.get(), name.c_str(), 0);
+    fd = open_file(directory.get(), name, flags, 0600);
+  }
   write_all(fd.get(), to_text(record), path_ + "/" + name);
 }
 

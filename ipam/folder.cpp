@@ -252,7 +252,9 @@ bool Folder::remove(const IpAddress& address) {
 void Folder::mark_boot(const IpAddress& address, const std::string& boot) const noexcept {
   const UniqueFd fd(::openat(directory_.get(), address.to_string().c_str(),
                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (fd) set_boot(fd.get(), boot);
+  struct stat status {};
+  // With another name elsewhere it may be anybody's file.
+  if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1) set_boot(fd.get(), boot);
 }
 
 std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
@@ -271,8 +273,10 @@ void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) 
   const UniqueFd fd =
       open_file(directory_.get(), name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, file_mode);
   struct stat status {};
-  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
-      ::fstat(fd.get(), &status) != 0)
+  if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
+    throw Failure(fmt::format("{}/{} is not a file of its own (a link?)", path_, name));
+  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     throw system_failure("write " + path_ + "/" + name);
   const auto size = static_cast<off_t>(text.size());
   if (status.st_size > size && ::ftruncate(fd.get(), size) != 0) throw system_failure("truncate " + name);

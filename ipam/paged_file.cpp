@@ -49,6 +49,7 @@ std::optional<PagedFile> PagedFile::open(int directory, const char* name) {
   file.fd_ = UniqueFd(::openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file.fd_ || ::fstat(file.fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (status.st_nlink != 1) return std::nullopt;  // it may be anybody's under its other name
   if (status.st_size == 0 || status.st_size > largest_file || status.st_size % off_t{page_size} != 0)
     return std::nullopt;
   file.pages_.resize(static_cast<std::size_t>(status.st_size) / page_size);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <cerrno>
@@ -48,11 +49,17 @@ void write_line(int fd, const std::string& line) {
 Log::Log(const NetConf& config, const cni::Request& request)
     : level_(config.log_level), subject_(subject_of(request)), last_step_(monotonic_now()) {
   if (config.log_file.empty()) return;
-  file_ = UniqueFd(::open(config.log_file.c_str(),
-                          O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-  if (!file_)
-    write_line(STDERR_FILENO,
-               fmt::format("onlink: log.file {}: {}, ignoring\n", config.log_file, errno_name(errno)));
+  file_ =
+      UniqueFd(::open(config.log_file.c_str(),
+                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640));
+  std::string reason = file_ ? "" : errno_name(errno);
+  struct stat status {};
+  // A link may have been planted to have us write into somebody's file.
+  if (file_ && (::fstat(file_.get(), &status) != 0 || (S_ISREG(status.st_mode) && status.st_nlink != 1)))
+    reason = "it has another name (a hard link)";
+  if (reason.empty()) return;
+  file_ = UniqueFd();
+  write_line(STDERR_FILENO, fmt::format("onlink: log.file {}: {}, ignoring\n", config.log_file, reason));
 }
 
 void Log::step(std::string_view what) {
