@@ -6,7 +6,7 @@ import json
 import random
 import re
 
-from host import WORK, find_program, job, make_pods, sh, write
+from host import WORK, Timer, contestants, job, make_pods, sh, write
 
 WARM_UP = 2
 FLOOR, ONLINK, DELEGATED, PTP, BRIDGE = ("floor", "onlink", "onlink + host-local", "ptp + host-local",
@@ -15,8 +15,9 @@ EVERYBODY = (FLOOR, ONLINK, DELEGATED, PTP, BRIDGE)
 
 
 class Bench:
-    def __init__(self, everybody, timer, runs, peer, programs):
-        self.everybody, self.timer, self.runs, self.peer, self.programs = everybody, timer, runs, peer, programs
+    def __init__(self, folder, runs):
+        self.folder, self.runs = folder, runs
+        self.everybody, self.timer = contestants(folder), Timer(folder)
         self.random = random.Random(1)
 
     def rounds(self, names, jobs_of, runs):
@@ -106,14 +107,11 @@ def version(bench):
     question = f"{WORK}/version.json"
     write(question, '{"cniVersion":"1.0.0"}')
     jobs = []
-    programs = {"nothing": f"{bench.programs}/nothing", ONLINK: bench.everybody[ONLINK].program,
-                "onlink-ipam": find_program([bench.everybody[ONLINK].program.rsplit("/", 1)[0]], "onlink-ipam"),
-                "ptp": f"{bench.peer}/ptp", "host-local": f"{bench.peer}/host-local"}
+    names = ["nothing", "onlink", "onlink-ipam", "ptp", "host-local"]
     for round_number in range(WARM_UP + bench.runs):
-        order = list(programs)
-        bench.random.shuffle(order)
-        jobs += [job(f"{name} VERSION", [programs[name]], question, environment=["CNI_COMMAND=VERSION"],
-                     timed=round_number >= WARM_UP) for name in order]
+        bench.random.shuffle(names)
+        jobs += [job(f"{name} VERSION", [f"{bench.folder}/{name}"], question, environment=["CNI_COMMAND=VERSION"],
+                     timed=round_number >= WARM_UP) for name in names]
     return {"": bench.timer.run(jobs)}
 
 
@@ -152,7 +150,7 @@ def first_packet(bench):
             each, pod, result, told = bench.everybody[name], pods[name], f"{WORK}/result", f"{WORK}/told"
             whom = each.addresses[0] if name == FLOOR else result
             bench.timer.run([each.job("ADD", pod, stdout=result),
-                             job("probe", [f"{bench.programs}/probe", whom], stdout=told), each.job("DEL", pod)])
+                             job("probe", [f"{bench.folder}/probe", whom], stdout=told), each.job("DEL", pod)])
             with open(told, encoding="utf-8") as file:
                 microseconds, lost = file.read().split()
             figures.setdefault(name, []).append((int(microseconds) / 1e3, int(lost)))
