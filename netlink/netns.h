@@ -18,7 +18,7 @@ class Netns {
   // Nothing where the path does not exist, or is no network namespace (any more): for DEL. Throws Failure
   // where that cannot be told.
   static std::optional<Netns> open_if_any(const std::string& path);
-  // The calling thread's.
+  // The calling thread's. Needs CAP_NET_ADMIN.
   static Netns current();
 
   // Compared by identity, not by path: two paths may name one namespace.
