@@ -151,26 +151,33 @@ void take_route(const Route& wanted, const End& end, Host& host, Takeover takeov
 
 // A packet to the address must reach this link: an address that the host itself has, or that another table or
 // rule takes away, would leave a pod that nobody can talk to.
-void verify_route(const Route& wanted, const End& end, Host& host) {
-  const auto used = netlink::lookup_route(host.socket, wanted.dst.address);
-  if (used && used->link == wanted.link && used->dst == wanted.dst) return;
-  throw Failure(fmt::format("{} does not lead to {}: the host uses {}", wanted.dst.address.to_string(),
-                            end.name,
-                            used ? netlink::to_string(*used, link_name(host, used->link)) : "no route"));
+void verify_routes(const std::vector<Route>& routes, const End& end, Host& host) {
+  std::vector<IpAddress> addresses;
+  for (const auto& route : routes) addresses.push_back(route.dst.address);
+  const auto all_used = netlink::lookup_routes(host.socket, addresses);
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const auto& used = all_used[i];
+    if (used && used->link == routes[i].link && used->dst == routes[i].dst) continue;
+    throw Failure(fmt::format("{} does not lead to {}: the host uses {}", addresses[i].to_string(), end.name,
+                              used ? netlink::to_string(*used, link_name(host, used->link)) : "no route"));
+  }
 }
 
 void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
+  std::vector<Route> routes;
+  std::vector<Message> messages;
   for (const auto& planned : end.routes) {
-    const Route route = on_link(planned, index);
-    try {
-      host.socket.execute(netlink::add_route(route, RouteMode::create, end.name));
-    } catch (const Failure& failure) {
-      if (!failure.already_exists()) throw;
-      take_route(route, end, host, takeover);
-    }
-    verify_route(route, end, host);
+    routes.push_back(on_link(planned, index));
+    messages.push_back(netlink::add_route(routes.back(), RouteMode::create, end.name));
   }
-  host.socket.execute(netlink::get_link(index));
+  messages.push_back(netlink::get_link(index));
+  const auto outcomes = host.socket.execute_each(messages);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i]) continue;
+    if (i == routes.size() || !outcomes[i]->already_exists()) throw *outcomes[i];
+    take_route(routes[i], end, host, takeover);
+  }
+  verify_routes(routes, end, host);
 }
 
 }  // namespace
