@@ -8,7 +8,6 @@
 #include <linux/netlink.h>
 
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,7 +70,6 @@ class Socket {
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
-  std::unique_ptr<char[]> buffer_;  // made for the first answer
 };
 
 // What an NLMSG_ERROR message says: the errno (0 = success) and the extended-ack sentence ("" where there is
