@@ -19,7 +19,7 @@ refuses() {  # refuses VARIABLE VALUE [CODE...]
   local variable seen=''
   for variable in CNI_CONTAINERID CNI_NETNS CNI_IFNAME; do
     cni ADD "-$variable"
-    jq -e '.code == 4' "$out" >/dev/null 2>&1 || continue
+    [[ -s $out ]] && jq -e '.code == 4' "$out" >/dev/null 2>&1 || continue
     seen=1
     judge "\"\(.msg) \(.details)\" | select(contains(\"$variable\") | not) | \"does not name $variable: \(.)\""
   done
