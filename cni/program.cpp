@@ -2,6 +2,7 @@
 #include "cni/program.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <new>
@@ -80,6 +81,9 @@ std::string describe_error(const Request& request, bool was_read) {
 void print_to_stdout(std::string_view document) { write_all(STDOUT_FILENO, document, "standard output"); }
 
 int run_plugin(const Handlers& handlers, const Source& source, const Print& print) {
+  // With a limit on the size of files the kernel would end us in the middle; ignored, the write fails
+  // (EFBIG).
+  (void)::signal(SIGXFSZ, SIG_IGN);
   int status = 0;
   try {
     std::string document;

@@ -24,7 +24,8 @@ void print_to_stdout(std::string_view document);
 
 // Prints the result of ADD, the answer of VERSION, or an error: one JSON document in one call of print;
 // nothing after a successful DEL, CHECK, STATUS or GC. Returns the exit status, 0 or 1. No exception leaves
-// it, whatever the handlers throw; a document that cannot be printed makes the exit status 1.
+// it, whatever the handlers throw; a document that cannot be printed makes the exit status 1. SIGXFSZ
+// is ignored from then on.
 int run_plugin(const Handlers& handlers, const Source& source, const Print& print);
 
 }  // namespace onlink::cni
