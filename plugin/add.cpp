@@ -37,7 +37,7 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Log& log)
   apply(plan, host, sandbox, {.replace_leftovers = config.ipam.has_value()}, undo);
   log.step("attach " + plan.host.name);
   undo.commit();
-  return describe(plan, config, leased);
+  return describe(plan, request, config, leased);
 }
 
 }  // namespace

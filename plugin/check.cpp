@@ -183,6 +183,19 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
   return plan;
 }
 
+Differences missing_interfaces(const cni::Request& request, Host& host, Sandbox& sandbox) {
+  Differences found;
+  for (const auto& interface : request.prev_result->interfaces) {
+    const bool on_host = interface.sandbox.empty();
+    const bool ours = interface.name == request.attachment.ifname && !on_host;
+    if (ours || (!on_host && interface.sandbox != request.netns)) continue;
+    if (!netlink::find_link(on_host ? host.socket : sandbox.socket, interface.name))
+      found.push_back(fmt::format("{}: interface {} of prevResult is missing", on_host ? "host" : "container",
+                                  interface.name));
+  }
+  return found;
+}
+
 Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox) {
   Differences found;
   compare_host(expected, host, found);

@@ -14,6 +14,10 @@ namespace onlink::plugin {
 // those counts, and what is not ours is not looked at.
 AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config);
 
+// The interfaces of prevResult that others made and that do not exist any more; those of other containers are
+// not looked at.
+std::vector<std::string> missing_interfaces(const cni::Request& request, Host& host, Sandbox& sandbox);
+
 // Every difference, in words that name the object, what is expected and what is there. Empty: as attached.
 // Throws Failure where the kernel's state cannot be read.
 std::vector<std::string> differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox);

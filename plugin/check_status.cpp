@@ -6,6 +6,7 @@
 #include "plugin/check.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
+#include "plugin/masquerade.h"
 #include "plugin/verbs.h"
 
 namespace onlink::plugin {
@@ -16,7 +17,11 @@ std::vector<std::string> read_differences(const cni::Request& request, const Net
   try {
     Host host = open_host();
     Sandbox sandbox = open_sandbox(request.netns);
-    return differences(expected_plan(request, config), host, sandbox);
+    auto found = differences(expected_plan(request, config), host, sandbox);
+    for (auto& missing : missing_interfaces(request, host, sandbox)) found.push_back(std::move(missing));
+    if (config.ip_masq && !has_masquerade(request))
+      found.push_back("host: the nftables table for ipMasq is missing");
+    return found;
   } catch (const Failure& failure) {
     if (failure.kind() != FailureKind::internal) throw;
     throw Failure(FailureKind::try_again, failure.what(), failure.error());

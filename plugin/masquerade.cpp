@@ -42,6 +42,10 @@ void ensure_masquerade(const cni::Request& request, const NetConf& config, const
   if (!netlink::has_nft_table(ruleset.table)) run_nft(netlink::print_table(ruleset));
 }
 
+bool has_masquerade(const cni::Request& request) {
+  return netlink::has_nft_table(netlink::masquerade_ruleset(request.network, {}).table);
+}
+
 void remove_masquerade(const cni::Request& request) {
   const std::string table = netlink::masquerade_ruleset(request.network, {}).table;
   if (netlink::has_nft_table(table)) run_nft(netlink::print_removal(table));

@@ -10,6 +10,7 @@ namespace onlink::plugin {
 
 // Makes the table where it is missing. Needs the program nft. Throws Failure.
 void ensure_masquerade(const cni::Request& request, const NetConf& config, const cni::Result& lease);
+bool has_masquerade(const cni::Request& request);
 // Takes it away where it is there: when GC finds that the network has no attachment left.
 void remove_masquerade(const cni::Request& request);
 

@@ -145,26 +145,37 @@ netlink::RouteMode container_route_mode(const Route& route) {
   return route.gateway ? netlink::RouteMode::create : netlink::RouteMode::append;
 }
 
-cni::Result describe(const AttachmentPlan& plan, const NetConf& config, const cni::Result& lease) {
-  cni::Result result;
-  result.interfaces = {{.name = plan.host.name, .mac = plan.host.mac.to_string(), .mtu = plan.mtu},
-                       {.name = plan.container.name,
-                        .mac = plan.container.mac.to_string(),
-                        .sandbox = plan.netns,
-                        .mtu = plan.container_mtu}};
+namespace {
+
+cni::Route describe(const Route& route) {
+  cni::Route told{.dst = route.dst, .gw = route.gateway};
+  if (route.mtu != 0) told.mtu = route.mtu;
+  if (route.advmss != 0) told.advmss = route.advmss;
+  if (route.priority != 0) told.priority = route.priority;
+  if (route.table != RT_TABLE_MAIN) told.table = route.table;
+  if (route.scope != RT_SCOPE_UNIVERSE) told.scope = route.scope;
+  return told;
+}
+
+}  // namespace
+
+cni::Result describe(const AttachmentPlan& plan, const cni::Request& request, const NetConf& config,
+                     const cni::Result& lease) {
+  // What earlier plugins of the chain made stays in the result, with the indexes of its interfaces.
+  cni::Result result = request.prev_result.value_or(cni::Result{});
+  result.interfaces.push_back({.name = plan.host.name, .mac = plan.host.mac.to_string(), .mtu = plan.mtu});
+  result.interfaces.push_back({.name = plan.container.name,
+                               .mac = plan.container.mac.to_string(),
+                               .sandbox = plan.netns,
+                               .mtu = plan.container_mtu});
+  const auto own_end = static_cast<std::uint32_t>(result.interfaces.size() - 1);
   for (const auto& address : plan.container.addresses)
-    result.ips.push_back(
-        {.address = address.prefix, .gateway = config.gateway(address.prefix.family()), .interface = 1});
-  for (const auto& route : plan.container.routes) {
-    cni::Route told{.dst = route.dst, .gw = route.gateway};
-    if (route.mtu != 0) told.mtu = route.mtu;
-    if (route.advmss != 0) told.advmss = route.advmss;
-    if (route.priority != 0) told.priority = route.priority;
-    if (route.table != RT_TABLE_MAIN) told.table = route.table;
-    if (route.scope != RT_SCOPE_UNIVERSE) told.scope = route.scope;
-    result.routes.push_back(told);
-  }
-  result.dns = config.dns.empty() ? lease.dns : config.dns;
+    result.ips.push_back({.address = address.prefix,
+                          .gateway = config.gateway(address.prefix.family()),
+                          .interface = own_end});
+  for (const auto& route : plan.container.routes) result.routes.push_back(describe(route));
+  const cni::Dns& dns = config.dns.empty() ? lease.dns : config.dns;
+  if (!dns.empty()) result.dns = dns;
   return result;
 }
 

@@ -54,7 +54,9 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
 // destination, other link); any other route must not be there yet.
 netlink::RouteMode container_route_mode(const netlink::Route& route);
 
-// The result of ADD: the plan in the protocol's words.
-cni::Result describe(const AttachmentPlan& plan, const NetConf& config, const cni::Result& lease);
+// The result of ADD: the plan in the protocol's words, after what prevResult says of earlier plugins of the
+// chain.
+cni::Result describe(const AttachmentPlan& plan, const cni::Request& request, const NetConf& config,
+                     const cni::Result& lease);
 
 }  // namespace onlink::plugin

@@ -64,10 +64,18 @@ cni CHECK p1; for text in "route default" "neighbour 169.254.1.1" "MTU of $host"
 fresh
 ip -n p1 addr add 192.168.9.9/24 dev eth0; ip -n p1 route add 192.168.10.0/24 via 169.254.1.1 dev eth0
 ip -n p1 link add net9 type veth peer name net9p
-ip -n p1 link set eth0 mtu 1300
+ip -n p1 link set eth0 mtu 1300; ip link add ifb0 type bridge
 conf=$(jq -c '.prevResult.interfaces[1].mtu = 1300 | .prevResult.interfaces += [{"name":"ifb0"}]' <<<"$conf")
 cni CHECK p1; ok "CHECK beside what chained plugins made"
+ip link del ifb0; cni CHECK p1; refused 101 "interface ifb0 of prevResult is missing"; ip link add ifb0 type bridge
 mac=0a:00:00:00:00:77
 ip -n p1 link set eth0 down; ip -n p1 link set eth0 address $mac; ip -n p1 link set eth0 up
 cni CHECK p1; refused 101 "route default"
+
+# As a later plugin of a chain: what came before stays in the result.
+fresh; before=$(jq -c '.interfaces = [{"name":"before0"}] | .ips = [{"address":"203.0.113.7/24","interface":0}] | .routes = [{"dst":"203.0.113.128/25"}] | .dns = {"nameservers":["203.0.113.53"]}' <<<"$result")
+cni DEL p1; ok DEL; with_prev "$before"; cni ADD p1; ok "ADD after another plugin"
+holds "prevResult is in the result" '(.interfaces | length) == 3 and .ips[0].address == "203.0.113.7/24" and .ips[1].interface == 2 and
+  .interfaces[2].name == "eth0" and any(.routes[]; .dst == "203.0.113.128/25") and .dns.nameservers == ["203.0.113.53"]' "$out"
+ip link add before0 type bridge; with_prev "$out"; cni CHECK p1; ok "CHECK after another plugin"
 done_testing

@@ -31,7 +31,9 @@ checks=$((checks + 1))
 
 pod p3; cni ADD p3; ok "ADD p3"
 same "nothing per pod" "$(nft -a list table inet onlink-net1)" "$rules"
+with_prev "$out"; cni CHECK p3; ok CHECK
 nft delete table inet onlink-net1
+cni CHECK p3; refused 101 "nftables"
 cni DEL p3; ok "DEL p3"; cni ADD p3; ok "ADD p3"; same "made again" "$(tables)" "onlink-net1"
 
 conf "$dual" '.name = "net-6.x" | .ipMasq = true'; pod p4; cni ADD p4; ok "ADD p4"
