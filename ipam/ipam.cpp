@@ -158,8 +158,14 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   const std::int64_t begun = now_in_nanoseconds() - tick;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
+  std::optional<Failure> failed;
   for (const IpAddress& address : ledger->index().taken()) {
-    const auto reservation = ledger->folder().look_at(address);
+    std::optional<Reservation> reservation;
+    try {
+      reservation = ledger->folder().read(address);
+    } catch (const Failure& failure) {
+      failed = failure;  // the others are collected all the same
+    }
     if (!reservation || !reservation->obstacle.empty()) continue;
     const Verdict verdict = ledger->judge(*reservation);
     const bool dropped =
@@ -168,6 +174,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     ledger->give_back(*reservation, "collect",
                       verdict.is_stale() ? verdict.why : "no valid attachment has it");
   }
+  if (failed) throw std::move(*failed);
 }
 
 }  // namespace onlink::ipam
