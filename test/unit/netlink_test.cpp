@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The netlink folder against the real kernel, in a network namespace of the test's own, and its parsers
+// against messages that no kernel should send.
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sched.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/failure.h"
+#include "netlink/address.h"
+#include "netlink/attributes.h"
+#include "netlink/link.h"
+#include "netlink/monitor.h"
+#include "netlink/route.h"
+#include "netlink/ruleset.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+namespace {
+
+IpPrefix prefix(const char* text) { return IpPrefix::parse(text).value(); }
+
+class Kernel : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root: " << std::strerror(errno);
+    socket_.emplace(Socket::open());
+    const auto lo = find_link(*socket_, "lo");
+    ASSERT_TRUE(lo);
+    lo_ = lo->index;
+    socket_->execute(set_link_up(lo_, "lo"));
+    socket_->execute(add_address({lo_, prefix("172.16.91.201/24"), 0, 0}, "lo"));
+  }
+  Route route(const char* dst) {
+    Route route;
+    route.dst = prefix(dst);
+    route.gateway = IpAddress::parse("172.16.91.202");
+    route.link = lo_;
+    route.protocol = onlink_protocol;
+    return route;
+  }
+
+  std::optional<Socket> socket_;
+  std::uint32_t lo_ = 0;
+};
+
+TEST_F(Kernel, ReadsBackTheRouteThatItWasGiven) {
+  // The kernel takes "onlink" only through a device that has neighbours, so not through lo.
+  const Netns here = Netns::current();
+  socket_->execute(create_veth({"v0", *MacAddress::parse("0a:00:00:00:00:01"), 1500, "v1",
+                                *MacAddress::parse("0a:00:00:00:00:02"), &here}));
+  const auto veth = find_link(*socket_, "v0");
+  ASSERT_TRUE(veth);
+  EXPECT_EQ(veth->kind, "veth");
+  socket_->execute(set_link_up(veth->index, "v0"));
+  Route wanted = route("10.10.1.0/24");
+  wanted.link = veth->index;
+  wanted.gateway = IpAddress::parse("198.51.100.7");
+  wanted.source = IpAddress::parse("172.16.91.201");
+  wanted.mtu = 1400;
+  wanted.onlink = true;
+  socket_->execute(add_route(wanted, RouteMode::create, "v0"));
+  const auto routes = list_routes(
+      *socket_, {.family = IpFamily::v4, .table = RT_TABLE_MAIN, .protocol = onlink_protocol, .link = 0});
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_EQ(routes[0], wanted);
+}
+
+TEST_F(Kernel, RefusesOneOfABatchAndDoesTheRest) {
+  std::vector<Message> messages;
+  for (int i = 0; i < 200; ++i)
+    messages.push_back(
+        add_route(route(("10.20." + std::to_string(i) + ".0/24").c_str()), RouteMode::create, "lo"));
+  Route unreachable = route("10.30.0.0/24");
+  unreachable.gateway = IpAddress::parse("198.51.100.1");
+  messages[70] = add_route(unreachable, RouteMode::create, "lo");
+  const auto outcomes = socket_->execute_each(messages);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i].has_value(), i == 70) << i;
+  EXPECT_TRUE(outcomes[70]->error() == EINVAL || outcomes[70]->error() == ENETUNREACH);
+  EXPECT_NE(std::string(outcomes[70]->what()).find("10.30.0.0/24 via 198.51.100.1"), std::string::npos);
+}
+
+TEST_F(Kernel, DeletesNoRouteOfAnotherProtocol) {
+  Route foreign = route("10.10.1.0/24");
+  foreign.protocol = RTPROT_BIRD;
+  socket_->execute(add_route(foreign, RouteMode::create, "lo"));
+  try {
+    socket_->execute(delete_route(route("10.10.1.0/24"), "lo"));
+    FAIL() << "it deleted BIRD's route";
+  } catch (const Failure& failure) {
+    EXPECT_TRUE(failure.missing());
+  }
+  try {
+    socket_->execute(add_route(route("10.10.1.0/24"), RouteMode::create, "lo"));
+    FAIL() << "it added beside BIRD's route";
+  } catch (const Failure& failure) {
+    EXPECT_TRUE(failure.already_exists());
+  }
+}
+
+TEST_F(Kernel, LooksUpManyRoutesInTheirOrder) {
+  std::vector<IpAddress> asked;
+  for (unsigned i = 0; i < 300; ++i)
+    asked.push_back(IpAddress::from_number(
+        IpFamily::v4, i % 3 == 0 ? (198u << 24) + i : (172u << 24) + (16u << 16) + (91u << 8) + 2 + i % 200));
+  const auto found = lookup_routes(*socket_, asked);
+  ASSERT_EQ(found.size(), asked.size());
+  for (std::size_t i = 0; i < found.size(); ++i)
+    EXPECT_EQ(found[i].has_value(), i % 3 != 0) << asked[i].to_string();
+}
+
+TEST_F(Kernel, AnAbsentTableIsEmpty) {
+  EXPECT_TRUE(
+      list_routes(*socket_, {.family = IpFamily::v4, .table = 4711, .protocol = 0, .link = 0}).empty());
+}
+
+TEST_F(Kernel, TellsWhatChangedAndWhoDidIt) {
+  constexpr int groups[] = {RTNLGRP_IPV4_ROUTE};
+  Monitor monitor = Monitor::open(NETLINK_ROUTE, groups);
+  socket_->execute(add_route(route("10.10.1.0/24"), RouteMode::create, "lo"));
+  int seen = 0;
+  EXPECT_TRUE(monitor.drain([&](const nlmsghdr& message) {
+    const auto parsed = parse_route(message);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(*parsed, route("10.10.1.0/24"));
+    EXPECT_EQ(message.nlmsg_pid, socket_->port());
+    ++seen;
+  }));
+  EXPECT_EQ(seen, 1);
+}
+
+TEST_F(Kernel, SaysWhenNotificationsWereDropped) {
+  constexpr int groups[] = {RTNLGRP_IPV4_ROUTE};
+  Monitor monitor = Monitor::open(NETLINK_ROUTE, groups, 2048);
+  std::vector<Message> messages;
+  for (int i = 0; i < 200; ++i)
+    messages.push_back(
+        add_route(route(("10.20." + std::to_string(i) + ".0/24").c_str()), RouteMode::create, "lo"));
+  socket_->execute(messages);
+  EXPECT_FALSE(monitor.drain([](const nlmsghdr&) {}));
+  socket_->execute(delete_route(route("10.20.7.0/24"), "lo"));
+  EXPECT_TRUE(monitor.drain([](const nlmsghdr&) {})) << "dropped once, told once";
+}
+
+// A message with a length that one can bend.
+struct Bent {
+  Bent() : message(RTM_NEWROUTE, 0, "test") {
+    auto& header = message.header<rtmsg>();
+    header.rtm_family = AF_INET;
+    header.rtm_dst_len = 24;
+    header.rtm_table = RT_TABLE_MAIN;
+    message.put(route_dst, IpAddress::parse("10.10.1.0").value());
+    message.put(route_oif, 2u);
+    message.put(route_gateway, IpAddress::parse("172.16.91.202").value());
+  }
+  Message message;
+};
+
+TEST(Parsing, SurvivesEveryTruncation) {
+  Bent bent;
+  const std::uint32_t whole = bent.message.raw()->nlmsg_len;
+  for (std::uint32_t length = sizeof(nlmsghdr); length <= whole; ++length) {
+    bent.message.raw()->nlmsg_len = length;
+    try {
+      const auto route = parse_route(*bent.message.raw());
+      if (length == whole) {
+        ASSERT_TRUE(route);
+        EXPECT_EQ(route->gateway->to_string(), "172.16.91.202");
+      }
+    } catch (const Failure&) {
+      EXPECT_LT(length, sizeof(nlmsghdr) + sizeof(rtmsg));
+    }
+  }
+}
+
+TEST(Parsing, IgnoresAttributesThatItDoesNotKnow) {
+  Bent bent;
+  bent.message.put(Attribute<std::uint32_t>{999}, 7u);
+  bent.message.put(Attribute<std::uint8_t>{RTA_PRIORITY}, std::uint8_t{5});  // of another size than declared
+  const auto route = parse_route(*bent.message.raw());
+  ASSERT_TRUE(route);
+  EXPECT_EQ(route->priority, 0u);
+  EXPECT_EQ(route->link, 2u);
+}
+
+TEST(Parsing, AnAttributeThatClaimsMoreThanThereIsEndsTheMessage) {
+  Bent bent;
+  auto* first = reinterpret_cast<nlattr*>(reinterpret_cast<char*>(bent.message.raw()) + sizeof(nlmsghdr) +
+                                          sizeof(rtmsg));
+  first->nla_len = 0xffff;
+  const auto route = parse_route(*bent.message.raw());
+  ASSERT_TRUE(route);
+  EXPECT_FALSE(route->gateway);
+  first->nla_len = 0;
+  EXPECT_FALSE(parse_route(*bent.message.raw())->gateway);
+}
+
+TEST(Rules, ElementsDoNotOverlap) {
+  EXPECT_EQ(disjoint({prefix("10.10.1.0/24"), prefix("10.10.0.0/16"), prefix("10.11.0.0/24"),
+                      prefix("10.11.0.0/24")}),
+            (std::vector<IpPrefix>{prefix("10.10.0.0/16"), prefix("10.11.0.0/24")}));
+}
+
+TEST(Rules, AreTheSameHoweverManyNodesThereAre) {
+  Ruleset few, many;
+  few.filter_tunnel = many.filter_tunnel = true;
+  few.tunnel_sources = {prefix("172.16.91.202/32")};
+  for (unsigned i = 0; i < 1000; ++i)
+    many.tunnel_sources.push_back(IpPrefix::host(IpAddress::from_number(IpFamily::v4, (172u << 24) + i)));
+  EXPECT_EQ(print_structure(few), print_structure(many));
+  EXPECT_NE(print_elements(few), print_elements(many));
+}
+
+}  // namespace
+}  // namespace onlink::netlink
