@@ -95,7 +95,8 @@ Failure changing_failure(const Ledger& ledger) {
 
 Verdict judge_own(Ledger& ledger, const Allocation& allocation, const Reservation& reservation) {
   Verdict verdict = ledger.judge(reservation);
-  if (verdict.state == Verdict::State::alive && allocation.config.interface_is_gone)
+  if (verdict.state == Verdict::State::alive && allocation.config.interface_is_gone &&
+      allocation.config.interface_is_gone())
     verdict = ledger.evidence().judge_without_interface(reservation, allocation.netns);
   return verdict;
 }

@@ -21,6 +21,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,10 +47,10 @@ struct Config {
   std::vector<cni::Route> routes;
   std::string resolv_conf;  // empty: no dns in the result
 
-  // Not a key: set by a caller that has looked into the namespace of the request and found no interface of
-  // the attachment's name there. A reservation that this attachment holds from that same namespace is then
-  // dead.
-  bool interface_is_gone = false;
+  // Not a key: given by a caller that can look into the namespace of the request, and true where there is no
+  // interface of the attachment's name. A reservation that this attachment holds from that same namespace is
+  // then dead. Asked only where there is such a reservation.
+  std::function<bool()> interface_is_gone;
 };
 
 // Reads what the request's configuration and arguments say; every problem is told by its path

@@ -183,6 +183,21 @@ std::vector<std::string> Evidence::names() const {
   return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
 }
 
+bool Evidence::is_inhabited(std::uint64_t network_namespace) const {
+  if (!inhabited_) {
+    inhabited_.emplace();
+    const UniqueFd proc = open_file(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
+    for (const std::string& name : names_in(proc.get(), "/proc")) {
+      struct stat status {};
+      const std::string path = name + "/ns/net";
+      if (name.find_first_not_of("0123456789") == std::string::npos &&
+          ::fstatat(proc.get(), path.c_str(), &status, 0) == 0)
+        inhabited_->insert(status.st_ino);
+    }
+  }
+  return inhabited_->count(network_namespace) != 0;
+}
+
 Verdict Evidence::judge_namespace(const Record& record, const IpAddress& address) const {
   using enum Verdict::State;
   if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
@@ -196,9 +211,11 @@ Verdict Evidence::judge_namespace(const Record& record, const IpAddress& address
   }
   if (now == record.netns_id) return {alive, fmt::format("its namespace {} exists", record.netns)};
   if (!routes_) routes_ = HostRoutes::read();
-  if (const std::string interface = routes_->interface_to(address); !interface.empty())
+  const std::string interface = routes_->interface_to(address);
+  if (!interface.empty() && is_inhabited(record.netns_id.inode))
     return {unknown,
-            fmt::format("its namespace {} is gone, but it is still routed to {}", record.netns, interface)};
+            fmt::format("its namespace {} has lost its name, but processes are in it and {} leads to it",
+                        record.netns, interface)};
   return {stale,
           fmt::format("its namespace {} is gone{}", record.netns, now ? ", another one is at its path" : "")};
 }

@@ -5,7 +5,9 @@
 //   - Its record of this boot, <runDir>/ipam/<folder>/<address>, names the namespace that the attachment was
 //   made in,
 //     and that namespace is not at its path any more: the path is gone, or something else is there. Unless
-//     the caller's network namespace still has a route to the address: then something may be alive behind it.
+//     processes are still in a namespace of that number and the caller's network namespace has a route to the
+//     address: `ip netns delete` takes the name only. Both, because the kernel gives numbers to new
+//     namespaces soon, and takes routes away some time after a namespace has died.
 //
 // Everything else is not proof, and what is not proved dead is taken for alive: no record (host-local's
 // reservations, or a runDir that was emptied), a record of another file of that name, a namespace that was no
@@ -19,6 +21,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/ip.h"
@@ -90,6 +93,7 @@ class Evidence {
 
  private:
   const UniqueFd* open(bool create) const;
+  bool is_inhabited(std::uint64_t network_namespace) const;
   Verdict judge_namespace(const Record& record, const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;
@@ -97,7 +101,9 @@ class Evidence {
   std::string path_;
   std::string boot_;
   std::uint64_t mount_namespace_;
-  mutable std::optional<HostRoutes> routes_;  // read when they are first needed
+  // Read when they are first needed.
+  mutable std::optional<HostRoutes> routes_;
+  mutable std::optional<std::set<std::uint64_t>> inhabited_;  // network namespaces that processes are in
   mutable UniqueFd directory_;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which single addresses the caller's network namespace has routes to, as a routed pod network has for each
-// pod. Such a route goes with the interface that it leads to, so while it is there, something behind it may
-// be alive, even where the path of its namespace is gone (`ip netns delete` with processes still in it).
+// pod. Such a route goes with the interface that it leads to.
 #pragma once
 
 #include <map>
