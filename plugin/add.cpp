@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/rollback.h"
+#include "netlink/link.h"
 #include "plugin/apply.h"
 #include "plugin/explain.h"
 #include "plugin/leases.h"
@@ -27,7 +28,10 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Log& log)
   // routed.
   Rollback undo([&](const std::string& message) { log.error(message); });
 
-  const cni::Result leased = lease(request, config, notes);
+  const auto interface_is_gone = [&] {
+    return !netlink::find_link(sandbox.socket, request.attachment.ifname);
+  };
+  const cni::Result leased = lease(request, config, interface_is_gone, notes);
   undo.add("release " + addresses_of(leased), [&] { release(request, config, notes); });
   log.step("lease " + addresses_of(leased));
 

@@ -5,9 +5,12 @@
 
 namespace onlink::plugin {
 
-cni::Result lease(const cni::Request& request, const NetConf& config, const ipam::Notes& notes) {
-  if (config.ipam) return ipam::reserve(*config.ipam, request, notes);
-  return delegate_add(request, config.ipam_type);
+cni::Result lease(const cni::Request& request, const NetConf& config,
+                  const std::function<bool()>& interface_is_gone, const ipam::Notes& notes) {
+  if (!config.ipam) return delegate_add(request, config.ipam_type);
+  ipam::Config ipam = *config.ipam;
+  ipam.interface_is_gone = interface_is_gone;
+  return ipam::reserve(ipam, request, notes);
 }
 
 void release(const cni::Request& request, const NetConf& config, const ipam::Notes& notes) {
