@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The cost of a call does not grow with the leases. Counted in system calls, which no busy machine falsifies;
+# test/bench/ipam measures times.
+. "$(dirname "$0")/lib.bash"
+command -v strace >/dev/null || fail "needs strace"
+mkdir "$work/flat"
+rmdir "$disk/ns" "$disk" # the files are on a tmpfs here
+disk=$work/flat
+mkdir "$disk/ns"
+
+fill() { # FORMAT COUNT STEP: every STEPth address is left free
+  mkdir -p "$folder"
+  (cd "$folder" && awk -v format="$1" -v count="$2" -v step="$3" 'BEGIN {
+    for (i = 2; i < count; ++i) if (!step || i % step) {
+      name = format ~ /:/ ? sprintf(format, i) : sprintf(format, int(i / 256), i % 256)
+      printf "%064x\r\neth0", i > name; close(name) } }')
+}
+count() { # COMMAND CONTAINER
+  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$disk/ns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
+    strace -o "$disk/trace" "$bin/onlink-ipam" <<<"$conf" >"$disk/out" 2>&1 || fail "$1: $(cat "$disk/out")"
+  wc -l <"$disk/trace"
+}
+
+for family in '10.1.0.0/16 10.1.%d.%d' 'fd00::/64 fd00::%x'; do
+  read -r subnet format <<<"$family"
+  for leases in "0 0" "16000 0" "16000 100"; do
+    data=$disk/$subnet-$leases records=$disk/run folder=$data/net1
+    fill "$format" $leases
+    pool ".ipam.subnet = \"$subnet\""
+    ipam ADD warm && ok "ADD that builds the index"
+    add=$(count ADD new)
+    pool ".ipam.subnet = \"$subnet\"" ".prevResult = $(cat "$disk/out")"
+    check=$(count CHECK new)
+    del=$(count DEL new)
+    pool ".ipam.subnet = \"$subnet\"" '.cniVersion = "1.1.0"'
+    status_calls=$(count STATUS new)
+    echo "$subnet, $leases: ADD $add, CHECK $check, DEL $del, STATUS $status_calls system calls"
+    if [ "$leases" = "0 0" ]; then
+      base="$add $check $del $status_calls"
+      continue
+    fi
+    set -- $base
+    for pair in "$add $1" "$check $2" "$del $3" "$status_calls $4"; do
+      checks=$((checks + 1))
+      read -r now empty <<<"$pair"
+      # Pages of the index: its tables are larger, so what is found side by side in a small one is not here.
+      [ "$now" -le $((empty + 12)) ] || fail "$subnet, $leases: $now system calls, $empty with none"
+    done
+  done
+done
+done_testing
