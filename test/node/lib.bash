@@ -126,7 +126,7 @@ eventually() {
   local start now limit=$1
   start=$(date +%s%N)
   while :; do
-    if "${@:2}" >/dev/null 2>&1; then
+    if ("${@:2}") >/dev/null 2>&1; then # a shell of its own: a check that fails ends only that
       now=$(date +%s%N); waited=$(((now - start) / 1000000)); checks=$((checks + 1)); return
     fi
     now=$(date +%s%N)
