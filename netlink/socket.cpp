@@ -71,10 +71,11 @@ void Socket::send(std::span<const char> bytes, const std::string& what) {
 }
 
 void Socket::receive(const std::string& what, const Answer& each) {
-  // On the stack and not zeroed: only the pages that an answer fills are touched, mostly one.
-  alignas(nlmsghdr) char buffer[buffer_size];
+  // Not zeroed: only the pages that an answer fills are touched, mostly one. Not on the stack, which may be
+  // small.
+  if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
   sockaddr_nl sender{};
-  iovec area{buffer, sizeof buffer};
+  iovec area{buffer_.get(), buffer_size};
   msghdr datagram{};
   datagram.msg_name = &sender;
   datagram.msg_namelen = sizeof sender;
@@ -88,11 +89,11 @@ void Socket::receive(const std::string& what, const Answer& each) {
                   fmt::format("{}: no answer from the kernel in {} s", what, receive_seconds), ETIMEDOUT);
   if (received < 0) throw system_failure(what + ": receive the kernel's answer");
   if ((datagram.msg_flags & MSG_TRUNC) != 0)
-    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", what, sizeof buffer),
+    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", what, buffer_size),
                   EMSGSIZE);
   if (sender.nl_pid != 0) return;  // not from the kernel: any process may send to us
   auto left = static_cast<int>(received);
-  for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer); mnl_nlmsg_ok(message, left);
+  for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.get()); mnl_nlmsg_ok(message, left);
        message = mnl_nlmsg_next(message, &left))
     each(*message);
 }

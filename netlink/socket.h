@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,6 +71,7 @@ class Socket {
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
+  std::unique_ptr<char[]> buffer_;  // for one datagram; made at the first answer
 };
 
 // What an NLMSG_ERROR message says: the errno (0 = success) and the extended-ack sentence ("" where there is
