@@ -10,6 +10,11 @@ TEST(IpAddress, ParsesAndPrintsBothFamilies) {
   EXPECT_EQ(IpAddress::parse("10.10.0.2")->to_string(), "10.10.0.2");
   EXPECT_EQ(IpAddress::parse("2001:DB8:0::1")->to_string(), "2001:db8::1");
   EXPECT_EQ(IpAddress::parse("::ffff:10.0.0.1")->to_string(), "10.0.0.1");
+  // As Go prints them, which host-local is written in.
+  EXPECT_EQ(IpAddress::parse("::10.1.2.3")->to_string(), "::a01:203");
+  EXPECT_EQ(IpAddress::parse("::1:0")->to_string(), "::1:0");
+  EXPECT_EQ(IpAddress::parse("::ff")->to_string(), "::ff");
+  EXPECT_EQ(IpAddress::parse("::")->to_string(), "::");
 }
 
 TEST(IpAddress, RefusesWhatIsNotAnAddress) {
