@@ -23,7 +23,7 @@ finished() { # [NAMESPACE]
 }
 settled() {
   local _
-  for _ in $(seq 200); do finished && finished p1 && return; sleep 0.05; done
+  for _ in $(seq 60); do finished && finished p1 && return; sleep 0.4; done
   fail "the link-local addresses are not finished: $(ip -6 addr; ip -n p1 -6 addr)"
 }
 state() { settled; snapshot; snapshot p1; sysctls; sysctls p1; }
