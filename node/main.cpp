@@ -12,6 +12,7 @@
 #include "base/json_reader.h"
 #include "node/clean.h"
 #include "node/file_source.h"
+#include "node/install.h"
 #include "node/reconcile.h"
 #include "node/service.h"
 #include "node/status.h"
@@ -25,6 +26,7 @@ struct Options {
   std::string config = "/etc/onlink/cluster.json";
   std::string node_name;
   Directories directories;
+  std::string bin_dir = "/opt/cni/bin";
   bool allow_empty = false;
   bool json = false;
 };
@@ -101,6 +103,11 @@ int clean(const Options& options) {
   return cleaned.failures.empty() ? 0 : 1;
 }
 
+int install(const Options& options) {
+  for (const std::string& line : install_plugins(own_folder(), options.bin_dir)) fmt::print("{}\n", line);
+  return 0;
+}
+
 using Verb = int (*)(const Options&);
 
 void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
@@ -114,6 +121,10 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   CLI::App* always = verb("run", run, "bring this node in order and keep it so");
   CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
   verb("clean", clean, "take away everything that onlink-node made on this host");
+  CLI::App* put =
+      verb("install", install, "put the plugins that lie beside this program where the runtime looks");
+  put->add_option("--bin-dir", options.bin_dir, "the folder that the runtime executes plugins from")
+      ->capture_default_str();
   look->add_flag("--json", options.json, "as JSON");
   for (CLI::App* command : {once, always})
     command->add_flag("--allow-empty", options.allow_empty,
