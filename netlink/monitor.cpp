@@ -29,7 +29,7 @@ bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
   bool complete = true;
   for (;;) {
     sockaddr_nl sender{};
-    iovec area{buffer_.data(), buffer_.size()};
+    iovec area{buffer_.get(), buffer_size};
     msghdr datagram{};
     datagram.msg_name = &sender;
     datagram.msg_namelen = sizeof sender;
@@ -46,7 +46,7 @@ bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
     if ((datagram.msg_flags & MSG_TRUNC) != 0) complete = false;
     if (sender.nl_pid != 0) continue;  // not from the kernel: any process may send to us
     auto left = static_cast<int>(received);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data()); mnl_nlmsg_ok(message, left);
+    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.get()); mnl_nlmsg_ok(message, left);
          message = mnl_nlmsg_next(message, &left))
       each(*message);
   }

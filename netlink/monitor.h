@@ -3,8 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "netlink/message.h"
@@ -25,10 +25,12 @@ class Monitor {
   bool drain(const std::function<void(const nlmsghdr&)>& each);
 
  private:
-  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), buffer_(64 * 1024) {}
+  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), buffer_(new char[buffer_size]) {}
+
+  static constexpr std::size_t buffer_size = 64 * 1024;
 
   UniqueFd fd_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  // not filled: most of it is never touched
 };
 
 }  // namespace onlink::netlink

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "netlink/address_watch.h"
 #include "netlink/sysctl.h"
 #include "plugin/forwarding.h"
 
@@ -180,6 +182,24 @@ void configure_host_routes(const End& end, std::uint32_t index, Host& host, Take
   verify_routes(routes, end, host);
 }
 
+struct Watches {
+  netlink::AddressWatch host;
+  netlink::AddressWatch container;
+};
+
+std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox& sandbox) {
+  const auto& families = plan.families;
+  if (std::find(families.begin(), families.end(), IpFamily::v6) == families.end()) return std::nullopt;
+  return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns)};
+}
+
+// When ADD returns, the first packet is not lost. A kernel that is late is no reason to fail.
+void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Watches& watches) {
+  constexpr int limit_ms = 500;
+  (void)watches.host.wait(pair.host, plan.host.addresses, limit_ms);
+  (void)watches.container.wait(pair.container, plan.container.addresses, limit_ms);
+}
+
 }  // namespace
 
 Host open_host() { return {netlink::Socket::open()}; }
@@ -199,9 +219,11 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover ta
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
   });
+  auto watches = watch_addresses(plan, sandbox);
   configure_host_link(plan.host, pair.host, host);
   configure_container(plan.container, pair.container, sandbox);
   configure_host_routes(plan.host, pair.host, host, takeover);
+  if (watches) await_addresses(plan, pair, *watches);
 }
 
 }  // namespace onlink::plugin

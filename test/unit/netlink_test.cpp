@@ -11,6 +11,7 @@
 
 #include "base/failure.h"
 #include "netlink/address.h"
+#include "netlink/address_watch.h"
 #include "netlink/attributes.h"
 #include "netlink/link.h"
 #include "netlink/monitor.h"
@@ -143,6 +144,26 @@ TEST_F(Kernel, SaysWhenNotificationsWereDropped) {
   EXPECT_FALSE(monitor.drain([](const nlmsghdr&) {}));
   socket_->execute(delete_route(route("10.20.7.0/24"), "lo"));
   EXPECT_TRUE(monitor.drain([](const nlmsghdr&) {})) << "dropped once, told once";
+}
+
+TEST_F(Kernel, AnIpv6AddressWorksWhenItsWatchSaysSo) {
+  const auto works = [&](const char* address) {
+    constexpr std::uint32_t local_table = 255;
+    for (const Route& found :
+         list_routes(*socket_, {.family = IpFamily::v6, .table = local_table, .protocol = 0, .link = 0}))
+      if (found.type == RTN_LOCAL && found.dst == IpPrefix::host(*IpAddress::parse(address))) return true;
+    return false;
+  };
+  for (int i = 1; i <= 20; ++i) {
+    const std::string text = "fd00:10::" + std::to_string(i);
+    const Address address{lo_, IpPrefix::host(*IpAddress::parse(text)), 0, 0};
+    AddressWatch watch = AddressWatch::open();
+    socket_->execute(add_address(address, "lo"));
+    EXPECT_TRUE(watch.wait(lo_, {&address, 1}, 5000)) << text;
+    EXPECT_TRUE(works(text.c_str())) << text;
+  }
+  const Address never{lo_, prefix("fd00:10::99/128"), 0, 0};
+  EXPECT_FALSE(AddressWatch::open().wait(lo_, {&never, 1}, 10)) << "nobody adds it";
 }
 
 // A message with a length that one can bend.

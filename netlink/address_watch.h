@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// When a new IPv6 address works.
+//
+// The kernel acknowledges an IPv6 address before it has finished with it, also with IFA_F_NODAD: a worker joins
+// its solicited-node group and adds its local route (addrconf_dad_work, one queue for all namespaces). Until
+// then whoever asks for the neighbour is not answered, and packets to the address are dropped.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "netlink/address.h"
+#include "netlink/monitor.h"
+#include "netlink/netns.h"
+
+namespace onlink::netlink {
+
+class AddressWatch {
+ public:
+  // Sees what happens from now on: made before the addresses are. Throws Failure.
+  static AddressWatch open();  // in the caller's network namespace
+  static AddressWatch open_in(const Netns& netns);
+
+  // Until the kernel has finished with the IPv6 addresses of the interface (its local routes are added last).
+  // False where that was not seen within the time. IPv4 addresses work at once and are not waited for.
+  bool wait(std::uint32_t link, std::span<const Address> addresses, int milliseconds);
+
+ private:
+  explicit AddressWatch(Monitor monitor) : monitor_(std::move(monitor)) {}
+
+  Monitor monitor_;
+};
+
+}  // namespace onlink::netlink
