@@ -72,7 +72,8 @@ std::string own_folder() {
   char path[PATH_MAX] = {};
   if (::readlink("/proc/self/exe", path, sizeof path - 1) < 0) throw system_failure("read /proc/self/exe");
   const std::string program = path;
-  return program.substr(0, program.find_last_of('/'));
+  const auto slash = program.find_last_of('/');
+  return slash == 0 ? "/" : program.substr(0, slash);
 }
 
 }  // namespace onlink::node
