@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "netlink/attributes.h"
@@ -68,6 +69,22 @@ std::optional<IpAddress> via_other_family(const Attributes& attributes) {
   const std::size_t head = sizeof(std::uint16_t);
   if (via.size() != head + 4 && via.size() != head + 16) return std::nullopt;
   return IpAddress::from_bytes(via.subspan(head));
+}
+
+Message look_up(const IpAddress& dst) {
+  Message request(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
+  auto& header = request.header<rtmsg>();
+  header.rtm_family = static_cast<std::uint8_t>(dst.family());
+  header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
+  header.rtm_flags = RTM_F_FIB_MATCH;
+  request.put(route_dst, dst);
+  return request;
+}
+
+// An unreachable, blackhole or prohibit route answers with its own errno: that is no usable route either.
+bool no_usable_route(int error) {
+  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL ||
+         error == ESRCH;
 }
 
 }  // namespace
@@ -174,25 +191,18 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
 }
 
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
-  std::vector<Message> requests;
-  requests.reserve(destinations.size());
-  for (const IpAddress& dst : destinations) {
-    Message& request = requests.emplace_back(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
-    auto& header = request.header<rtmsg>();
-    header.rtm_family = static_cast<std::uint8_t>(dst.family());
-    header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
-    header.rtm_flags = RTM_F_FIB_MATCH;
-    request.put(route_dst, dst);
-  }
   std::vector<std::optional<Route>> routes(destinations.size());
-  const auto outcomes = socket.execute_each(
-      requests, [&](std::size_t place, const nlmsghdr& answer) { routes[place] = parse_route(answer); });
-  for (const auto& outcome : outcomes) {
-    const int error = outcome ? outcome->error() : 0;
-    // An unreachable, blackhole or prohibit route answers with its own errno: no usable route either.
-    if (error != 0 && error != ENETUNREACH && error != EHOSTUNREACH && error != EACCES && error != EINVAL &&
-        error != ESRCH)
-      throw *outcome;
+  std::vector<Message> requests;
+  // No more messages at a time than are sent at once: thousands of them would take megabytes.
+  for (std::size_t at = 0; at < destinations.size(); at += Socket::batch) {
+    requests.clear();
+    for (const IpAddress& dst : destinations.subspan(at, std::min(Socket::batch, destinations.size() - at)))
+      requests.push_back(look_up(dst));
+    const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
+      routes[at + place] = parse_route(answer);
+    });
+    for (const auto& outcome : outcomes)
+      if (outcome && !no_usable_route(outcome->error())) throw *outcome;
   }
   return routes;
 }

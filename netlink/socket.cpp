@@ -21,8 +21,6 @@ constexpr int receive_seconds = 10;
 constexpr int dump_attempts = 20;
 // The kernel's dump datagrams have at most 32 KiB (net/netlink/af_netlink.c, netlink_dump).
 constexpr std::size_t buffer_size = 64 * 1024;
-// Messages of one send: each may queue an error of about 1 KiB on our receive buffer (208 KiB by default).
-constexpr std::size_t chunk_messages = 64;
 
 void set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0)
@@ -106,11 +104,18 @@ std::uint32_t Socket::port() const {
   return own.nl_pid;
 }
 
+std::optional<std::uint64_t> Socket::netns_cookie() const {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) return std::nullopt;
+  return cookie;
+}
+
 std::vector<std::optional<Failure>> Socket::execute_each(std::span<Message> messages,
                                                          const BatchAnswer& answer) {
   std::vector<std::optional<Failure>> outcomes(messages.size());
-  for (std::size_t at = 0; at < messages.size(); at += chunk_messages) {
-    const std::size_t count = std::min(chunk_messages, messages.size() - at);
+  for (std::size_t at = 0; at < messages.size(); at += batch) {
+    const std::size_t count = std::min(batch, messages.size() - at);
     const auto place = [&](std::size_t in_chunk, const nlmsghdr& message) {
       if (answer) answer(at + in_chunk, message);
     };

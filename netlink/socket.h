@@ -37,6 +37,9 @@ class Socket {
   void execute(std::span<Message> messages, const Answer& answer = {});
   void execute(Message message, const Answer& answer = {}) { execute({&message, 1}, answer); }
 
+  // Messages of one send: each may queue an error of about 1 KiB on our receive buffer (208 KiB by default).
+  // More are sent in several, one after the other.
+  static constexpr std::size_t batch = 64;
   // The same, with the outcome of each message; `answer` is told which message of the batch is answered.
   using BatchAnswer = std::function<void(std::size_t place, const nlmsghdr&)>;
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
@@ -44,6 +47,9 @@ class Socket {
 
   // The port id with which the kernel marks what this socket's requests changed (nlmsg_pid of notifications).
   std::uint32_t port() const;
+
+  // A number that no other network namespace has or had since boot; nothing before Linux 5.14.
+  std::optional<std::uint64_t> netns_cookie() const;
 
   // A dump, parsed. An interrupted dump (NLM_F_DUMP_INTR) is thrown away and asked for again, up to 20 times;
   // then Failure (try_again).

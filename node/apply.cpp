@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/apply.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <iterator>
+#include <span>
 
 #include "base/failure.h"
 #include "netlink/sysctl.h"
@@ -54,13 +57,20 @@ std::string refusal(netlink::Socket& socket, const Failure& failure, const netli
   return std::string(failure.what()) + ": " + netlink::to_string(*holder, link ? link->name : "");
 }
 
-void run(netlink::Socket& socket, std::vector<netlink::Message>& messages,
-         const std::vector<const netlink::Route*>& routes, Applied& applied) {
-  if (messages.empty()) return;
-  applied.messages += messages.size();
-  const auto outcomes = socket.execute_each(messages);
-  for (std::size_t i = 0; i < outcomes.size(); ++i)
-    if (outcomes[i]) applied.failures.push_back(refusal(socket, *outcomes[i], *routes[i]));
+// One message for each route, as many at a time as are sent at once: thousands of them would take megabytes.
+void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, Applied& applied,
+         const std::function<netlink::Message(const netlink::Route&)>& message,
+         const std::function<void(const netlink::Route&, const Failure&)>& refused) {
+  std::vector<netlink::Message> messages;
+  applied.messages += routes.size();
+  for (std::size_t at = 0; at < routes.size(); at += netlink::Socket::batch) {
+    const auto part = std::span(routes).subspan(at, std::min(netlink::Socket::batch, routes.size() - at));
+    messages.clear();
+    std::transform(part.begin(), part.end(), std::back_inserter(messages), message);
+    const auto outcomes = socket.execute_each(messages);
+    for (std::size_t i = 0; i < part.size(); ++i)
+      if (outcomes[i]) refused(part[i], *outcomes[i]);
+  }
 }
 
 }  // namespace
@@ -76,25 +86,24 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
 
 Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
-  std::vector<netlink::Message> messages;
-  std::vector<const netlink::Route*> routes;
-  const auto collect = [&](const std::vector<netlink::Route>& list, netlink::RouteMode mode) {
-    for (const netlink::Route& route : list) {
-      messages.push_back(netlink::add_route(route, mode, host.link_name(route.link)));
-      routes.push_back(&route);
-    }
+  const auto put = [&](const std::vector<netlink::Route>& routes, netlink::RouteMode mode) {
+    run(
+        socket, routes, applied,
+        [&](const netlink::Route& route) {
+          return netlink::add_route(route, mode, host.link_name(route.link));
+        },
+        [&](const netlink::Route& route, const Failure& failure) {
+          applied.failures.push_back(refusal(socket, failure, route));
+        });
   };
-  collect(changes.add, netlink::RouteMode::create);
-  collect(changes.replace, netlink::RouteMode::replace);
-  run(socket, messages, routes, applied);
-
-  messages.clear();
-  for (const netlink::Route& route : changes.remove)
-    messages.push_back(netlink::delete_route(route, host.link_name(route.link)));
-  applied.messages += messages.size();
-  if (messages.empty()) return applied;
-  for (const auto& outcome : socket.execute_each(messages))
-    if (outcome && !outcome->missing()) applied.failures.emplace_back(outcome->what());
+  put(changes.add, netlink::RouteMode::create);
+  put(changes.replace, netlink::RouteMode::replace);
+  run(
+      socket, changes.remove, applied,
+      [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
+      [&](const netlink::Route&, const Failure& failure) {
+        if (!failure.missing()) applied.failures.emplace_back(failure.what());
+      });
   return applied;
 }
 
