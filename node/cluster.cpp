@@ -82,14 +82,21 @@ void read_rules(const JsonReader& reader, Cluster& cluster) {
       static_cast<std::uint32_t>(reader.integer("resyncSeconds", 1, 3600).value_or(cluster.resync_seconds));
 }
 
-json print_node(const Node& node) {
-  json document = {{"name", node.name}, {"podCIDRs", json::array()}};
-  for (const IpPrefix& cidr : node.pod_cidrs) document["podCIDRs"].push_back(cidr.to_string());
-  if (node.ipv4) document["nodeIP"] = node.ipv4->to_string();
-  if (node.ipv6) document["nodeIPv6"] = node.ipv6->to_string();
-  if (node.mode) document["ipipMode"] = to_string(*node.mode);
-  if (node.tunnel_address) document["tunnelAddress"] = node.tunnel_address->to_string();
-  return document;
+// A line. Not as a JSON value of the library: there may be thousands, and every `apply` prints them.
+std::string print_node(const Node& node) {
+  std::string text = fmt::format("{{\"name\": {}", dump_json(node.name));
+  const auto add = [&](const char* key, const std::optional<IpAddress>& address) {
+    if (address) text += fmt::format(", \"{}\": \"{}\"", key, address->to_string());
+  };
+  add("nodeIP", node.ipv4);
+  add("nodeIPv6", node.ipv6);
+  text += ", \"podCIDRs\": [";
+  for (std::size_t i = 0; i < node.pod_cidrs.size(); ++i)
+    text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", node.pod_cidrs[i].to_string());
+  text += ']';
+  if (node.mode) text += fmt::format(", \"ipipMode\": \"{}\"", to_string(*node.mode));
+  add("tunnelAddress", node.tunnel_address);
+  return text + '}';
 }
 
 json print_prefixes(const std::vector<IpPrefix>& prefixes) {
@@ -158,18 +165,19 @@ Cluster parse_cluster(std::string_view text, std::string_view name, const std::s
 }
 
 std::string print_cluster(const Cluster& cluster) {
-  json nodes = json::array({print_node(cluster.self)});
-  for (const Node& peer : cluster.peers) nodes.push_back(print_node(peer));
   json document = {{"ipipMode", to_string(cluster.mode)},
                    {"masquerade", cluster.masquerade},
                    {"masqueradeExclude", print_prefixes(cluster.masquerade_exclude)},
                    {"filter", cluster.filter},
                    {"ipipSources", print_prefixes(cluster.ipip_sources)},
                    {"podInterfacePrefix", cluster.pod_interface_prefix},
-                   {"resyncSeconds", cluster.resync_seconds},
-                   {"nodes", std::move(nodes)}};
+                   {"resyncSeconds", cluster.resync_seconds}};
   if (cluster.ipv6_direct) document["ipipModeIPv6"] = to_string(IpipMode::never);
-  return dump_json(document, 1) + "\n";
+  std::string text = dump_json(document, 1);
+  text.resize(text.size() - 2);  // without its end, "\n}"
+  text += ",\n \"nodes\": [\n  " + print_node(cluster.self);
+  for (const Node& peer : cluster.peers) text += ",\n  " + print_node(peer);
+  return text + "\n ]\n}\n";
 }
 
 }  // namespace onlink::node

@@ -11,8 +11,10 @@ namespace {
 
 struct PlacedCidr {
   IpPrefix cidr;
-  std::string path;
+  std::size_t place;
   const PlacedNode* owner;
+
+  std::string path() const { return fmt::format("{}.podCIDRs[{}]", owner->path, place); }
 };
 
 std::string named(const PlacedNode& node) { return fmt::format("{} (\"{}\")", node.path, node.node.name); }
@@ -21,8 +23,7 @@ std::vector<PlacedCidr> sorted_cidrs(const std::vector<PlacedNode>& nodes) {
   std::vector<PlacedCidr> cidrs;
   for (const PlacedNode& node : nodes)
     for (std::size_t i = 0; i < node.node.pod_cidrs.size(); ++i)
-      cidrs.push_back(
-          {node.node.pod_cidrs[i].network(), fmt::format("{}.podCIDRs[{}]", node.path, i), &node});
+      cidrs.push_back({node.node.pod_cidrs[i].network(), i, &node});
   // A prefix comes right before those that it contains.
   std::stable_sort(cidrs.begin(), cidrs.end(),
                    [](const PlacedCidr& a, const PlacedCidr& b) { return a.cidr < b.cidr; });
@@ -40,9 +41,9 @@ void check_overlaps(const std::vector<PlacedCidr>& cidrs, const PlacedNode* self
     const bool ours = widest->owner == self || cidr.owner == self;
     const PlacedCidr& theirs = cidr.owner == self ? *widest : cidr;
     const PlacedCidr& other = cidr.owner == self ? cidr : *widest;
-    problems.add(theirs.path, fmt::format("{} overlaps {} of {}{}", theirs.cidr.to_string(),
-                                          other.cidr.to_string(), named(*other.owner),
-                                          ours && theirs.owner != self ? ", which is this node" : ""));
+    problems.add(theirs.path(), fmt::format("{} overlaps {} of {}{}", theirs.cidr.to_string(),
+                                            other.cidr.to_string(), named(*other.owner),
+                                            ours && theirs.owner != self ? ", which is this node" : ""));
   }
 }
 
@@ -62,14 +63,14 @@ void check_addresses(const std::vector<PlacedNode>& nodes, const std::vector<Pla
     for (const auto& [key, address] :
          {std::pair{"nodeIP", placed.node.ipv4}, {"nodeIPv6", placed.node.ipv6}}) {
       if (!address) continue;
-      const std::string path = fmt::format("{}.{}", placed.path, key);
+      const auto path = [&, key = key] { return fmt::format("{}.{}", placed.path, key); };
       if (address->is_unspecified() || address->is_multicast())
-        problems.add(path, fmt::format("{} is no address of a host", address->to_string()));
+        problems.add(path(), fmt::format("{} is no address of a host", address->to_string()));
       if (const auto [other, fresh] = seen.emplace(*address, &placed); !fresh)
-        problems.add(path,
+        problems.add(path(),
                      fmt::format("{} is the address of {} too", address->to_string(), named(*other->second)));
       if (const PlacedCidr* inside = find_cidr(cidrs, *address))
-        problems.add(path,
+        problems.add(path(),
                      fmt::format("{} lies in the pod subnet {} of {}: routes to it would loop",
                                  address->to_string(), inside->cidr.to_string(), named(*inside->owner)));
     }
@@ -81,11 +82,11 @@ void check_one(const PlacedNode& placed, Problems& problems) {
   for (std::size_t i = 0; i < node.pod_cidrs.size(); ++i) {
     const IpPrefix& cidr = node.pod_cidrs[i];
     const bool v4 = cidr.address.is_v4();
-    const std::string path = fmt::format("{}.podCIDRs[{}]", placed.path, i);
-    if (cidr.length == 0) problems.add(path, "the whole address space cannot be a pod subnet");
+    const auto path = [&] { return fmt::format("{}.podCIDRs[{}]", placed.path, i); };
+    if (cidr.length == 0) problems.add(path(), "the whole address space cannot be a pod subnet");
     if (!(v4 ? node.ipv4 : node.ipv6))
-      problems.add(path, fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
-                                     v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
+      problems.add(path(), fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
+                                       v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
   }
   if (!node.tunnel_address) return;
   const bool inside = std::any_of(node.pod_cidrs.begin(), node.pod_cidrs.end(),
