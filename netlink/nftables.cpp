@@ -5,9 +5,13 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <fmt/format.h>
+
 #include <cerrno>
+#include <optional>
 
 #include "netlink/socket.h"
+#include "netlink/sysctl.h"
 
 namespace onlink::netlink {
 
@@ -24,6 +28,27 @@ bool has_nft_table(const std::string& name) {
     if (error == ENOENT || error == EINVAL || error == EPROTONOSUPPORT) return false;
     throw;
   }
+}
+
+std::string ruleset_generation() {
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  const auto netns = socket.netns_cookie();
+  if (!netns) return "";
+  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,
+                  "ask for the generation of the nftables rules");
+  request.header<nfgenmsg>().nfgen_family = NFPROTO_UNSPEC;
+  std::optional<std::uint32_t> generation;
+  try {
+    socket.execute(std::move(request), [&](const nlmsghdr& answer) {
+      const nfgenmsg* header = nullptr;
+      generation = Attributes::of(answer, header).get(Attribute<std::uint32_t>{NFTA_GEN_ID});
+    });
+  } catch (const Failure&) {
+    return "";  // whoever asks then looks at the rules themselves
+  }
+  const auto boot = read_sysctl("kernel/random/boot_id");
+  if (!generation || !boot) return "";
+  return fmt::format("{} {} {}", *boot, *netns, *generation);
 }
 
 }  // namespace onlink::netlink

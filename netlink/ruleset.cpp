@@ -112,15 +112,16 @@ std::string print_table(const Ruleset& ruleset) {
 
 std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset, false); }
 
-std::string print_elements(const Ruleset& ruleset) {
-  std::string text;
+std::map<std::string, std::string> print_elements(const Ruleset& ruleset) {
+  std::map<std::string, std::string> texts;
   for (const Set& set : sets_of(ruleset)) {
-    text += fmt::format("flush set inet {} {}\n", ruleset.table, set.name);
+    std::string& text = texts[set.name];
+    text = fmt::format("flush set inet {} {}\n", ruleset.table, set.name);
     if (!set.elements.empty())
       text +=
           fmt::format("add element inet {} {} {{ {} }}\n", ruleset.table, set.name, print_list(set.elements));
   }
-  return text;
+  return texts;
 }
 
 // Made first, so that removing it is no error where it is not there.

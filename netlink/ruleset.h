@@ -3,6 +3,7 @@
 // is run. A few rules that look into sets; nothing per pod, and nothing that grows but the sets.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,8 +42,8 @@ Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> sub
 std::string print_table(const Ruleset& ruleset);
 // The same table without elements: equal texts differ in elements only.
 std::string print_structure(const Ruleset& ruleset);
-// Only new elements for the sets of a table that is there: rules and counters stay as they are.
-std::string print_elements(const Ruleset& ruleset);
+// Only new elements for the sets of a table that is there, by set: rules and counters stay as they are.
+std::map<std::string, std::string> print_elements(const Ruleset& ruleset);
 std::string print_removal(const std::string& table);
 
 // The same addresses without prefixes that lie in others, sorted: nftables refuses overlapping elements.

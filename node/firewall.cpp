@@ -8,6 +8,7 @@
 
 #include "base/failure.h"
 #include "base/json_reader.h"
+#include "netlink/nftables.h"
 
 namespace onlink::node {
 namespace {
@@ -20,6 +21,24 @@ std::string fingerprint(const std::string& text) {
   std::uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return fmt::format("{:016x}", hash);
+}
+
+std::map<std::string, std::string> fingerprints(const std::map<std::string, std::string>& texts) {
+  std::map<std::string, std::string> prints;
+  for (const auto& [name, text] : texts) prints[name] = fingerprint(text);
+  return prints;
+}
+
+// What makes the rules of what is there, or of nothing.
+std::string commands_for(const Ruleset& wanted, const Loaded& present) {
+  if (wanted.empty()) return netlink::has_nft_table(wanted.table) ? netlink::print_removal(wanted.table) : "";
+  if (fingerprint(netlink::print_structure(wanted)) != present.structure) return netlink::print_table(wanted);
+  std::string commands;
+  for (const auto& [set, text] : netlink::print_elements(wanted)) {
+    const auto loaded = present.elements.find(set);
+    if (loaded == present.elements.end() || loaded->second != fingerprint(text)) commands += text;
+  }
+  return commands;
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -99,20 +118,25 @@ std::string Firewall::listing(const std::string& table) {
   return output.ok ? output.text : "";
 }
 
+// With thousands of nodes listing the table is most of what a pass costs.
+Loaded Firewall::still_there(const std::string& table, Loaded loaded) {
+  const std::string generation = netlink::ruleset_generation();
+  if (!generation.empty() && generation == loaded.generation) return loaded;
+  const std::string current = listing(table);
+  if (current.empty() || fingerprint(current) != loaded.listing) return {};
+  loaded.generation = generation;
+  return loaded;
+}
+
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
-  const std::string current = listing(wanted.table);
-  if (wanted.empty()) return current.empty() ? "" : netlink::print_removal(wanted.table);
-  const bool untouched = !current.empty() && fingerprint(current) == loaded.listing &&
-                         fingerprint(netlink::print_structure(wanted)) == loaded.structure;
-  if (!untouched) return netlink::print_table(wanted);
-  const std::string elements = netlink::print_elements(wanted);
-  return fingerprint(elements) == loaded.elements ? "" : elements;
+  return commands_for(wanted, still_there(wanted.table, loaded));
 }
 
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
                                 std::vector<std::string>& problems) {
   const Ruleset possible = supported(wanted);
-  const std::string commands = difference(possible, loaded);
+  const Loaded present = still_there(wanted.table, loaded);
+  const std::string commands = commands_for(possible, present);
   if (!commands.empty()) {
     const Output output = run(commands);
     if (!output.ok && refusals_.empty() && !find_refused(wanted).empty())
@@ -122,10 +146,11 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   }
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
   if (possible.empty()) return {{}, commands};
-  if (commands.empty()) return {loaded, commands};
-  return {{fingerprint(netlink::print_structure(possible)), fingerprint(netlink::print_elements(possible)),
-           fingerprint(listing(possible.table))},
-          commands};
+  if (commands.empty()) return {present, commands};
+  Loaded now{fingerprint(netlink::print_structure(possible)), fingerprints(netlink::print_elements(possible)),
+             "", netlink::ruleset_generation()};  // asked for first: what comes after it is looked at again
+  now.listing = fingerprint(listing(possible.table));
+  return {std::move(now), commands};
 }
 
 bool Firewall::accepted(const Ruleset& ruleset, std::string& error) {

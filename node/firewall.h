@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,9 +25,12 @@ netlink::Ruleset with_current_peers(netlink::Ruleset ruleset, const std::vector<
 
 // What was loaded last, as fingerprints: it outlives the process.
 struct Loaded {
-  std::string structure;  // of the rules without elements
-  std::string elements;
-  std::string listing;  // of what the kernel then listed
+  std::string structure;                        // of the rules without elements
+  std::map<std::string, std::string> elements;  // by set
+  std::string listing;                          // of what the kernel then listed
+  // netlink::ruleset_generation() when the kernel last had exactly that: while it stays, there is nothing to
+  // list.
+  std::string generation;
 
   bool operator==(const Loaded&) const = default;
 };
@@ -68,6 +72,7 @@ class Firewall {
   const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
   netlink::Ruleset supported(netlink::Ruleset ruleset) const;
   std::string listing(const std::string& table);
+  Loaded still_there(const std::string& table, Loaded loaded);  // all of it, or nothing
 
   std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
   bool refused_nat_ = false;

@@ -2,9 +2,13 @@
 #include "node/state.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <iterator>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -25,6 +29,7 @@ std::optional<std::string> read_large_file(const std::string& path) {
 }
 
 std::string run_file(const Directories& directories) { return directories.run + "/node.json"; }
+std::string paths_file(const Directories& directories) { return directories.run + "/paths"; }
 std::string list_file(const Directories& directories) { return directories.state + "/cluster.json"; }
 std::string mtu_file(const Directories& directories) { return directories.run + "/mtu"; }
 
@@ -73,11 +78,34 @@ RunState parse_run_state(const json& document) {
   state.own_addresses = parse_prefixes(document.at("ownAddresses"));
   state.ipip_missing = document.value("ipipMissing", false);
   if (const auto rules = document.find("ruleset"); rules != document.end())
-    state.ruleset = {rules->at("structure").get<std::string>(), rules->at("elements").get<std::string>(),
-                     rules->at("listing").get<std::string>()};
-  for (const auto& [cidr, since] : document.at("paths").items())
-    state.paths[cidr] = {since.at("how").get<std::string>(), since.at("since").get<std::int64_t>()};
+    state.ruleset = {rules->at("structure").get<std::string>(),
+                     rules->at("elements").get<std::map<std::string, std::string>>(),
+                     rules->at("listing").get<std::string>(), rules->at("generation").get<std::string>()};
   return state;
+}
+
+// Lines, not JSON: there may be thousands, and they are read in every pass.
+std::string print_paths(const std::map<std::string, Since>& paths) {
+  std::string text;
+  for (const auto& [cidr, since] : paths)
+    fmt::format_to(std::back_inserter(text), "{} {} {}\n", cidr, since.when, since.how);
+  return text;
+}
+
+std::map<std::string, Since> parse_paths(std::string_view text) {
+  std::map<std::string, Since> paths;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const auto first = line.find(' ');
+    const auto second = line.find(' ', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) continue;
+    Since since{std::string(line.substr(second + 1)), 0};
+    if (std::from_chars(line.data() + first + 1, line.data() + second, since.when).ec != std::errc())
+      continue;
+    paths.emplace_hint(paths.end(), line.substr(0, first), std::move(since));
+  }
+  return paths;
 }
 
 }  // namespace
@@ -103,7 +131,9 @@ RunState load_run_state(const Directories& directories) {
   const auto text = read_large_file(run_file(directories));
   if (!text) return {};
   try {
-    return parse_run_state(parse_json(*text, run_file(directories)));
+    RunState state = parse_run_state(parse_json(*text, run_file(directories)));
+    state.paths = parse_paths(read_large_file(paths_file(directories)).value_or(""));
+    return state;
   } catch (const Failure&) {
     return {};
   } catch (const json::exception&) {
@@ -112,19 +142,23 @@ RunState load_run_state(const Directories& directories) {
 }
 
 void save_run_state(const Directories& directories, const RunState& state) {
-  json document = {{"ownAddresses", print(state.own_addresses)}, {"paths", json::object()}};
+  json document = {{"ownAddresses", print(state.own_addresses)}};
   if (state.ipip_missing) document["ipipMissing"] = true;
   if (state.before) document["before"] = print(*state.before);
   if (const Loaded& rules = state.ruleset; rules != Loaded{})
-    document["ruleset"] = {
-        {"structure", rules.structure}, {"elements", rules.elements}, {"listing", rules.listing}};
-  for (const auto& [cidr, since] : state.paths)
-    document["paths"][cidr] = {{"how", since.how}, {"since", since.when}};
+    document["ruleset"] = {{"structure", rules.structure},
+                           {"elements", rules.elements},
+                           {"listing", rules.listing},
+                           {"generation", rules.generation}};
   make_directories(directories.run);
+  replace_file(AT_FDCWD, paths_file(directories), print_paths(state.paths), 0644, false);
   replace_file(AT_FDCWD, run_file(directories), dump_json(document, 1) + "\n", 0644, false);
 }
 
-void forget_run_state(const Directories& directories) { remove_file(run_file(directories)); }
+void forget_run_state(const Directories& directories) {
+  remove_file(paths_file(directories));
+  remove_file(run_file(directories));
+}
 
 std::optional<Cluster> load_last_good(const Directories& directories, const std::string& node_name,
                                       std::string& why) {

@@ -2,10 +2,11 @@
 // What outlives a process, as small files that are replaced whole.
 //
 //   <state>/cluster.json   the last good list of nodes; survives a reboot
-//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and since
-//   when each
-//                          path is as it is; gone with the next boot, as is what it describes
-//   <run>/mtu              the MTU for new pods, for ADD: one number and a newline
+//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and which
+//   rules
+//                          were loaded; gone with the next boot, as is what it describes
+//   <run>/paths            since when each path is as it is, a line each: "10.10.1.0/24 1700000000 direct:
+//   ..." <run>/mtu              the MTU for new pods, for ADD: one number and a newline
 #pragma once
 
 #include <cstdint>

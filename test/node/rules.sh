@@ -101,6 +101,24 @@ node A apply
 ipip_from stranger 172.16.91.201
 eventually 2 eval '[ "$(dropped foreign_tunnel)" = $((before + 1)) ]'
 
+# The same for single runs, which go by the generation of the rules: another's table changes nothing, and whatever is taken
+# out of ours comes back.
+node A apply
+on A nft add table inet others
+node A plan
+same "plan beside another's change" "$out" ""
+node A apply
+same "the counter is kept" "$(dropped foreign_tunnel)" $((before + 1))
+on A nft delete element inet onlink inside_v4 '{ 10.10.1.0/24 }'
+node A apply
+on A nft get element inet onlink inside_v4 '{ 10.10.1.0/24 }' >/dev/null || fail "the element did not come back"
+on A nft flush chain inet onlink tunnel
+node A apply
+on A nft list chain inet onlink tunnel | grep -q drop || fail "the rule did not come back"
+on A nft delete table inet onlink
+node A apply
+on A nft list table inet onlink >/dev/null || fail "the table did not come back"
+
 # Somebody removes the table, or a rule of it.
 start_node A
 eventually 5 grep -q 'on-link\|no tunnel\|order' "$work/A/log" || true
