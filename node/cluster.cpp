@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/json_reader.h"
+#include "node/bgp.h"
 #include "node/cluster_check.h"
 
 namespace onlink::node {
@@ -22,24 +23,6 @@ std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key
     if (*text == to_string(mode)) return mode;
   reader.problem(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *text));
   return std::nullopt;
-}
-
-std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key) {
-  std::vector<IpPrefix> prefixes;
-  const auto texts = reader.texts(key);
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const std::string place = fmt::format("{}[{}]", key, i);
-    const auto prefix = IpPrefix::parse(texts[i]);
-    if (!prefix) {
-      reader.problem(place, fmt::format("must be a subnet like 10.10.0.0/24, not \"{}\"", texts[i]));
-      continue;
-    }
-    if (prefix->has_host_bits())
-      reader.problem(place, fmt::format("{} has host bits set; the subnet is {}", texts[i],
-                                        prefix->network().to_string()));
-    prefixes.push_back(*prefix);
-  }
-  return prefixes;
 }
 
 Node read_node(const JsonReader& reader) {
@@ -59,7 +42,7 @@ Node read_node(const JsonReader& reader) {
 
 void read_rules(const JsonReader& reader, Cluster& cluster) {
   reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "masquerade", "masqueradeExclude", "filter",
-                     "ipipSources", "podInterfacePrefix", "resyncSeconds"});
+                     "ipipSources", "podInterfacePrefix", "resyncSeconds", "bgp"});
   cluster.mode = read_mode(reader, "ipipMode").value_or(cluster.mode);
   if (const auto mode = read_mode(reader, "ipipModeIPv6")) {
     cluster.ipv6_direct = *mode == IpipMode::never;
@@ -107,6 +90,24 @@ json print_prefixes(const std::vector<IpPrefix>& prefixes) {
 
 }  // namespace
 
+std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key) {
+  std::vector<IpPrefix> prefixes;
+  const auto texts = reader.texts(key);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string place = fmt::format("{}[{}]", key, i);
+    const auto prefix = IpPrefix::parse(texts[i]);
+    if (!prefix) {
+      reader.problem(place, fmt::format("must be a subnet like 10.10.0.0/24, not \"{}\"", texts[i]));
+      continue;
+    }
+    if (prefix->has_host_bits())
+      reader.problem(place, fmt::format("{} has host bits set; the subnet is {}", texts[i],
+                                        prefix->network().to_string()));
+    prefixes.push_back(*prefix);
+  }
+  return prefixes;
+}
+
 const char* to_string(IpipMode mode) {
   switch (mode) {
     case IpipMode::never:
@@ -153,6 +154,11 @@ Cluster parse_cluster(std::string_view text, std::string_view name, const std::s
   if (!nodes.empty() && self == nodes.end())
     problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name));
   check_nodes(nodes, self == nodes.end() ? nullptr : &*self, problems);
+  if (reader.has("bgp")) {  // for bird-config; here only its problems count
+    std::vector<std::string> names;
+    for (const PlacedNode& placed : nodes) names.push_back(placed.node.name);
+    (void)read_bgp(reader.child("bgp"), names);
+  }
   for (const PlacedNode& placed : nodes) {
     if (self != nodes.end() && &placed == &*self)
       cluster.self = placed.node;

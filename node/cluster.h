@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/json_reader.h"
 
 namespace onlink::node {
 
@@ -56,6 +57,9 @@ bool may_tunnel(const Cluster& cluster, const Node& peer);
 // The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where
 // the node has no IPv4 pod subnet or that is a single address.
 std::optional<IpAddress> tunnel_address(const Node& node);
+
+// The subnets under a key, each without host bits; what is wrong becomes a problem of the reader's.
+std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key);
 
 // Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the
 // words. node_name: which of the nodes we are.

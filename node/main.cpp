@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // onlink-node: makes this node reach the pod subnets of the others.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,7 +10,9 @@
 #include <string>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/json_reader.h"
+#include "node/bird_config.h"
 #include "node/clean.h"
 #include "node/file_source.h"
 #include "node/install.h"
@@ -108,6 +111,13 @@ int install(const Options& options) {
   return 0;
 }
 
+int bird_config(const Options& options) {
+  const UniqueFd file = open_file(AT_FDCWD, options.config, O_RDONLY);
+  const std::string text = read_all(file.get(), options.config, 64u << 20);
+  fmt::print("{}", render_bird(text, options.config, options.node_name));
+  return 0;
+}
+
 using Verb = int (*)(const Options&);
 
 void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
@@ -120,6 +130,7 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   CLI::App* once = verb("apply", apply, "bring this node in order, once");
   CLI::App* always = verb("run", run, "bring this node in order and keep it so");
   CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
+  verb("bird-config", bird_config, "print the BIRD configuration of this node, from the file's key bgp");
   verb("clean", clean, "take away everything that onlink-node made on this host");
   CLI::App* put =
       verb("install", install, "put the plugins that lie beside this program where the runtime looks");

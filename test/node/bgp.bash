@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced after lib.bash by the tests with BIRD: the rendered configuration, and a BIRD in each host's namespace whose
+# files lie in the host's own folder.
+
+# configure_bird HOST [SED-PROGRAM]: what bird-config renders, with BIRD's words in a file; BIRD must take it.
+configure_bird() {
+  node "$1" bird-config; ok "bird-config on $1: $errors"
+  sed -e "s#^log syslog all;#log \"$work/$1/bird.log\" all;#; ${2:-}" <<<"$out" >"$work/$1/bird.conf"
+  /usr/sbin/bird -p -c "$work/$1/bird.conf" >"$work/$1/bird.check" 2>&1 || fail "BIRD refuses $1's file: $(cat "$work/$1/bird.check")"
+}
+start_bird() { # HOST [ARGUMENT...]
+  rm -f "$work/$1/bird.pid" "$work/$1/bird.ctl"
+  on "$1" /usr/sbin/bird "${@:2}" -c "$work/$1/bird.conf" -s "$work/$1/bird.ctl" -P "$work/$1/bird.pid" ||
+    fail "BIRD on $1 does not start"
+}
+end_bird() { # HOST SIGNAL
+  local pid
+  pid=$(cat "$work/$1/bird.pid")
+  kill "-$2" "$pid"
+  eventually 10 sh -c "! kill -0 $pid"
+}
+ask_bird() { /usr/sbin/birdc -s "$work/$1/bird.ctl" "${@:2}"; }
+learned() { ip -n "$1" "${2:--4}" -o route show table 169 | sed 's/  */ /g; s/ $//'; } # HOST [-6]
