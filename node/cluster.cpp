@@ -6,64 +6,11 @@
 #include <algorithm>
 
 #include "base/json_reader.h"
-#include "node/bgp.h"
-#include "node/cluster_check.h"
 
 namespace onlink::node {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t most_nodes = 100'000;
-
-std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
-  const auto text = reader.text(key);
-  if (!text) return std::nullopt;
-  for (const IpipMode mode : {IpipMode::never, IpipMode::cross_subnet, IpipMode::always})
-    if (*text == to_string(mode)) return mode;
-  reader.problem(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *text));
-  return std::nullopt;
-}
-
-Node read_node(const JsonReader& reader) {
-  reader.allow_only({"name", "nodeIP", "nodeIPv6", "podCIDRs", "ipipMode", "tunnelAddress"});
-  Node node;
-  node.name = reader.text("name").value_or("");
-  if (node.name.empty()) reader.problem("name", "is missing");
-  node.ipv4 = reader.address("nodeIP", IpFamily::v4);
-  node.ipv6 = reader.address("nodeIPv6", IpFamily::v6);
-  if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
-  node.pod_cidrs = read_prefixes(reader, "podCIDRs");
-  if (!reader.has("podCIDRs")) reader.problem("podCIDRs", "is missing");
-  node.mode = read_mode(reader, "ipipMode");
-  node.tunnel_address = reader.address("tunnelAddress", IpFamily::v4);
-  return node;
-}
-
-void read_rules(const JsonReader& reader, Cluster& cluster) {
-  reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "masquerade", "masqueradeExclude", "filter",
-                     "ipipSources", "podInterfacePrefix", "resyncSeconds", "bgp"});
-  cluster.mode = read_mode(reader, "ipipMode").value_or(cluster.mode);
-  if (const auto mode = read_mode(reader, "ipipModeIPv6")) {
-    cluster.ipv6_direct = *mode == IpipMode::never;
-    if (!cluster.ipv6_direct)
-      reader.problem("ipipModeIPv6",
-                     "IPIP carries IPv4 only: \"Never\" is the one mode for IPv6 pod subnets");
-  }
-  cluster.masquerade = reader.boolean("masquerade").value_or(cluster.masquerade);
-  cluster.masquerade_exclude = read_prefixes(reader, "masqueradeExclude");
-  cluster.filter = reader.boolean("filter").value_or(cluster.filter);
-  cluster.ipip_sources = read_prefixes(reader, "ipipSources");
-  cluster.pod_interface_prefix = reader.text("podInterfacePrefix").value_or(cluster.pod_interface_prefix);
-  const std::string& prefix = cluster.pod_interface_prefix;
-  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  if (prefix.empty() || prefix.size() > 4 || !plain)
-    reader.problem("podInterfacePrefix", "must be 1 to 4 letters, digits, '-' or '_'");
-  cluster.resync_seconds =
-      static_cast<std::uint32_t>(reader.integer("resyncSeconds", 1, 3600).value_or(cluster.resync_seconds));
-}
 
 // A line. Not as a JSON value of the library: there may be thousands, and every `apply` prints them.
 std::string print_node(const Node& node) {
@@ -119,6 +66,12 @@ const char* to_string(IpipMode mode) {
   }
 }
 
+std::optional<IpipMode> parse_mode(std::string_view text) {
+  for (const IpipMode mode : {IpipMode::never, IpipMode::cross_subnet, IpipMode::always})
+    if (text == to_string(mode)) return mode;
+  return std::nullopt;
+}
+
 IpipMode mode_between(const Cluster& cluster, const Node& peer) {
   const auto& own = cluster.self.mode;
   if (own && peer.mode) return std::max(*own, *peer.mode);
@@ -138,38 +91,6 @@ std::optional<IpAddress> tunnel_address(const Node& node) {
   return std::nullopt;
 }
 
-Cluster parse_cluster(std::string_view text, std::string_view name, const std::string& node_name) {
-  const json document = parse_json(text, name);
-  Problems problems;
-  const JsonReader reader(document, problems);
-  Cluster cluster;
-  read_rules(reader, cluster);
-  std::vector<PlacedNode> nodes;
-  for (const JsonReader& entry : reader.children("nodes", most_nodes))
-    nodes.push_back({entry.path("x"), read_node(entry)});
-  for (PlacedNode& node : nodes) node.path.resize(node.path.size() - 2);  // "nodes[3]"
-  if (nodes.empty()) problems.add("nodes", "is missing or empty");
-  const auto self = std::find_if(nodes.begin(), nodes.end(),
-                                 [&](const PlacedNode& placed) { return placed.node.name == node_name; });
-  if (!nodes.empty() && self == nodes.end())
-    problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name));
-  check_nodes(nodes, self == nodes.end() ? nullptr : &*self, problems);
-  if (reader.has("bgp")) {  // for bird-config; here only its problems count
-    std::vector<std::string> names;
-    for (const PlacedNode& placed : nodes) names.push_back(placed.node.name);
-    (void)read_bgp(reader.child("bgp"), names);
-  }
-  for (const PlacedNode& placed : nodes) {
-    if (self != nodes.end() && &placed == &*self)
-      cluster.self = placed.node;
-    else
-      cluster.peers.push_back(placed.node);
-  }
-  if (self != nodes.end()) check_modes(cluster, nodes, problems);
-  problems.throw_if_any(name);
-  return cluster;
-}
-
 std::string print_cluster(const Cluster& cluster) {
   json document = {{"ipipMode", to_string(cluster.mode)},
                    {"masquerade", cluster.masquerade},
@@ -177,7 +98,8 @@ std::string print_cluster(const Cluster& cluster) {
                    {"filter", cluster.filter},
                    {"ipipSources", print_prefixes(cluster.ipip_sources)},
                    {"podInterfacePrefix", cluster.pod_interface_prefix},
-                   {"resyncSeconds", cluster.resync_seconds}};
+                   {"resyncSeconds", cluster.resync_seconds},
+                   {"maxWithdrawPercent", cluster.max_withdraw_percent}};
   if (cluster.ipv6_direct) document["ipipModeIPv6"] = to_string(IpipMode::never);
   std::string text = dump_json(document, 1);
   text.resize(text.size() - 2);  // without its end, "\n}"

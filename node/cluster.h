@@ -2,8 +2,9 @@
 // The cluster as one node sees it: itself, the other nodes with their pod subnets, and the rules for all.
 //
 // The file is the same on every node; a node finds itself in it by name. It is checked as a whole before
-// anything is touched: every problem is named with its path. Whatever source a list comes from, it becomes a
-// Cluster through the same checks.
+// anything is touched: every problem is named with its path. The rules always come from the file, the nodes
+// from the source that it names (the file itself by default). Whatever source a list comes from, it becomes a
+// Cluster through the same checks (cluster_check.h); see merge.h for one in which a single node is wrong.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +34,16 @@ struct Node {
   bool operator==(const Node&) const = default;
 };
 
-struct Cluster {
-  Node self;
-  std::vector<Node> peers;
+// A node of a list, with the place that its problems are named by: "nodes[3]", "Node worker-1".
+struct PlacedNode {
+  std::string path;
+  Node node;
+
+  bool operator==(const PlacedNode&) const = default;
+};
+
+// What holds for all nodes. It always comes from the file.
+struct Rules {
   IpipMode mode = IpipMode::cross_subnet;
   bool ipv6_direct = false;  // "ipipModeIPv6": "Never"
   bool masquerade = true;
@@ -44,8 +52,25 @@ struct Cluster {
   std::vector<IpPrefix> ipip_sources;        // others than the nodes that may send IPIP to this node
   std::string pod_interface_prefix = "onl";  // of the host ends of pods
   std::uint32_t resync_seconds = 60;
+  std::uint32_t max_withdraw_percent = 50;  // of the peers, by one list; see withdraw_guard.h
+
+  bool operator==(const Rules&) const = default;
+};
+
+struct Cluster : Rules {
+  Node self;
+  std::vector<Node> peers;
 
   bool operator==(const Cluster&) const = default;
+};
+
+// What a pass works with.
+struct Nodes {
+  Cluster cluster;
+  // Whether the list is complete and current: only then are routes to nodes that it does not name withdrawn.
+  bool complete = true;
+  std::vector<std::string> problems = {};  // of single nodes, each in a sentence
+  std::vector<std::string> kept = {};      // peers that are here as an earlier list had them, by name
 };
 
 // The mode between two nodes is the same seen from either end: a mode that one of them names counts, of two
@@ -61,10 +86,13 @@ std::optional<IpAddress> tunnel_address(const Node& node);
 // The subnets under a key, each without host bits; what is wrong becomes a problem of the reader's.
 std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key);
 
-// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the
-// words. node_name: which of the nodes we are.
+// The cluster of a file that lists its nodes itself. Throws Failure (not_json, or configuration with every
+// problem and its path). name: of the file, for the words. node_name: which of the nodes we are.
 Cluster parse_cluster(std::string_view text, std::string_view name, const std::string& node_name);
 // The same document again: parse_cluster(print_cluster(c), ..., c.self.name) == c.
 std::string print_cluster(const Cluster& cluster);
+
+// "Always", "CrossSubnet", "Never"; nothing for another word.
+std::optional<IpipMode> parse_mode(std::string_view text);
 
 }  // namespace onlink::node

@@ -1,35 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of nodes from the cluster file, followed as it is replaced, written, or switched by a symbolic
-// link (as Kubernetes does with a ConfigMap).
+// The nodes that the cluster file lists itself. Whoever follows the file opens the source anew with each
+// version of it (feed.h).
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 
-#include "base/unique_fd.h"
 #include "node/source.h"
 
 namespace onlink::node {
 
-// Throws Failure where the file is not there or not in order. allow_empty: a list without peers counts as
-// complete.
-Nodes read_cluster_file(const std::string& path, const std::string& node_name, bool allow_empty);
-
 class FileSource final : public Source {
  public:
-  // The folder of the file must exist. Throws Failure.
-  FileSource(std::string path, std::string node_name, bool allow_empty);
+  FileSource(std::string path, NodeList list) : path_(std::move(path)), list_(std::move(list)) {}
 
-  int descriptor() const override { return inotify_.get(); }
-  std::optional<Nodes> read() override;
-  void refresh() override { fresh_ = false; }
+  int descriptor() const override { return -1; }
+  std::optional<NodeList> read() override { return std::exchange(list_, std::nullopt); }
+  void refresh() override {}
   std::string describe() const override { return "file " + path_; }
 
  private:
   std::string path_;
-  std::string node_name_;
-  bool allow_empty_;
-  bool fresh_ = false;  // what is in the file now has been handed over, or refused
-  UniqueFd inotify_;
+  std::optional<NodeList> list_;
 };
 
 }  // namespace onlink::node

@@ -2,9 +2,13 @@
 // onlink-node: makes this node reach the pod subnets of the others.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -14,7 +18,7 @@
 #include "base/json_reader.h"
 #include "node/bird_config.h"
 #include "node/clean.h"
-#include "node/file_source.h"
+#include "node/feed.h"
 #include "node/install.h"
 #include "node/reconcile.h"
 #include "node/service.h"
@@ -40,12 +44,42 @@ std::string host_name() {
   return name;
 }
 
-Nodes read_nodes(const Options& options) {
-  return read_cluster_file(options.config, options.node_name, options.allow_empty);
-}
-
 void complain(const std::vector<std::string>& problems) {
   for (const std::string& problem : problems) fmt::print(stderr, "onlink-node: {}\n", problem);
+}
+
+SourceContext source_context(const Options& options) {
+  return {options.config, options.node_name, options.allow_empty, options.directories};
+}
+
+// What the source of the file has to say within ten seconds; else the last good list.
+Nodes wait_for_nodes(const Options& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::seconds(10);
+  Feed feed(source_context(options));
+  std::optional<Nodes> nodes;
+  for (;;) {
+    if (auto news = feed.read()) nodes = std::move(news);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+    if ((nodes && nodes->complete) || left <= 0) break;
+    pollfd news{feed.descriptor(), POLLIN, 0};
+    if (::poll(&news, 1, static_cast<int>(left)) < 0 && errno != EINTR)
+      throw system_failure("wait for the list of nodes");
+  }
+  if (!nodes) throw Failure(fmt::format("{}: {}", feed.describe(), feed.problem()));
+  if (!nodes->complete)
+    nodes->problems.push_back(
+        fmt::format("the last good list of nodes is used: {}: {}", feed.describe(),
+                    feed.problem().empty() ? "no complete list within 10 seconds" : feed.problem()));
+  return std::move(*nodes);
+}
+
+// A file that lists the nodes is taken at its word, whatever was there before.
+Nodes read_nodes(const Options& options) {
+  const ClusterFile file = read_cluster_file(options.config, options.node_name);
+  if (file.source.type != "file") return wait_for_nodes(options);
+  const auto list = open_source(file, source_context(options))->read();
+  return {assemble(file.rules, file.nodes, options.node_name), list && list->complete};
 }
 
 // A shell script that does the same.
@@ -76,20 +110,23 @@ int apply(const Options& options) {
   return pass.in_order() ? 0 : 1;
 }
 
-int run(const Options& options) {
-  auto source = std::make_unique<FileSource>(options.config, options.node_name, options.allow_empty);
-  return Service(options.directories, std::move(source), options.node_name).run();
+int run(const Options& options) { return Service(source_context(options)).run(); }
+
+// What a running service works with may be newer or older than the file, and need not be asked for again: its
+// last good list is on disk.
+Nodes nodes_in_use(const Options& options, const std::optional<ServiceState>& service) {
+  std::string why;
+  std::optional<Cluster> last_good;
+  if (service && (!service->source_problem.empty() || !service->source.starts_with("file ")))
+    last_good = load_last_good(options.directories, options.node_name, why);
+  if (last_good) return {*last_good, service->complete};
+  return read_nodes(options);
 }
 
 int status(const Options& options) {
   Reconciler reconciler(options.directories);
-  // What a running service works with may be newer or older than the file: its last good list is on disk.
   auto service = load_service_state(options.directories);
-  std::string why;
-  std::optional<Cluster> last_good;
-  if (service && !service->source_problem.empty())
-    last_good = load_last_good(options.directories, options.node_name, why);
-  const Nodes nodes = last_good ? Nodes{*last_good, false} : read_nodes(options);
+  const Nodes nodes = nodes_in_use(options, service);
   const Pass pass = reconciler.plan(nodes);
   const auto document =
       status_document({nodes, pass, reconciler.state(), service, reconciler.firewall().counters("onlink")});

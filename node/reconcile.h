@@ -17,12 +17,6 @@
 
 namespace onlink::node {
 
-struct Nodes {
-  Cluster cluster;
-  // Whether the list is complete and current: only then are routes to nodes that it does not name withdrawn.
-  bool complete = true;
-};
-
 // What a pass found and did.
 struct Pass {
   Host host;  // before the routes were changed

@@ -83,6 +83,7 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
     state.source = document.at("source").get<std::string>();
     state.source_problem = document.at("sourceProblem").get<std::string>();
     state.complete = document.at("complete").get<bool>();
+    state.kept = document.at("kept").get<std::vector<std::string>>();
     state.passes = document.at("passes").get<std::uint64_t>();
     state.repairs = document.at("repairs").get<std::uint64_t>();
     state.overflows = document.at("overflows").get<std::uint64_t>();
@@ -93,15 +94,13 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
   }
 }
 
-Service::Service(Directories directories, std::unique_ptr<Source> source, std::string node_name)
-    : directories_(std::move(directories)),
-      source_(std::move(source)),
-      node_name_(std::move(node_name)),
+Service::Service(SourceContext context)
+    : directories_(context.directories),
       lock_(lock_node(directories_)),
+      feed_(std::move(context)),
       signals_(open_signals()),
       reconciler_(directories_) {
   state_.pid = ::getpid();
-  state_.source = source_->describe();
 }
 
 void Service::say(const std::string& line) const { fmt::print(stderr, "onlink-node: {}\n", line); }
@@ -117,30 +116,25 @@ void Service::watch() {
   }
 }
 
-void Service::use_last_good() {
-  std::string why;
-  auto cluster = load_last_good(directories_, node_name_, why);
-  if (!cluster) return say(fmt::format("no list of nodes yet, nothing is touched: {}", why));
-  say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
-  nodes_ = Nodes{std::move(*cluster), false};
-}
-
 void Service::read_source() {
+  auto news = feed_.read();
+  const std::string problem = feed_.problem();
+  if (problem != state_.source_problem && !problem.empty())
+    say(fmt::format("{}{}", nodes_ || news ? "the last good list of nodes stays in use: " : "", problem));
+  if (problem != state_.source_problem && problem.empty()) say(feed_.describe() + " is followed");
+  if (problem != state_.source_problem) pass_due_ = true;
+  state_.source_problem = problem;
+  state_.source = feed_.describe();
+  if (!news) return;
+  if (!nodes_ && !news->complete)
+    say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
   try {
-    auto news = source_->read();
-    if (!news) return;
-    state_.source_problem.clear();
-    // A list without any other node withdraws nothing; it is no list to come back to either.
     if (news->complete) save_last_good(directories_, news->cluster);
-    nodes_ = std::move(news);
-    pass_due_ = true;
   } catch (const Failure& failure) {
-    state_.source_problem = failure.what();
-    say(fmt::format("{}: {}", nodes_ ? "the last good list of nodes stays in use" : "no list of nodes",
-                    failure.what()));
-    if (!nodes_) use_last_good();
-    pass_due_ = true;
+    say(fmt::format("{}: after a reboot this list will not be known", failure.what()));
   }
+  nodes_ = std::move(news);
+  pass_due_ = true;
 }
 
 int Service::run() {
@@ -172,6 +166,7 @@ void Service::pass() {
     done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;
+    feed_.passed(*nodes_, done);
     report(done);
     last_ = std::move(done);
   } catch (const Failure& failure) {
@@ -204,7 +199,7 @@ void Service::wait() {
   std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
   if (pass_due_) until = std::min(until, earliest_pass_);
   pollfd sources[] = {{signals_.get(), POLLIN, 0},
-                      {source_->descriptor(), POLLIN, 0},
+                      {feed_.descriptor(), POLLIN, 0},
                       {routes_->descriptor(), POLLIN, 0},
                       {rules_ ? rules_->descriptor() : -1, POLLIN, 0}};
   const int ready =
@@ -226,7 +221,7 @@ bool Service::handle_signals() {
     if (signal.ssi_signo != SIGHUP) return false;
     say("reload");
     notify_reloading();
-    source_->refresh();
+    feed_.refresh();
     read_source();
     pass_due_ = resync_due_ = true;
     earliest_pass_ = 0;
@@ -267,6 +262,7 @@ void Service::save() {
                                    {"source", state_.source},
                                    {"sourceProblem", state_.source_problem},
                                    {"complete", state_.complete},
+                                   {"kept", nodes_ ? nodes_->kept : std::vector<std::string>()},
                                    {"passes", state_.passes},
                                    {"repairs", state_.repairs},
                                    {"overflows", state_.overflows},

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +11,8 @@
 #include "base/unique_fd.h"
 #include "netlink/monitor.h"
 #include "node/events.h"
+#include "node/feed.h"
 #include "node/reconcile.h"
-#include "node/source.h"
 #include "node/state.h"
 
 namespace onlink::node {
@@ -28,6 +27,7 @@ struct ServiceState {
   std::string source;
   std::string source_problem;  // empty: its last list is the one in use
   bool complete = false;
+  std::vector<std::string> kept;  // peers that are as an earlier list had them (Nodes)
   std::uint64_t passes = 0;
   std::uint64_t repairs = 0;    // passes after the first that had to change something
   std::uint64_t overflows = 0;  // times the kernel dropped notifications
@@ -38,8 +38,8 @@ std::optional<ServiceState> load_service_state(const Directories& directories);
 
 class Service {
  public:
-  // node_name: for the last good list on disk, which is used until the source has one.
-  Service(Directories directories, std::unique_ptr<Source> source, std::string node_name);
+  // Throws Failure where another process is at work on this node.
+  explicit Service(SourceContext context);
 
   // Until SIGTERM or SIGINT; routes and everything else stay. Returns the exit status. Throws only where it
   // cannot start.
@@ -47,7 +47,6 @@ class Service {
 
  private:
   void read_source();
-  void use_last_good();
   void watch();  // opens the monitors anew
   void pass();
   void wait();            // for the next event; sets what is to be done
@@ -58,9 +57,8 @@ class Service {
   void save();
 
   Directories directories_;
-  std::unique_ptr<Source> source_;
-  std::string node_name_;
   UniqueFd lock_;
+  Feed feed_;
   UniqueFd signals_;
   Reconciler reconciler_;
   std::optional<netlink::Monitor> routes_;

@@ -1,28 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the list of nodes comes from. The reconciler does not know which source is running.
+// Where the list of nodes comes from. The reconciler does not know which source is running; the rules for all
+// nodes come from the cluster file whatever the source.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "node/reconcile.h"
+#include "node/cluster.h"
 
 namespace onlink::node {
+
+struct Pass;
+
+struct NodeList {
+  std::vector<PlacedNode> nodes;  // this node among them
+  // Whether it is complete ("in sync"): only then is a node that it does not name gone.
+  bool complete = true;
+  // Checked already, as a whole (NodeChecks). Otherwise single nodes that are wrong are left out.
+  bool checked = false;
+  std::vector<std::string> problems = {};  // of single nodes that the source itself had to leave out
+  // Counts how often the source was read from scratch, from 1: two lists with different numbers were not
+  // made from one reading. Where much is withdrawn, a second reading has to agree (withdraw_guard.h).
+  std::uint64_t reading = 1;
+};
 
 class Source {
  public:
   virtual ~Source() = default;
 
-  // Readable (poll(2), epoll(7) descriptors included) when read() may have news.
+  // Readable (poll(2), epoll(7) descriptors included) when read() may have news; the same for its life. -1
+  // where there never are any after the first.
   virtual int descriptor() const = 0;
-  // The next complete list, or nothing where there is no news. Does not wait. Throws Failure for a list that
-  // cannot be used: whoever follows the source keeps the last good one, and hears of it again only when there
-  // is news again.
-  virtual std::optional<Nodes> read() = 0;
-  // The same, though nothing has changed (SIGHUP).
+  // The next list, or nothing where there is no news. Does not wait. Throws Failure for a list that cannot be
+  // used: whoever follows the source keeps the last good one, and hears of it again only when there is news
+  // again.
+  virtual std::optional<NodeList> read() = 0;
+  // Read from scratch, though nothing has changed (SIGHUP, or a list that seems wrong).
   virtual void refresh() = 0;
   // "file /etc/onlink/cluster.json", for people.
   virtual std::string describe() const = 0;
+  // What keeps it from knowing the newest list, in a sentence; empty: nothing does.
+  virtual std::string problem() const { return {}; }
+  // A pass was made with a list of this source: for what may happen only on a node that is ready. Does not
+  // wait and does not throw; what fails is in problem().
+  virtual void passed(const Nodes& nodes, const Pass& pass) {
+    (void)nodes;
+    (void)pass;
+  }
 };
 
 }  // namespace onlink::node

@@ -39,6 +39,14 @@ std::string state_of(const PeerPath& path, const Changes& changes) {
   return among(changes.replace, path.cidr) ? "differs" : "ok";
 }
 
+// Which list a peer comes from.
+std::string origin_of(const std::string& peer, const StatusInput& input) {
+  const auto& kept = input.service ? input.service->kept : input.nodes.kept;
+  if (std::find(kept.begin(), kept.end(), peer) != kept.end()) return "an earlier list";
+  if (!input.nodes.complete && (!input.service || !input.service->complete)) return "the last good list";
+  return input.service ? input.service->source : "the list";
+}
+
 json print_peers(const StatusInput& input) {
   std::map<IpPrefix, const netlink::Route*> routes;
   for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
@@ -49,6 +57,7 @@ json print_peers(const StatusInput& input) {
                  {"ipipMode", to_string(path.mode)},
                  {"path", to_string(path.kind)},
                  {"why", path.why},
+                 {"from", origin_of(path.peer, input)},
                  {"state", state_of(path, input.plan.changes)}};
     if (const auto route = routes.find(path.cidr); route != routes.end())
       peer["route"] = netlink::to_string(*route->second, input.plan.host.link_name(route->second->link));
@@ -106,6 +115,11 @@ std::string print_status(const json& document) {
       fmt::format("node {}: {}, {}\n", document["node"].get<std::string>(),
                   document["inOrder"].get<bool>() ? "in order" : "NOT in order",
                   document["running"].get<bool>() ? "onlink-node run is active" : "no service is running");
+  if (const auto service = document.find("service"); service != document.end()) {
+    const auto& problem = (*service)["sourceProblem"].get_ref<const std::string&>();
+    text += fmt::format("nodes from {}: {}\n", (*service)["source"].get<std::string>(),
+                        problem.empty() ? "in sync" : problem);
+  }
   if (const json& tunnel = document["tunnel"]; tunnel.is_object())
     text += fmt::format("tunnel {} {} mtu {}{}\n", tunnel["device"].get<std::string>(),
                         tunnel["address"].get<std::string>(), tunnel["mtu"].get<unsigned>(),

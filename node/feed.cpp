@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/feed.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/failure.h"
+
+namespace onlink::node {
+namespace {
+
+// Between a list that lacks most of the nodes and the one that has to agree.
+constexpr time_t second_reading_s = 10;
+
+NodeList list_of(const Cluster& cluster) {
+  NodeList list;
+  list.nodes.push_back({"the last good list", cluster.self});
+  for (const Node& peer : cluster.peers) list.nodes.push_back({"the last good list", peer});
+  list.complete = false;
+  return list;
+}
+
+}  // namespace
+
+Feed::Feed(SourceContext context)
+    : context_(std::move(context)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      file_watch_(context_.path) {
+  if (!epoll_ || !timer_) throw system_failure("watch the list of nodes");
+  context_.reading = 0;
+  watch(timer_.get());
+  watch(file_watch_.descriptor());
+  earlier_ = load_last_good(context_.directories, context_.node_name, no_earlier_);
+}
+
+void Feed::watch(int descriptor) const {
+  if (descriptor < 0) return;
+  epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
+    throw system_failure("watch the list of nodes");
+}
+
+std::string Feed::describe() const { return source_ ? source_->describe() : "file " + context_.path; }
+
+std::optional<std::string> Feed::type() const {
+  return file_ ? std::optional(file_->source.type) : std::nullopt;
+}
+
+std::string Feed::problem() const {
+  std::string text = file_problem_;
+  for (const std::string& more : {source_ ? source_->problem() : std::string(), list_problem_})
+    if (!more.empty()) text += (text.empty() ? "" : "; ") + more;
+  return text;
+}
+
+void Feed::passed(const Nodes& nodes, const Pass& pass) {
+  if (source_ && list_) source_->passed(nodes, pass);
+}
+
+void Feed::refresh() {
+  read_file();
+  if (source_) source_->refresh();
+}
+
+// A source is opened anew when its part of the file has changed. One that cannot be opened leaves everything
+// as it was, rules included: the file counts as a whole.
+void Feed::read_file() {
+  due_ = true;
+  try {
+    ClusterFile file = read_cluster_file(context_.path, context_.node_name);
+    const bool same = file_ && file_->source == file.source && file_->nodes == file.nodes;
+    ++context_.reading;
+    if (!same || file.source.type == "file") {
+      auto source = open_source(file, context_);
+      watch(source->descriptor());
+      if (file_ && file_->source != file.source) list_.reset();
+      source_ = std::move(source);
+    }
+    file_ = std::move(file);
+    file_problem_.clear();
+  } catch (const Failure& failure) {
+    file_problem_ = failure.what();
+  }
+}
+
+void Feed::read_source() {
+  try {
+    auto list = source_->read();
+    if (!list) return;
+    list_ = std::move(list);
+    list_problem_.clear();
+    due_ = true;
+  } catch (const Failure& failure) {
+    list_problem_ = failure.what();
+  }
+}
+
+std::optional<Nodes> Feed::read() {
+  if (file_watch_.changed()) read_file();
+  std::uint64_t expired = 0;
+  if (::read(timer_.get(), &expired, sizeof expired) > 0) refresh();
+  if (source_) read_source();
+  if (!std::exchange(due_, false)) return std::nullopt;
+  try {
+    auto nodes = list_ ? put_together() : use_earlier();
+    if (!nodes && !given_) nodes = use_earlier();
+    given_ = given_ || nodes;
+    if (nodes) earlier_ = nodes->cluster;
+    return nodes;
+  } catch (const Failure& failure) {
+    list_problem_ = failure.what();
+    return std::nullopt;
+  }
+}
+
+std::optional<Nodes> Feed::put_together() {
+  try {
+    Merger merger(file_->rules, context_.node_name, earlier_ ? &*earlier_ : nullptr);
+    merger.add(*list_);
+    hold(merger);
+    list_problem_.clear();
+    return merger.finish();
+  } catch (const Failure& failure) {
+    list_problem_ = failure.what();
+    return std::nullopt;
+  }
+}
+
+// See withdraw_guard.h.
+void Feed::hold(Merger& merger) {
+  if (!list_->complete) return;
+  const auto gone = merger.gone();
+  const std::size_t peers = earlier_ ? earlier_->peers.size() : 0;
+  if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list_->reading)) return;
+  merger.keep(gone);
+  merger.note(
+      fmt::format("the list does not name {} of {} other nodes any more: they stay until a second "
+                  "reading of {} agrees (maxWithdrawPercent is {})",
+                  gone.size(), peers, describe(), file_->rules.max_withdraw_percent));
+  const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = second_reading_s, .tv_nsec = 0}};
+  (void)::timerfd_settime(timer_.get(), 0, &once, nullptr);
+}
+
+// No list yet. With the rules of the file, where there is one.
+std::optional<Nodes> Feed::use_earlier() {
+  if (!earlier_) {
+    if (list_problem_.empty()) list_problem_ = "no list of nodes yet, nothing is touched: " + no_earlier_;
+    return std::nullopt;
+  }
+  if (!file_) return Nodes{*earlier_, false};
+  const NodeList list = list_of(*earlier_);
+  Merger merger(file_->rules, context_.node_name, &*earlier_);
+  merger.add(list);
+  return merger.finish();
+}
+
+}  // namespace onlink::node

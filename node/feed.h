@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cluster as this node should see it now: the rules from the cluster file, the nodes from the source that
+// it names, put together. Both are followed. Until the source has a list, and where it never has one, it is
+// the last good list from disk.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "node/cluster_file.h"
+#include "node/file_watch.h"
+#include "node/merge.h"
+#include "node/open_source.h"
+#include "node/source.h"
+#include "node/withdraw_guard.h"
+
+namespace onlink::node {
+
+class Feed {
+ public:
+  // context.reading is not used. The folder of the file must exist. Throws Failure.
+  explicit Feed(SourceContext context);
+
+  // Readable when read() may have news.
+  int descriptor() const { return epoll_.get(); }
+  // What a pass should work with from now on, or nothing where there is no news. Does not wait. What is wrong
+  // is in problem(); then what was there before stays.
+  std::optional<Nodes> read();
+  // Everything from scratch.
+  void refresh();
+  std::string describe() const;
+  // What keeps it from knowing the newest list; empty: nothing does.
+  std::string problem() const;
+  void passed(const Nodes& nodes, const Pass& pass);
+  // The type of the source, as soon as a file was in order; "file" for one without.
+  std::optional<std::string> type() const;
+
+ private:
+  void read_file();
+  void read_source();
+  std::optional<Nodes> put_together();
+  std::optional<Nodes> use_earlier();
+  void hold(Merger& merger);
+  void watch(int descriptor) const;
+
+  SourceContext context_;
+  UniqueFd epoll_;
+  UniqueFd timer_;  // for the second reading that the guard asks for
+  FileWatch file_watch_;
+  std::optional<ClusterFile> file_;
+  std::unique_ptr<Source> source_;
+  std::optional<NodeList> list_;
+  std::optional<Cluster> earlier_;  // what was given out last; at first the last good list
+  std::string no_earlier_;          // why there is none
+  WithdrawGuard guard_;
+  bool due_ = false;    // something has changed
+  bool given_ = false;  // something was handed out
+  std::string file_problem_;
+  std::string list_problem_;
+};
+
+}  // namespace onlink::node

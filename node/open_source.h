@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which source a cluster file asks for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "node/cluster_file.h"
+#include "node/source.h"
+#include "node/state.h"
+
+namespace onlink::node {
+
+struct SourceContext {
+  std::string path;  // of the cluster file
+  std::string node_name;
+  bool allow_empty = false;  // a file without peers counts as complete
+  Directories directories;
+  std::uint64_t reading = 1;  // of the file (NodeList)
+};
+
+// Throws Failure (configuration) for a type that does not exist, or whose keys are not in order.
+std::unique_ptr<Source> open_source(const ClusterFile& file, const SourceContext& context);
+
+}  // namespace onlink::node

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// A list of which a part is wrong, and one that suddenly lacks most of the nodes.
+#include <gtest/gtest.h>
+
+#include "base/failure.h"
+#include "node/merge.h"
+#include "node/withdraw_guard.h"
+
+namespace onlink::node {
+namespace {
+
+Node node(const std::string& name, const std::string& ip, const std::string& cidr) {
+  Node node;
+  node.name = name;
+  if (!ip.empty()) node.ipv4 = IpAddress::parse(ip).value();
+  if (!cidr.empty()) node.pod_cidrs = {IpPrefix::parse(cidr).value()};
+  return node;
+}
+const Node a = node("A", "172.16.91.201", "10.10.0.0/24");
+const Node b = node("B", "172.16.91.202", "10.10.1.0/24");
+const Node c = node("C", "172.16.91.203", "10.10.2.0/24");
+
+NodeList list_of(const std::vector<Node>& nodes) {
+  NodeList list;
+  for (const Node& one : nodes) list.nodes.push_back({"Node " + one.name, one});
+  return list;
+}
+Nodes merge(const std::vector<Node>& nodes, const Cluster* before = nullptr, const Rules& rules = {}) {
+  const NodeList list = list_of(nodes);
+  Merger merger(rules, "A", before);
+  merger.add(list);
+  return merger.finish();
+}
+Cluster cluster_of(const std::vector<Node>& nodes) { return merge(nodes).cluster; }
+
+struct Case {
+  const char* name;
+  Node wrong;         // what B has become
+  std::string words;  // of the one problem
+};
+class OneWrongNode : public testing::TestWithParam<Case> {};
+
+TEST_P(OneWrongNode, IsLeftOutAndNamed) {
+  const Nodes nodes = merge({a, GetParam().wrong, c});
+  EXPECT_EQ(nodes.cluster.peers, std::vector{c});
+  ASSERT_EQ(nodes.problems.size(), 1u);
+  EXPECT_NE(nodes.problems[0].find(GetParam().words), std::string::npos) << nodes.problems[0];
+  EXPECT_NE(nodes.problems[0].find("it is left out"), std::string::npos) << nodes.problems[0];
+}
+
+TEST_P(OneWrongNode, KeepsWhatItHad) {
+  const Cluster before = cluster_of({a, b, c});
+  const Nodes nodes = merge({a, GetParam().wrong, c}, &before);
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  EXPECT_EQ(nodes.kept, std::vector<std::string>{"B"});
+  ASSERT_EQ(nodes.problems.size(), 1u);
+  EXPECT_NE(nodes.problems[0].find("it stays what it was"), std::string::npos) << nodes.problems[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , OneWrongNode,
+    testing::Values(Case{"NoAddress", node("B", "", "10.10.1.0/24"), "Node B: has no address"},
+                    Case{"AddressOfAnother", node("B", "172.16.91.201", "10.10.1.0/24"),
+                         "Node B.nodeIP: 172.16.91.201 is the address of Node A"},
+                    Case{"SubnetOfThisNode", node("B", "172.16.91.202", "10.10.0.0/25"),
+                         "10.10.0.0/24 of Node A (\"A\"), which is this node"},
+                    Case{"AddressInPods", node("B", "10.10.0.7", "10.10.1.0/24"), "routes to it would loop"},
+                    Case{"Everything", node("B", "172.16.91.202", "0.0.0.0/1"), "0.0.0.0/1 overlaps"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Merge, TheNewcomerIsToBlame) {
+  const Cluster before = cluster_of({a, b});
+  const Node wide = node("AA", "172.16.91.204", "10.10.0.0/16");  // sorted before B
+  Nodes nodes = merge({a, wide, b, c}, &before);
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  // The subnet of a node that is gone may be used again.
+  const Node heir = node("D", "172.16.91.205", "10.10.1.0/24");
+  nodes = merge({a, heir}, &before);
+  EXPECT_EQ(nodes.cluster.peers, std::vector{heir});
+  EXPECT_TRUE(nodes.problems.empty());
+}
+
+TEST(Merge, AnOldFormTakesNothingFromARightNode) {
+  const Cluster before = cluster_of({a, b});
+  const Node heir = node("D", "172.16.91.202", "10.10.7.0/24");
+  const Nodes nodes = merge({a, node("B", "", "10.10.1.0/24"), heir}, &before);
+  EXPECT_EQ(nodes.cluster.peers, std::vector{heir});
+}
+
+TEST(Merge, ThisNodeStaysWhenTheListDoesNotNameIt) {
+  EXPECT_THROW(merge({b, c}), Failure);
+  const Cluster before = cluster_of({a, b});
+  const Nodes nodes = merge({b, c}, &before);
+  EXPECT_EQ(nodes.cluster.self, a);
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  EXPECT_EQ(nodes.problems.size(), 1u);
+}
+
+TEST(Merge, ANodeWithoutAnythingIsNoProblem) {
+  const Nodes nodes = merge({a, node("B", "", ""), c});
+  EXPECT_EQ(nodes.cluster.peers, std::vector{c});
+  EXPECT_TRUE(nodes.problems.empty());
+}
+
+TEST(Merge, RulesThatDoNotFitRefuseTheList) {
+  Rules rules;
+  rules.mode = IpipMode::always;
+  Node dual = b;
+  dual.ipv6 = IpAddress::parse("fd00::2");
+  dual.pod_cidrs.push_back(IpPrefix::parse("fd00:11::/64").value());
+  EXPECT_THROW(merge({a, dual}, nullptr, rules), Failure);
+  rules.mode = IpipMode::cross_subnet;
+  dual.mode = IpipMode::always;  // asked for by the node: its own problem
+  EXPECT_EQ(merge({a, dual, c}, nullptr, rules).cluster.peers, std::vector{c});
+}
+
+TEST(Merge, KeepsThoseThatAreGone) {
+  const Cluster before = cluster_of({a, b, c});
+  const NodeList list = list_of({a, node("C", "172.16.91.203", "")});  // C has lost its pod subnet
+  Merger merger({}, "A", &before);
+  merger.add(list);
+  EXPECT_EQ(merger.gone(), (std::set<std::string>{"B", "C"}));
+  merger.keep(merger.gone());
+  const Nodes nodes = merger.finish();
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  EXPECT_EQ(nodes.kept, (std::vector<std::string>{"B", "C"}));
+}
+
+TEST(Merge, LetsThemGo) {
+  const Cluster before = cluster_of({a, b, c});
+  const Node bare = node("C", "172.16.91.203", "");
+  EXPECT_EQ(merge({a, bare}, &before).cluster.peers, std::vector{bare});
+}
+
+TEST(WithdrawGuard, AsksForASecondReading) {
+  WithdrawGuard guard;
+  const std::set<std::string> four{"a", "b", "c", "d"};
+  EXPECT_FALSE(guard.holds({"a", "b", "c"}, 3, 50, 1)) << "three may always go";
+  EXPECT_FALSE(guard.holds(four, 8, 50, 1)) << "half of them";
+  EXPECT_TRUE(guard.holds(four, 7, 50, 1));
+  EXPECT_TRUE(guard.holds(four, 7, 50, 1)) << "the same reading again";
+  EXPECT_TRUE(guard.waiting());
+  EXPECT_FALSE(guard.holds(four, 7, 50, 2)) << "another reading";
+  EXPECT_FALSE(guard.waiting());
+}
+
+TEST(WithdrawGuard, AnotherSetIsAnotherQuestion) {
+  WithdrawGuard guard;
+  EXPECT_TRUE(guard.holds({"a", "b", "c", "d"}, 7, 50, 1));
+  EXPECT_TRUE(guard.holds({"a", "b", "c", "d", "e"}, 7, 50, 2)) << "the first named e";
+  EXPECT_FALSE(guard.holds({"a", "b", "c", "e"}, 7, 50, 3))
+      << "one has come back, the second agreed on the rest";
+  EXPECT_TRUE(guard.holds({"a", "b", "c", "d"}, 7, 50, 3));
+  EXPECT_FALSE(guard.holds({}, 7, 50, 4));
+  EXPECT_TRUE(guard.holds({"a", "b", "c", "d"}, 7, 50, 5)) << "they were there meanwhile";
+}
+
+}  // namespace
+}  // namespace onlink::node
