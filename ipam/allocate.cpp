@@ -41,9 +41,13 @@ std::vector<Stretch> round_robin(const RangeSet& set, const std::optional<IpAddr
   return stretches;
 }
 
+bool is_reserved(const Config& config, const IpAddress& address) {
+  return std::find(config.reserved.begin(), config.reserved.end(), address) != config.reserved.end();
+}
+
 // The last address that must be skipped together with this one; nothing where it may be given out.
 std::optional<IpAddress> skipped(const Config& config, const Range& range, const IpAddress& address) {
-  if (range.gateway == address) return address;
+  if (range.gateway == address || is_reserved(config, address)) return address;
   for (const IpPrefix& prefix : config.exclude)
     if (prefix.contains(address)) return prefix.last();
   return std::nullopt;
@@ -125,6 +129,10 @@ void take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& s
   if (set.find(address)->gateway == address)
     throw Failure(FailureKind::configuration,
                   fmt::format("requested ip {} is subnet's gateway", address.to_string()));
+  if (is_reserved(allocation.config, address))
+    throw Failure(FailureKind::configuration,
+                  fmt::format("requested ip {} is an address of this node\nit is listed in {}/reserved",
+                              address.to_string(), allocation.config.run_dir));
   constexpr int attempts = 3;  // someone may be changing the folder without its lock
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (const auto holder = ledger.folder().look_at(address)) {

@@ -47,6 +47,11 @@ struct Config {
   std::vector<cni::Route> routes;
   std::string resolv_conf;  // empty: no dns in the result
 
+  // Not a key: addresses of the pod subnets that this node has for itself; nobody gets them, asked for or
+  // not. reserve(), preview() and require_addresses() read them from <runDir>/reserved, a line each, where
+  // onlink-node writes the address of its tunnel.
+  std::vector<IpAddress> reserved;
+
   // Not a key: given by a caller that can look into the namespace of the request, and true where there is no
   // interface of the attachment's name. A reservation that this attachment holds from that same namespace is
   // then dead. Asked only where there is such a reservation.

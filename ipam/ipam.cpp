@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/rollback.h"
 #include "ipam/allocate.h"
 #include "ipam/ledger.h"
@@ -56,9 +58,33 @@ std::int64_t now_in_nanoseconds() {
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+std::string read_list(const std::string& path) {
+  try {
+    return read_file(AT_FDCWD, path).value_or("");
+  } catch (const Failure& failure) {
+    if (failure.error() == ENOTDIR) return "";  // where nobody can have written it
+    throw;
+  }
+}
+
+// The configuration, and what this node has for itself.
+Config with_reserved(Config config) {
+  const std::string path = config.run_dir + "/reserved";
+  const std::string text = read_list(path);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string line = text.substr(at, text.find('\n', at) - at);
+    at += line.size() + 1;
+    const auto address = IpAddress::parse(line);
+    if (!address) throw Failure(fmt::format("{}: must hold addresses, not \"{}\"", path, line.substr(0, 40)));
+    config.reserved.push_back(*address);
+  }
+  return config;
+}
+
 }  // namespace
 
-cni::Result reserve(const Config& config, const cni::Request& request, const Notes& notes) {
+cni::Result reserve(const Config& given, const cni::Request& request, const Notes& notes) {
+  const Config config = with_reserved(given);
   cni::Result result;
   result.routes = config.routes;
   if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
@@ -81,7 +107,8 @@ cni::Result reserve(const Config& config, const cni::Request& request, const Not
   return result;
 }
 
-cni::Result preview(const Config& config) {
+cni::Result preview(const Config& given) {
+  const Config config = with_reserved(given);
   cni::Result result;
   result.routes = config.routes;
   if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
@@ -143,7 +170,8 @@ void check(const Config& config, const cni::Request& request) {
                               describe(request.attachment), in_words(missing)));
 }
 
-void require_addresses(const Config& config) {
+void require_addresses(const Config& given) {
+  const Config config = with_reserved(given);
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
   if (!ledger) return;
   for (std::size_t i = 0; i < config.range_sets.size(); ++i)

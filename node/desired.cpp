@@ -42,6 +42,11 @@ std::string off_link_reason(const Host& host, const IpAddress& address) {
   return fmt::format("{} is not on-link ({})", address.to_string(), describe(host, *path));
 }
 
+// The route of an attachment: of one address, to the interface itself.
+bool leads_to_a_pod(const netlink::Route& route) {
+  return route.type == RTN_UNICAST && route.dst.is_host() && !route.gateway;
+}
+
 class Planner {
  public:
   Planner(const Cluster& cluster, const Host& host) : cluster_(cluster), host_(host) {}
@@ -77,7 +82,11 @@ class Planner {
     } else if (!host_.tunnel && host_.ipip_missing) {
       tunnel_problem_ = "this kernel has no ipip module";
     } else if (const auto address = tunnel_address(cluster_.self)) {
-      result_.tunnel = WantedTunnel{*address, known ? carrier->mtu - ipip_header : 0};
+      if (const netlink::Route* pod = path_to(host_, *address); pod != nullptr && leads_to_a_pod(*pod))
+        tunnel_problem_ = fmt::format("its address {} is a pod's ({})", address->to_string(),
+                                      netlink::to_string(*pod, host_.link_name(pod->link)));
+      else
+        result_.tunnel = WantedTunnel{*address, known ? carrier->mtu - ipip_header : 0};
     }
     if (!tunnel_problem_.empty()) result_.problems.push_back("no tunnel: " + tunnel_problem_);
   }

@@ -18,6 +18,8 @@ std::vector<IpAddress> node_addresses(const Cluster& cluster) {
     if (node.ipv6) addresses.push_back(*node.ipv6);
   };
   add(cluster.self);
+  // Whose the tunnel's address is: a pod may have it already.
+  if (const auto tunnel = tunnel_address(cluster.self)) addresses.push_back(*tunnel);
   for (const Node& peer : cluster.peers) add(peer);
   return addresses;
 }

@@ -26,7 +26,8 @@ inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
 bool is_node_route(const netlink::Route& route);
 
 struct Host {
-  // How the kernel would reach each node address, our own included; nothing where it would not.
+  // How the kernel would reach each node address, our own and that of our tunnel included; nothing where it
+  // would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
   std::map<std::uint32_t, netlink::Link> links;  // those that the paths and routes go through, by index
   std::optional<netlink::Link> tunnel;           // the device named tunl0, whatever its kind

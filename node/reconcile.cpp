@@ -80,6 +80,8 @@ Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
   Pass pass;
   look(nodes, pass, state_.ipip_missing && !try_module);
   remember(pass);
+  // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
+  publish_reserved(directories_, tunnel_address(nodes.cluster.self));
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),

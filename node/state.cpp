@@ -31,10 +31,19 @@ std::optional<std::string> read_large_file(const std::string& path) {
 std::string run_file(const Directories& directories) { return directories.run + "/node.json"; }
 std::string paths_file(const Directories& directories) { return directories.run + "/paths"; }
 std::string list_file(const Directories& directories) { return directories.state + "/cluster.json"; }
+std::string reserved_file(const Directories& directories) { return directories.run + "/reserved"; }
 std::string mtu_file(const Directories& directories) { return directories.run + "/mtu"; }
 
 void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
+}
+
+// For others to read: whole, and written only where it differs.
+void publish(const Directories& directories, const std::string& path, const std::string& text) {
+  if (text.empty()) return remove_file(path);
+  if (read_large_file(path) == text) return;
+  make_directories(directories.run);
+  replace_file(AT_FDCWD, path, text, 0644, false);
 }
 
 json print(const std::vector<IpPrefix>& prefixes) {
@@ -182,11 +191,11 @@ void save_last_good(const Directories& directories, const Cluster& cluster) {
 void forget_last_good(const Directories& directories) { remove_file(list_file(directories)); }
 
 void publish_mtu(const Directories& directories, std::uint32_t mtu) {
-  if (mtu == 0) return remove_file(mtu_file(directories));
-  const std::string text = std::to_string(mtu) + "\n";
-  if (read_large_file(mtu_file(directories)) == text) return;
-  make_directories(directories.run);
-  replace_file(AT_FDCWD, mtu_file(directories), text, 0644, false);
+  publish(directories, mtu_file(directories), mtu == 0 ? "" : std::to_string(mtu) + "\n");
+}
+
+void publish_reserved(const Directories& directories, const std::optional<IpAddress>& address) {
+  publish(directories, reserved_file(directories), address ? address->to_string() + "\n" : "");
 }
 
 }  // namespace onlink::node

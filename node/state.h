@@ -2,11 +2,11 @@
 // What outlives a process, as small files that are replaced whole.
 //
 //   <state>/cluster.json   the last good list of nodes; survives a reboot
-//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, and which
-//   rules
+//   <run>/node.json        what this host was like before we changed it, what is ours on tunl0, which rules
 //                          were loaded; gone with the next boot, as is what it describes
-//   <run>/paths            since when each path is as it is, a line each: "10.10.1.0/24 1700000000 direct:
-//   ..." <run>/mtu              the MTU for new pods, for ADD: one number and a newline
+//   <run>/paths            since when each path is as it is: "10.10.1.0/24 1700000000 direct: ..."
+//   <run>/mtu              the MTU for new pods, for ADD: one number and a newline
+//   <run>/reserved         this node's address in its pod subnet, for onlink-ipam: no pod gets it
 #pragma once
 
 #include <cstdint>
@@ -73,5 +73,7 @@ void forget_last_good(const Directories& directories);
 
 // Written only where it differs. 0 removes it.
 void publish_mtu(const Directories& directories, std::uint32_t mtu);
+// The same; nothing removes it.
+void publish_reserved(const Directories& directories, const std::optional<IpAddress>& address);
 
 }  // namespace onlink::node

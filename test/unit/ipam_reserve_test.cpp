@@ -113,6 +113,21 @@ TEST_F(ReserveTest, ExcludedAddressesAreGivenOnRequestOnly) {
   EXPECT_EQ(add(call), "10.1.2.5/29");
 }
 
+TEST_F(ReserveTest, TheNodesOwnAddressesAreNobodys) {
+  ipam_["subnet"] = "10.1.2.4/30";
+  ipam_["useAllAddresses"] = true;
+  std::filesystem::create_directories(root_ + "/run");
+  std::ofstream(root_ + "/run/reserved") << "10.1.2.5\n10.1.2.7\n";
+  EXPECT_EQ(add("c1"), "10.1.2.4/30");
+  EXPECT_EQ(add("c2"), "10.1.2.6/30");
+  EXPECT_TRUE(has(refusal("c3"), "no IP addresses available"));
+  auto call = request("c3");
+  call.args["IP"] = "10.1.2.5";
+  EXPECT_TRUE(has(refusal(call), "requested ip 10.1.2.5 is an address of this node"));
+  std::ofstream(root_ + "/run/reserved") << "nonsense\n";
+  EXPECT_TRUE(has(refusal("c3"), "/run/reserved: must hold addresses, not \"nonsense\""));
+}
+
 TEST_F(ReserveTest, AllAddressesOfASubnet) {
   ipam_["subnet"] = "10.1.2.4/30";
   ipam_["useAllAddresses"] = true;

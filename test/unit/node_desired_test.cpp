@@ -67,6 +67,18 @@ TEST(Desired, AMissingModuleLeavesDirectRoutesWorking) {
   ASSERT_EQ(wanted.problems.size(), 1u);
 }
 
+TEST(Desired, APodThatHasTheTunnelsAddressKeepsIt) {
+  Host host = seed_host();
+  netlink::Route pod;
+  pod.dst = prefix("10.10.0.1/32");
+  pod.link = 2;
+  set_path(host, "10.10.0.1", pod);
+  const Desired wanted = desired(seed_cluster(IpipMode::always), host);
+  EXPECT_FALSE(wanted.tunnel);
+  ASSERT_EQ(wanted.problems.size(), 1u);
+  EXPECT_EQ(wanted.problems[0], "no tunnel: its address 10.10.0.1 is a pod's (10.10.0.1/32 dev eth0)");
+}
+
 TEST(Desired, ADeviceOfAnotherKindIsLeftAlone) {
   Host host = seed_host();
   host.tunnel->kind = "gre";
