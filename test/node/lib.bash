@@ -121,13 +121,13 @@ count_packets() {
   wait "$dump" || true
   seen=$(tcpdump -n -r "$work/packets" 2>/dev/null | wc -l)
 }
-# eventually SECONDS COMMAND...: becomes true within that time. $waited: milliseconds it took.
+# eventually SECONDS COMMAND...: becomes true within that time.
 eventually() {
   local start now limit=$1
   start=$(date +%s%N)
   while :; do
     if ("${@:2}") >/dev/null 2>&1; then # a shell of its own: a check that fails ends only that
-      now=$(date +%s%N); waited=$(((now - start) / 1000000)); checks=$((checks + 1)); return
+      checks=$((checks + 1)); return
     fi
     now=$(date +%s%N)
     [ $(((now - start) / 1000000)) -lt $((limit * 1000)) ] || fail "not within $limit s: ${*:2}"
@@ -149,5 +149,3 @@ stop_node() {
   kill -TERM "${service[$1]}"
   wait "${service[$1]}" || fail "onlink-node on $1 ended with status $?: $(tail -3 "$work/$1/log")"
 }
-# Milliseconds within which a repair must be seen: the goal is 100; a busy machine is given more by its load.
-patience=${ONLINK_PATIENCE_MS:-$((100 + 60 * $(cut -d. -f1 /proc/loadavg)))}

@@ -19,7 +19,6 @@ for action in "route del $route" "route replace $route via 172.16.91.77 proto 16
   # shellcheck disable=SC2086
   ip -n A $action
   eventually 2 has_route
-  [ "$waited" -lt "$patience" ] || fail "after \"$action\" it took $waited ms"
 done
 ip -n A route del blackhole 10.10.0.0/24
 eventually 2 eval 'ip -n A route show type blackhole | grep -q 10.10.0.0/24'

@@ -124,7 +124,6 @@ start_node A
 eventually 5 grep -q 'on-link\|no tunnel\|order' "$work/A/log" || true
 on A nft delete table inet onlink
 eventually 2 on A nft list table inet onlink
-[ "$waited" -lt "$patience" ] || fail "the table came back after $waited ms"
 on A nft flush chain inet onlink tunnel
 eventually 2 eval 'on A nft list chain inet onlink tunnel | grep -q drop'
 on A nft delete element inet onlink tunnel_sources '{ 172.16.91.202 }'
