@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the tests of this folder after lib.bash: onlink in the cluster, pods, and traffic between them.
+
+onlink_image=${ONLINK_IMAGE:-$repository/build/onlink-node.tar}
+[ -e "$onlink_image" ] || skip "no image (hack/image)"
+manifest=$conf/onlink.yaml
+
+# install_onlink: the manifest as it is. Nodes that join later need bring_image before.
+bring_image() { import_image "$1" "$onlink_image"; }
+install_onlink() {
+  local node
+  for node in "${!holder_of[@]}"; do bring_image "$node"; done
+  kubectl apply -f "$manifest" >$work/log/apply || fail "kubectl apply -f onlink.yaml"
+}
+nodes_ready() { # NODE...
+  local node
+  for node in "$@"; do wait_for 180 "$node is Ready" node_is "$node" Ready True; done
+}
+# agent_of NODE: the process of `onlink-node run` there, if any.
+agent_of() {
+  local netns pid
+  netns=$(stat -Lc %i "/run/netns/$1")
+  for pid in $(pgrep -x onlink-node); do
+    [ "$(stat -Lc %i "/proc/$pid/ns/net" 2>/dev/null)" = "$netns" ] && grep -qzx run "/proc/$pid/cmdline" && echo "$pid"
+  done
+  return 0
+}
+agent_runs() { [ -n "$(agent_of "$1")" ]; }
+# agent_log NODE: what its agent said, those before included.
+agent_log() { in_node "$1" sh -c 'cat /var/log/pods/kube-system_onlink-node-*/onlink-node/*.log'; }
+agent_said() { agent_log "$1" 2>/dev/null | grep -qE "$2"; } # NODE PATTERN
+agent_says_often() { [ "$(agent_log "$1" 2>/dev/null | grep -cE "$2")" -ge "$3" ]; } # NODE PATTERN COUNT
+pod_cidr() { kubectl get node "$1" -o 'jsonpath={.spec.podCIDR}'; }
+# has_route NODE PREFIX GATEWAY; no_route NODE PREFIX
+has_route() { ip -n "$1" -j route show "$2" proto 169 | jq -e --arg gateway "$3" 'any(.gateway == $gateway)' >/dev/null; }
+no_route() { [ "$(ip -n "$1" -j route show "$2")" = '[]' ]; }
+# Everything in order, as onlink-node itself sees it.
+in_order() {
+  local pid
+  pid=$(agent_of "$1")
+  [ -n "$pid" ] && nsenter -t "$pid" --mount --net --uts env NODE_NAME="$1" /onlink-node status >/dev/null 2>&1
+}
+
+# run_pods NAME=NODE...: pods that wait; pod_objects prints them.
+pod_object() { # NAME NODE [JQ-PROGRAM]
+  jq -n --arg name "$1" --arg node "$2" --arg image $image '{
+    apiVersion: "v1", kind: "Pod", metadata: {name: $name, labels: {app: "test"}},
+    spec: {automountServiceAccountToken: false, terminationGracePeriodSeconds: 0, enableServiceLinks: false,
+      nodeSelector: {"kubernetes.io/hostname": $node},
+      containers: [{name: "c", image: $image, imagePullPolicy: "Never", command: ["sleep", "1000000"]}]}}' | jq "${3:-.}"
+}
+run_pods() {
+  local pod
+  for pod in "$@"; do pod_object "${pod%=*}" "${pod#*=}"; done | kubectl apply -f - >>$work/log/apply || fail "kubectl apply of pods"
+}
+pods_running() { # NUMBER
+  [ "$(kubectl get pods -l app=test -o json 2>/dev/null |
+    jq '[.items[] | select(.status.phase == "Running" and .metadata.deletionTimestamp == null)] | length')" = "$1" ]
+}
+no_pod() { ! kubectl get pod "$1" >/dev/null 2>&1; }
+ip_of() { kubectl get pod "$1" -o 'jsonpath={.status.podIP}'; }
+# enter_pods: a namespace of each running pod's own name, for ip, nsenter and talk.py; their addresses in pod_ip.
+declare -A pod_ip=() pod_node=()
+enter_pods() {
+  local name node address container process
+  for name in $(ip netns list | awk '/^pod/ {print $1}'); do ip netns del "$name"; done
+  pod_ip=() pod_node=()
+  while read -r name node address container; do
+    process=$(in_node "$node" ctr -n k8s.io tasks ls | awk -v c="$container" '$1 == c {print $2}')
+    ip netns attach "$name" "$process" || fail "namespace of $name"
+    pod_ip[$name]=$address pod_node[$name]=$node
+  done < <(kubectl get pods -l app=test -o json | jq -r '.items[] | select(.status.phase == "Running") |
+    [.metadata.name, .spec.nodeName, .status.podIP, (.status.containerStatuses[0].containerID | sub("containerd://"; ""))] | join(" ")')
+}
+reaches() { checks=$((checks + 1)); nsenter --net="/run/netns/$1" ping -q -c 1 -W 3 "$2" >/dev/null || { explain_failure; fail "$1 does not reach $2"; }; }
+pings() { nsenter --net="/run/netns/$1" ping -q -c 1 -W 1 "$2" >/dev/null 2>&1; }
+# all_pairs: every pod with every other, both ways: ping and 1 MB over TCP.
+all_pairs() {
+  local name arguments=() count=${#pod_ip[@]}
+  for name in "${!pod_ip[@]}"; do arguments+=("$name=${pod_ip[$name]}"); done
+  /usr/bin/python3 "$talk" pairs "${arguments[@]}" >$work/talk 2>&1 || { explain_failure; fail "$(cat $work/talk)"; }
+  same "pairs of pods that talk" "$(cat $work/talk)" "$((count * (count - 1))) pairs"
+}
+# stream_from POD ADDRESS...: 200 pings a second until stream_ends, which prints what was lost of what was sent.
+stream_from() {
+  /usr/bin/python3 "$talk" stream 600 "$@" >$work/stream 2>&1 &
+  streaming=$!
+}
+stream_ends() { # WHAT MOST-LOST
+  kill -TERM $streaming
+  wait $streaming || fail "stream: $(cat $work/stream)"
+  local lost sent
+  lost=$(jq '[.[].lost] | add' $work/stream) sent=$(jq '[.[].sent] | add' $work/stream)
+  echo "  $1: $lost of $sent packets lost"
+  checks=$((checks + 1))
+  [ "$lost" -le "$2" ] || fail "$1: more than $2 packets lost"
+}
+leases() { in_node "$1" sh -c 'ls /var/lib/cni/networks/onlink 2>/dev/null | grep -E "^[0-9.]+$" | sort'; }
