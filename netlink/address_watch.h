@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a new IPv6 address works.
 //
-// The kernel acknowledges an IPv6 address before it has finished with it, also with IFA_F_NODAD: a worker joins
-// its solicited-node group and adds its local route (addrconf_dad_work, one queue for all namespaces). Until
-// then whoever asks for the neighbour is not answered, and packets to the address are dropped.
+// The kernel acknowledges an IPv6 address before it has finished with it, also with IFA_F_NODAD: a worker
+// joins its solicited-node group and adds its local route (addrconf_dad_work, one queue for all namespaces).
+// Until then whoever asks for the neighbour is not answered, and packets to the address are dropped.
 #pragma once
 
 #include <cstdint>
