@@ -64,8 +64,10 @@ PagedFile::Page& PagedFile::load(std::size_t number) {
   const auto offset = static_cast<off_t>(number * page_size);
   if (::pread(fd_.get(), page.get(), page_size, offset) != static_cast<ssize_t>(page_size))
     throw DamagedFile("index: page " + std::to_string(number) + " cannot be read", errno);
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   if (page->number != number || page->checksum != checksum_of(*page, number))
     throw DamagedFile("index: page " + std::to_string(number) + " is damaged");
+#endif
   pages_[number] = std::move(page);
   return *pages_[number];
 }
