@@ -2,9 +2,11 @@
 #include "plugin/process.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +75,32 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+// Everything that the program printed until it ended. Not to the end of the pipe: a program that it left behind
+// may hold that open for ever.
+std::string read_output(int fd, pid_t pid) {
+  // Without it (before Linux 5.3) the end of the pipe is waited for.
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd events[] = {{fd, POLLIN, 0}, {process.get(), POLLIN, 0}};
+  std::string output;
+  char buffer[4096];
+  for (;;) {
+    const bool ended = events[1].revents != 0;
+    const int ready = ::poll(events, ended ? 1 : 2, ended ? 0 : -1);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) throw system_failure("wait for its output");
+    if (events[0].revents == 0) {
+      if (ended) return output;
+      continue;
+    }
+    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    if (count == 0) return output;
+    if (count < 0 && errno != EINTR) throw system_failure("read its output");
+    if (count > 0) output.append(buffer, static_cast<std::size_t>(count));
+    if (output.size() > output_limit)
+      throw Failure(fmt::format("read its output: larger than {} bytes", output_limit), EFBIG);
+  }
+}
+
 }  // namespace
 
 bool Outcome::succeeded() const { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0; }
@@ -101,7 +129,7 @@ Outcome run_program(std::vector<std::string> command, std::vector<std::string> e
   write_end = UniqueFd();
   Outcome outcome;
   try {
-    outcome.output = read_all(read_end.get(), "its output", output_limit);
+    outcome.output = read_output(read_end.get(), pid);
   } catch (const Failure&) {
     read_end = UniqueFd();  // whatever it still writes ends it
     (void)wait_for(pid);

@@ -124,6 +124,12 @@ TEST_F(Delegate, OutputIsBounded) {
   EXPECT_NE(add_failure("[ $CNI_COMMAND = DEL ] || yes").find("larger than"), std::string::npos);
 }
 
+TEST_F(Delegate, IsNotWaitedForThroughAChildThatHoldsItsOutput) {
+  write_plugin("it", "tail -f /dev/null & echo $! >$FOLDER/child; echo '{}'");
+  EXPECT_EQ(delegate_add(request_, "it"), cni::Result());
+  EXPECT_EQ(::kill(std::stoi(content("child")), SIGKILL), 0) << "it is still there";
+}
+
 TEST_F(Delegate, NeedNotReadItsInput) {
   request_.input.assign(300'000, ' ');  // more than a pipe holds
   write_plugin("it", "exec 0<&-; echo '{}'");
