@@ -75,8 +75,8 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-// Everything that the program printed until it ended. Not to the end of the pipe: a program that it left behind
-// may hold that open for ever.
+// Everything that the program printed until it ended. Not to the end of the pipe: a program that it left
+// behind may hold that open for ever.
 std::string read_output(int fd, pid_t pid) {
   // Without it (before Linux 5.3) the end of the pipe is waited for.
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
