@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/failure.h"
+#include "netlink/forwarding.h"
 #include "netlink/sysctl.h"
 
 namespace onlink::node {
@@ -78,6 +79,8 @@ void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, App
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
   if (changes.forwarding_v4) attempt(applied, [] { netlink::write_sysctl("net/ipv4/ip_forward", "1"); });
+  for (const std::string& link : changes.accept_ra)
+    attempt(applied, [&] { netlink::write_sysctl(netlink::accept_ra_setting(link), "2"); });
   if (changes.forwarding_v6)
     attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
   apply_tunnel(socket, changes.tunnel, host, applied);

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/failure.h"
+#include "netlink/forwarding.h"
 #include "netlink/sysctl.h"
 #include "node/apply.h"
 #include "node/diff.h"
@@ -99,6 +100,14 @@ class Cleaner {
     const bool pods = has_attachments();
     restore(state_.before->forwarding_v4, pods, "net/ipv4/ip_forward");
     restore(state_.before->forwarding_v6, pods, "net/ipv6/conf/all/forwarding");
+    if (netlink::read_sysctl("net/ipv6/conf/all/forwarding").value_or("0") == "0")
+      for (const std::string& link : state_.accept_ra) restore_accept_ra(netlink::accept_ra_setting(link));
+  }
+
+  void restore_accept_ra(const std::string& setting) {
+    if (netlink::read_sysctl(setting) != "2") return;  // gone, or somebody else's by now
+    netlink::write_sysctl(setting, "1");
+    result_.done.push_back("sysctl -w " + setting + "=1");
   }
 
   void restore(bool was_on, bool pods, const std::string& setting) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "netlink/forwarding.h"
 #include "node/route_key.h"
 
 namespace onlink::node {
@@ -79,6 +80,7 @@ Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
   Changes changes;
   changes.forwarding_v4 = desired.forwarding_v4 && !host.forwarding_v4;
   changes.forwarding_v6 = desired.forwarding_v6 && !host.forwarding_v6;
+  if (changes.forwarding_v6) changes.accept_ra = host.need_accept_ra;
   changes.tunnel = diff_tunnel(desired, host, rules);
   diff_routes(desired.routes, host.routes, rules.may_withdraw, changes);
   return changes;
@@ -94,6 +96,8 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   std::vector<std::string> lines;
   const TunnelChanges& tunnel = changes.tunnel;
   if (changes.forwarding_v4) lines.push_back("sysctl -w net.ipv4.ip_forward=1");
+  for (const std::string& link : changes.accept_ra)
+    lines.push_back(fmt::format("sysctl -w {}=2", netlink::accept_ra_setting(link)));
   if (changes.forwarding_v6) lines.push_back("sysctl -w net.ipv6.conf.all.forwarding=1");
   // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
   if (tunnel.create)

@@ -33,6 +33,7 @@ struct Conflict {
 struct Changes {
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
+  std::vector<std::string> accept_ra;  // interfaces on which it becomes 2, before forwarding_v6
   TunnelChanges tunnel;
   std::vector<netlink::Route> add;
   std::vector<netlink::Route> replace;  // the key is ours already, something else differs

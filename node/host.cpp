@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "netlink/forwarding.h"
 #include "netlink/sysctl.h"
 #include "node/route_key.h"
 
@@ -74,6 +75,10 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   read_links(socket, host);
   host.forwarding_v4 = forwarding("net/ipv4/ip_forward");
   host.forwarding_v6 = forwarding("net/ipv6/conf/all/forwarding");
+  const auto& cidrs = cluster.self.pod_cidrs;
+  const bool v6 =
+      std::any_of(cidrs.begin(), cidrs.end(), [](const IpPrefix& cidr) { return !cidr.address.is_v4(); });
+  if (v6 && !host.forwarding_v6) host.need_accept_ra = netlink::links_that_need_accept_ra(socket);
   return host;
 }
 

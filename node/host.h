@@ -36,6 +36,8 @@ struct Host {
   std::vector<netlink::Route> routes;  // node routes of table main, by (destination, metric)
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
+  // Where it is off and the node has IPv6 pods: see netlink/forwarding.h.
+  std::vector<std::string> need_accept_ra;
 
   std::string link_name(std::uint32_t index) const;  // "if12" where it is not known
 };

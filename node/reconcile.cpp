@@ -136,6 +136,9 @@ void Reconciler::remember(const Pass& pass) {
   if (added &&
       std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
     state.own_addresses.push_back(*added);
+  for (const std::string& link : pass.changes.accept_ra)
+    if (std::find(state.accept_ra.begin(), state.accept_ra.end(), link) == state.accept_ra.end())
+      state.accept_ra.push_back(link);
   save(std::move(state));
 }
 

@@ -86,6 +86,7 @@ RunState parse_run_state(const json& document) {
   if (document.contains("before")) state.before = parse_before(document.at("before"));
   state.own_addresses = parse_prefixes(document.at("ownAddresses"));
   state.ipip_missing = document.value("ipipMissing", false);
+  state.accept_ra = document.value("acceptRa", state.accept_ra);
   if (const auto rules = document.find("ruleset"); rules != document.end())
     state.ruleset = {rules->at("structure").get<std::string>(),
                      rules->at("elements").get<std::map<std::string, std::string>>(),
@@ -153,6 +154,7 @@ RunState load_run_state(const Directories& directories) {
 void save_run_state(const Directories& directories, const RunState& state) {
   json document = {{"ownAddresses", print(state.own_addresses)}};
   if (state.ipip_missing) document["ipipMissing"] = true;
+  if (!state.accept_ra.empty()) document["acceptRa"] = state.accept_ra;
   if (state.before) document["before"] = print(*state.before);
   if (const Loaded& rules = state.ruleset; rules != Loaded{})
     document["ruleset"] = {{"structure", rules.structure},

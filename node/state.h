@@ -52,6 +52,7 @@ struct Since {
 struct RunState {
   std::optional<Before> before;
   std::vector<IpPrefix> own_addresses;  // on tunl0, put there by us
+  std::vector<std::string> accept_ra;   // interfaces on which we made 2 of a 1
   bool ipip_missing = false;            // found out when a tunnel was last asked for
   Loaded ruleset;
   std::map<std::string, Since> paths;  // by pod subnet

@@ -8,7 +8,8 @@ source "$(dirname "$0")/lib.bash"
 # The tables and settings that clean has to give back, besides what snapshot sees.
 everything() {
   snapshot "$1"
-  on "$1" sh -c 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; nft -s list ruleset 2>/dev/null || true'
+  # Every setting of the network: those that cannot be read say so each time.
+  on "$1" sh -c 'cd /proc/sys/net && grep -r . ipv4 ipv6 2>&1 | sort; nft -s list ruleset 2>/dev/null || true'
   find "$work/$1/run" "$work/$1/state" -type f ! -name node.lock 2>/dev/null || true
 }
 
@@ -41,6 +42,30 @@ for round in 1 2; do
 done
 node A clean; ok "clean once more: $errors"
 same "there is nothing to clean" "$out" ""
+
+# A host that has its IPv6 default route from a router's advertisement keeps it while IPv6 forwarding is on.
+host router && plug router eth0 lan fd00:172::1/64
+on A sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
+accept_ra() { on A cat /proc/sys/net/ipv6/conf/eth0/accept_ra; }
+advertise() {
+  on router "$python" - <<'PY'
+import socket, struct
+raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("eth0"))
+raw.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0))
+PY
+}
+advertised() { ip -n A -6 route show default | grep -q 'proto ra'; }
+eventually 20 eval 'advertise; advertised'
+node A plan
+case $out in *"sysctl -w net/ipv6/conf/eth0/accept_ra=2"*"net.ipv6.conf.all.forwarding=1"*) ;; *) fail "plan beside a router: $out" ;; esac
+node A apply
+same "accept_ra with forwarding" "$(accept_ra)" 2
+advertised || fail "forwarding cost the host its default route"
+node A clean; ok "clean beside a router: $errors"
+same "accept_ra after clean" "$(accept_ra)" 1
+advertised || fail "clean cost the host its default route"
 
 # With pods attached, forwarding stays on, and it is said; their routes stay.
 pod_at A netns01 10.10.0.2
