@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -36,6 +37,7 @@ struct Options {
   std::string bin_dir = "/opt/cni/bin";
   bool allow_empty = false;
   bool json = false;
+  bool wait = false;
 };
 
 std::string host_name() {
@@ -134,13 +136,27 @@ int status(const Options& options) {
   return document["inOrder"].get<bool>() ? 0 : 1;
 }
 
+// A blocked signal reaches also the first process of a container, which the others pass by.
+void wait_to_be_ended() {
+  std::fflush(stdout);
+  sigset_t ends;
+  int signal = 0;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  (void)sigwait(&ends, &signal);
+}
+
 int clean(const Options& options) {
   const UniqueFd lock = lock_node(options.directories);
   const Cleaned cleaned = node::clean(options.directories);
   for (const std::string& line : cleaned.done) fmt::print("{}\n", line);
   for (const std::string& line : cleaned.left) fmt::print("# {}\n", line);
   complain(cleaned.failures);
-  return cleaned.failures.empty() ? 0 : 1;
+  if (!cleaned.failures.empty()) return 1;
+  if (options.wait) wait_to_be_ended();
+  return 0;
 }
 
 int install(const Options& options) {
@@ -168,11 +184,13 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   CLI::App* always = verb("run", run, "bring this node in order and keep it so");
   CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
   verb("bird-config", bird_config, "print the BIRD configuration of this node, from the file's key bgp");
-  verb("clean", clean, "take away everything that onlink-node made on this host");
+  CLI::App* away = verb("clean", clean, "take away everything that onlink-node made on this host");
   CLI::App* put =
       verb("install", install, "put the plugins that lie beside this program where the runtime looks");
   put->add_option("--bin-dir", options.bin_dir, "the folder that the runtime executes plugins from")
       ->capture_default_str();
+  away->add_flag("--wait", options.wait,
+                 "then wait for SIGTERM: for whoever would start again what has ended");
   look->add_flag("--json", options.json, "as JSON");
   for (CLI::App* command : {once, always})
     command->add_flag("--allow-empty", options.allow_empty,
@@ -189,7 +207,9 @@ int main(int argc, char** argv) {
   app.fallthrough();
   Options options;
   app.add_option("-c,--config", options.config, "the cluster file")->capture_default_str();
-  app.add_option("-n,--node", options.node_name, "which node of it this is (default: the host name)");
+  app.add_option("-n,--node", options.node_name,
+                 "which node of it this is (default: $ONLINK_NODE, or the host name)")
+      ->envname("ONLINK_NODE");
   app.add_option("--run-dir", options.directories.run, "for what lasts until the next boot")
       ->capture_default_str();
   app.add_option("--state-dir", options.directories.state, "for the last good list of nodes")

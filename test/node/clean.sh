@@ -75,4 +75,20 @@ node A clean; ok "clean beside pods: $errors"
 case $out in *"net/ipv4/ip_forward stays 1: pods are attached"*) ;; *) fail "clean beside pods says: $out" ;; esac
 holds "the pod's route" 'length == 1' "$(ip -n A -j route show 10.10.0.2)"
 same "no route of ours is left" "$(ip -n A route show proto 169 | grep -v '^10.10.0.2 ' || true)" ""
+
+# --wait, as the first process of a container, which other signals pass by: it cleans, and ends when it is told to.
+node A apply
+node_command A
+(exec nsenter --net=/run/netns/A unshare --pid --fork --kill-child "${command[@]}" clean --wait) >"$work/cleaned" 2>&1 & outer=$!
+eventually 10 grep -q 'ip route del' "$work/cleaned"
+inner=$(pgrep -P $outer)
+kill -0 "$inner" || fail "clean --wait did not wait"
+ended() { kill -TERM "$inner"; ! kill -0 "$inner"; } # told so before it waits, it does not hear it
+eventually 10 ended
+status=0; wait $outer || status=$?
+same "exit status of clean --wait" $status 0
+
+# The name of the node from the environment.
+status=0; out=$(on A env ONLINK_NODE=A "$bin/onlink-node" -c "$cluster" --run-dir "$work/A/run" --state-dir "$work/A/state" plan 2>&1) || status=$?
+ok "ONLINK_NODE"
 done_testing
