@@ -17,7 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t largest_file = 64u << 20;
 constexpr std::size_t most_nodes = 100'000;
 
 std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
@@ -130,7 +129,7 @@ ClusterFile parse_cluster_file(std::string_view text, std::string_view name, con
 
 ClusterFile read_cluster_file(const std::string& path, const std::string& node_name) {
   const UniqueFd fd = open_file(AT_FDCWD, path, O_RDONLY);
-  return parse_cluster_file(read_all(fd.get(), path, largest_file), path, node_name);
+  return parse_cluster_file(read_all(fd.get(), path, largest_cluster_file), path, node_name);
 }
 
 Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const std::string& node_name) {

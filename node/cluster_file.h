@@ -20,6 +20,9 @@ struct SourceConfig {
   bool operator==(const SourceConfig&) const = default;
 };
 
+// Bytes. 100,000 nodes take a fifth of it.
+inline constexpr std::size_t largest_cluster_file = 64u << 20;
+
 struct ClusterFile {
   Rules rules;
   SourceConfig source;

@@ -133,7 +133,10 @@ std::optional<Nodes> Feed::put_together() {
 
 // See withdraw_guard.h.
 void Feed::hold(Merger& merger) {
-  if (!list_->complete) return;
+  if (!list_->complete) {
+    if (!list_->checked) merger.keep(merger.gone());  // they may yet be named
+    return;
+  }
   const auto gone = merger.gone();
   const std::size_t peers = earlier_ ? earlier_->peers.size() : 0;
   if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list_->reading)) return;

@@ -33,6 +33,8 @@ class Feed {
   std::string describe() const;
   // What keeps it from knowing the newest list; empty: nothing does.
   std::string problem() const;
+  // Whether a list that is not complete is worth waiting for.
+  bool prompt() const { return !source_ || source_->prompt(); }
   void passed(const Nodes& nodes, const Pass& pass);
   // The type of the source, as soon as a file was in order; "file" for one without.
   std::optional<std::string> type() const;

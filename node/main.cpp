@@ -63,13 +63,13 @@ Nodes wait_for_nodes(const Options& options) {
   for (;;) {
     if (auto news = feed.read()) nodes = std::move(news);
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-    if ((nodes && nodes->complete) || left <= 0) break;
+    if ((nodes && (nodes->complete || !feed.prompt())) || left <= 0) break;
     pollfd news{feed.descriptor(), POLLIN, 0};
     if (::poll(&news, 1, static_cast<int>(left)) < 0 && errno != EINTR)
       throw system_failure("wait for the list of nodes");
   }
   if (!nodes) throw Failure(fmt::format("{}: {}", feed.describe(), feed.problem()));
-  if (!nodes->complete)
+  if (!nodes->complete && feed.prompt())
     nodes->problems.push_back(
         fmt::format("the last good list of nodes is used: {}: {}", feed.describe(),
                     feed.problem().empty() ? "no complete list within 10 seconds" : feed.problem()));
@@ -115,11 +115,12 @@ int apply(const Options& options) {
 int run(const Options& options) { return Service(source_context(options)).run(); }
 
 // What a running service works with may be newer or older than the file, and need not be asked for again: its
-// last good list is on disk.
+// last complete list is on disk.
 Nodes nodes_in_use(const Options& options, const std::optional<ServiceState>& service) {
   std::string why;
   std::optional<Cluster> last_good;
-  if (service && (!service->source_problem.empty() || !service->source.starts_with("file ")))
+  if (service &&
+      (!service->source_problem.empty() || (service->complete && !service->source.starts_with("file "))))
     last_good = load_last_good(options.directories, options.node_name, why);
   if (last_good) return {*last_good, service->complete};
   return read_nodes(options);
@@ -166,7 +167,7 @@ int install(const Options& options) {
 
 int bird_config(const Options& options) {
   const UniqueFd file = open_file(AT_FDCWD, options.config, O_RDONLY);
-  const std::string text = read_all(file.get(), options.config, 64u << 20);
+  const std::string text = read_all(file.get(), options.config, largest_cluster_file);
   fmt::print("{}", render_bird(text, options.config, options.node_name));
   return 0;
 }

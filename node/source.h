@@ -43,6 +43,8 @@ class Source {
   virtual std::string describe() const = 0;
   // What keeps it from knowing the newest list, in a sentence; empty: nothing does.
   virtual std::string problem() const { return {}; }
+  // Whether a list that is not complete will be within moments, so that it is worth waiting for.
+  virtual bool prompt() const { return true; }
   // A pass was made with a list of this source: for what may happen only on a node that is ready. Does not
   // wait and does not throw; what fails is in problem().
   virtual void passed(const Nodes& nodes, const Pass& pass) {
