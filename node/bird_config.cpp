@@ -8,6 +8,8 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "node/cluster_file.h"
+#include "node/routes_source.h"
 
 namespace onlink::node {
 namespace {
@@ -75,7 +77,8 @@ class Renderer {
     line("# theirs again.");
     line("log syslog all;");
     line("router id {};", router_id());
-    if (bgp_.restart_seconds > 0) line("graceful restart wait {};", std::min(bgp_.restart_seconds, 60u));
+    // For peers that are away themselves. onlink-node carries on for longer what is missing after that.
+    if (bgp_.restart_seconds > 0) line("graceful restart wait {};", std::min(bgp_.restart_seconds, 15u));
     line("protocol device {{ }}");
   }
 
@@ -232,17 +235,21 @@ std::string render_bird(const Cluster& cluster, const Bgp& bgp, std::uint32_t ta
 }
 
 std::string render_bird(std::string_view text, std::string_view name, const std::string& node_name) {
-  const Cluster cluster = parse_cluster(text, name, node_name);
+  const ClusterFile file = parse_cluster_file(text, name, node_name);
   const nlohmann::json document = parse_json(text, name);
   Problems problems;
   const JsonReader reader(document, problems);
-  std::vector<std::string> names{cluster.self.name};
-  for (const Node& peer : cluster.peers) names.push_back(peer.name);
   if (!reader.has("bgp")) problems.add("bgp", "is missing: bird-config needs at least its asNumber");
+  if (file.nodes.empty()) problems.add("nodes", "is missing: it names this node and those to speak with");
   problems.throw_if_any(name);
+  std::vector<std::string> names;
+  for (const PlacedNode& placed : file.nodes) names.push_back(placed.node.name);
   Bgp bgp = read_bgp(reader.child("bgp"), names);
   read_password(bgp);
-  return render_bird(cluster, bgp, default_routes_table);
+  const std::uint32_t table = file.source.type == "routes"
+                                  ? read_routes_settings(file.source.settings, name).table
+                                  : default_routes_table;
+  return render_bird(assemble(file.rules, file.nodes, node_name), bgp, table);
 }
 
 }  // namespace onlink::node

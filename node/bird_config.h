@@ -13,7 +13,8 @@
 
 namespace onlink::node {
 
-// Pure. A whole file, in the syntax that BIRD 2.0.12 and BIRD 3 share. table: the kernel's, never main.
+// Pure. A whole file, in the syntax that BIRD 2.0.12 and BIRD 3.2 share (3.0 and
+// 3.1 have no `onlink` in filters). table: the kernel's, never main.
 std::string render_bird(const Cluster& cluster, const Bgp& bgp, std::uint32_t table);
 
 // The same from the cluster file's text; reads the password's file where it names one. Throws Failure: the

@@ -6,6 +6,7 @@
 #include "base/failure.h"
 #include "base/json_reader.h"
 #include "node/file_source.h"
+#include "node/routes_source.h"
 
 namespace onlink::node {
 namespace {
@@ -27,8 +28,10 @@ std::unique_ptr<Source> open_file_source(const ClusterFile& file, const SourceCo
 std::unique_ptr<Source> open_source(const ClusterFile& file, const SourceContext& context) {
   const std::string& type = file.source.type;
   if (type == "file") return open_file_source(file, context);
-  throw Failure(FailureKind::configuration,
-                fmt::format("{}: source.type: must be \"file\", not \"{}\"", context.path, type));
+  if (type == "routes") return std::make_unique<RoutesSource>(file, context);
+  throw Failure(
+      FailureKind::configuration,
+      fmt::format("{}: source.type: must be \"file\" or \"routes\", not \"{}\"", context.path, type));
 }
 
 }  // namespace onlink::node

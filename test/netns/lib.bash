@@ -10,9 +10,6 @@ if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
     -- bash "$0" "$@"
 fi
 
-# The first process of its namespace is not ended by signals that it does not ask for, and unshare takes no notice.
-trap 'exit 130' INT TERM
-
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
 reference=/usr/lib/cni
 mount -t tmpfs tmpfs /run

@@ -21,3 +21,23 @@ end_bird() { # HOST SIGNAL
 }
 ask_bird() { /usr/sbin/birdc -s "$work/$1/bird.ctl" "${@:2}"; }
 learned() { ip -n "$1" "${2:--4}" -o route show table 169 | sed 's/  */ /g; s/ $//'; } # HOST [-6]
+
+# lossless FROM ADDRESS COMMAND...: pings 20 times a second while the command runs; every one up to the last that came
+# back must have come back (one more may be on its way when it ends).
+lossless() {
+  local log=$work/ping.$1 pings missing
+  (exec nsenter --net="/run/netns/$1" ping -n -i 0.05 -W1 "$2" >"$log" 2>&1) &
+  pings=$!
+  eventually 10 grep -q icmp_seq= "$log"
+  "${@:3}"
+  local last
+  last=$(grep -c icmp_seq= "$log")
+  eventually 10 eval "[ \$(grep -c icmp_seq= '$log') -gt $((last + 2)) ]" # it still answers afterwards
+  kill -INT "$pings"
+  wait "$pings" 2>/dev/null || true
+  missing=$(sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' "$log" | sort -n | awk 'NR > 1 && $1 > last + 1 { lost += $1 - last - 1 } { last = $1 } END { print lost + 0 }')
+  [ "$missing" = 0 ] || fail "$missing pings from $1 to $2 were lost during: ${*:3}"
+  checks=$((checks + 1))
+  pinged=$((${pinged:-0} + $(grep -c time= "$log")))
+}
+routes_source() { printf '.source = {"type":"routes","table":169,"holdSeconds":%s} | .bgp = {"asNumber":64512}' "$1"; }

@@ -26,6 +26,8 @@ for where in . .nodes[0] .bgp; do
     case $errors in *"${key}x: unknown key"*) checks=$((checks + 1)) ;; *) fail "the program knows ${key}x: $errors" ;; esac
   done
 done
+same "keys of the source routes" "$(jq -c '.properties.source.oneOf[] | select(.properties.type.const == "routes") | .properties | keys' \
+  "$conf/cluster.schema.json")" '["holdSeconds","table","type"]'
 jq 'del(.bgp.passwordFile)' <<<"$everything" >"$cluster" # one of the two
 node A plan; ok "every key: $errors"
 
