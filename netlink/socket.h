@@ -28,6 +28,9 @@ class Socket {
   // protocol: NETLINK_ROUTE, or another of netlink(7).
   static Socket open(int protocol = NETLINK_ROUTE);
   static Socket open_in(const Netns& netns);
+  // A conversation with somebody who answers as the kernel would: for tests, which cannot make the kernel do
+  // at will what it may do.
+  static Socket adopt(UniqueFd fd) { return Socket(std::move(fd)); }
 
   using Answer = std::function<void(const nlmsghdr&)>;
 

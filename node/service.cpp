@@ -186,12 +186,17 @@ void Service::report(const Pass& pass) {
   for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
   if (lines.size() > lines_per_pass)
     say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
+  tell_status(fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
   if (pass.problems == state_.problems) return;
   state_.problems = pass.problems;
   for (const std::string& problem : pass.problems) say(problem);
   if (pass.problems.empty()) say("everything is in order");
-  notify_manager(
-      fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
+}
+
+void Service::tell_status(std::string status) {
+  if (status == told_) return;
+  notify_manager(status);
+  told_ = std::move(status);
 }
 
 void Service::wait() {

@@ -54,6 +54,7 @@ class Service {
   void drain_monitors();
   void say(const std::string& line) const;
   void report(const Pass& pass);
+  void tell_status(std::string status);  // to the service manager, where it is another than before
   void save();
 
   Directories directories_;
@@ -67,6 +68,7 @@ class Service {
   std::optional<Pass> last_;
   ServiceState state_;
   std::string saved_;
+  std::string told_;
   bool pass_due_ = true;
   bool resync_due_ = true;
   bool ended_ = false;

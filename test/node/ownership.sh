@@ -39,6 +39,22 @@ for protocol in static boot bird dhcp 17 80; do
   holds "status names it" '.peers[0].state | startswith("held by proto")' "$out"
   ip -n A route del 10.10.1.0/24
 done
+# One that is put in front of ours: both stay, and ours is neither changed through it nor removed with it.
+applied A
+ip -n A route prepend 10.10.1.0/24 via 172.16.91.99 proto static
+before=$(ip -n A route show 10.10.1.0/24)
+same "the one in front" "$(head -1 <<<"$before" | sed 's/ *$//')" "10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"
+applied A
+same "both routes" "$(ip -n A route show 10.10.1.0/24)" "$before"
+seed_cluster '.nodes[1].nodeIP = "172.16.91.210"'
+node A apply
+case $errors in *"route 10.10.1.0/24 is held by 10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"*) ;; *) fail "a moved node behind a foreign route: $errors" ;; esac
+same "both routes, with a moved node" "$(ip -n A route show 10.10.1.0/24)" "$before"
+seed_cluster 'del(.nodes[1])' '.nodes += [{"name":"C","nodeIP":"172.16.91.203","podCIDRs":["10.10.2.0/24"]}]'
+applied A
+same "ours is gone, the foreign one stays" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"
+ip -n A route del 10.10.1.0/24
+seed_cluster
 ip -n A route add 10.10.1.0/24 via 172.16.91.99 proto bird metric 32
 applied A
 holds "beside one of another metric" 'length == 2' "$(ip -n A -j route show 10.10.1.0/24)"

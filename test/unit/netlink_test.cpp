@@ -6,8 +6,12 @@
 #include <poll.h>
 #include <sched.h>
 
+#include <sys/socket.h>
+
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "base/failure.h"
 #include "netlink/address.h"
@@ -116,6 +120,71 @@ TEST_F(Kernel, LooksUpManyRoutesInTheirOrder) {
 TEST_F(Kernel, AnAbsentTableIsEmpty) {
   EXPECT_TRUE(
       list_routes(*socket_, {.family = IpFamily::v4, .table = 4711, .protocol = 0, .link = 0}).empty());
+}
+
+// What a kernel answers to one dump: a route, and the end, each perhaps with the mark of an interrupted dump.
+void answer_dump(int fd, const char* dst, bool part_marked, bool end_marked) {
+  std::array<char, 1024> buffer{};
+  if (::recv(fd, buffer.data(), buffer.size(), 0) < static_cast<ssize_t>(sizeof(nlmsghdr))) return;
+  const std::uint32_t sequence = reinterpret_cast<const nlmsghdr*>(buffer.data())->nlmsg_seq;
+  Route route;
+  route.dst = prefix(dst);
+  Message part = add_route(route, RouteMode::create, "");
+  Message end(NLMSG_DONE, 0, "end");
+  end.header<int>() = 0;
+  const auto send = [&](Message& message, bool marked) {
+    message.raw()->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_MULTI | (marked ? NLM_F_DUMP_INTR : 0));
+    message.raw()->nlmsg_seq = sequence;
+    EXPECT_GT(::send(fd, message.raw(), message.raw()->nlmsg_len, 0), 0);
+  };
+  send(part, part_marked);
+  send(end, end_marked);
+}
+
+class InterruptedDump : public testing::Test {
+ protected:
+  void SetUp() override {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    socket_.emplace(Socket::adopt(UniqueFd(ends[0])));
+    kernel_ = UniqueFd(ends[1]);
+  }
+  std::vector<std::string> dump() {
+    std::vector<std::string> dsts;
+    for (const Route& route : list_routes(*socket_, {})) dsts.push_back(route.dst.to_string());
+    return dsts;
+  }
+  std::optional<Socket> socket_;
+  UniqueFd kernel_;
+};
+
+TEST_F(InterruptedDump, IsThrownAwayAndAskedForAgain) {
+  for (const bool in_part : {true, false}) {
+    std::thread kernel([&] {
+      answer_dump(kernel_.get(), "10.0.1.0/24", in_part, !in_part);
+      answer_dump(kernel_.get(), "10.0.2.0/24", false, false);
+    });
+    EXPECT_EQ(dump(), std::vector<std::string>{"10.0.2.0/24"});
+    kernel.join();
+  }
+}
+
+TEST_F(InterruptedDump, ThatNeverEndsIsAFailure) {
+  std::atomic<int> dumps = 0;
+  std::thread kernel([&] {
+    for (; dumps < 20; ++dumps) answer_dump(kernel_.get(), "10.0.1.0/24", true, false);
+  });
+  try {
+    dump();
+    ADD_FAILURE() << "a part was taken for the whole";
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind(), FailureKind::try_again);
+    EXPECT_NE(std::string(failure.what()).find("interrupted by changes 20 times in a row"),
+              std::string::npos);
+  }
+  kernel_ = UniqueFd();
+  kernel.join();
+  EXPECT_EQ(dumps, 20);
 }
 
 TEST_F(Kernel, TellsWhatChangedAndWhoDidIt) {
