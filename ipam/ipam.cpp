@@ -62,7 +62,8 @@ std::string read_list(const std::string& path) {
   try {
     return read_file(AT_FDCWD, path).value_or("");
   } catch (const Failure& failure) {
-    if (failure.error() == ENOTDIR) return "";  // where nobody can have written it
+    // Where nobody can have written it; or a preview for somebody who may not look there.
+    if (failure.error() == ENOTDIR || failure.error() == EACCES) return "";
     throw;
   }
 }
