@@ -70,6 +70,7 @@ before=$(state)
 # A second ADD of a living attachment says so, and leaves it as it is.
 conf
 cni ADD p1; ok "ADD"; first=$out
+settled
 before=$(state)
 cni ADD p1; refused 100 ""; unchanged "repeated ADD"
 with_prev "$first"; cni CHECK p1; ok "CHECK after the repeated ADD"

@@ -12,20 +12,6 @@ sysctls() { # [NAMESPACE]: those of the interfaces of an attachment, whatever th
   "${in[@]}" sysctl -a 2>/dev/null | grep -E '^net\.ipv[46]\.(conf|neigh)\.(onl|eth0)|^net\.ipv4\.ip_forward|^net\.ipv6\.conf\.all\.forwarding' |
     grep -v -E 'stable_secret|base_reachable|mtu_expires|mc_forwarding'
 }
-# The kernel finishes the link-local addresses that it makes itself in its own time, with their routes; which of them a
-# snapshot finds would be chance. Done: each veth has one, none is tentative, and each address has its local route.
-finished() { # [NAMESPACE]
-  local in=(); [ $# = 0 ] || in=(-n "$1")
-  ip "${in[@]}" -j addr | jq -e --argjson routes "$(ip "${in[@]}" -j -6 route show table local type local)" '
-    all(.[]; .link_type != "ether" or any(.addr_info[]; .family == "inet6" and .scope == "link"))
-    and ([.[].addr_info[] | select(.family == "inet6")] |
-      all(.[]; has("tentative") | not) and ([.[].local] | unique) - [$routes[].dst] == [])' >/dev/null
-}
-settled() {
-  local _
-  for _ in $(seq 60); do finished && finished p1 && return; sleep 0.4; done
-  fail "the link-local addresses are not finished: $(ip -6 addr; ip -n p1 -6 addr)"
-}
 state() { settled; snapshot; snapshot p1; sysctls; sysctls p1; }
 
 compare() { # NAME

@@ -79,4 +79,18 @@ snapshot() { # [NAMESPACE]
   } | jq -cS 'walk(if type == "object" then del(.ifindex, .link_index, .link_netnsid, .valid_life_time,
         .preferred_life_time, .tentative, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
 }
+# The kernel finishes the link-local addresses that it makes itself in its own time, with their routes; which of them a
+# snapshot finds would be chance. Done: each veth has one, none is tentative, and each address has its local route.
+finished() { # [NAMESPACE]
+  local in=(); [ $# = 0 ] || in=(-n "$1")
+  ip "${in[@]}" -j addr | jq -e --argjson routes "$(ip "${in[@]}" -j -6 route show table local type local)" '
+    all(.[]; .link_type != "ether" or any(.addr_info[]; .family == "inet6" and .scope == "link"))
+    and ([.[].addr_info[] | select(.family == "inet6")] |
+      all(.[]; has("tentative") | not) and ([.[].local] | unique) - [$routes[].dst] == [])' >/dev/null
+}
+settled() { # the host and p1
+  local _
+  for _ in $(seq 60); do finished && finished p1 && return; sleep 0.4; done
+  fail "the link-local addresses are not finished: $(ip -6 addr; ip -n p1 -6 addr)"
+}
 files() { (cd /var/lib && find . -type f ! -name lock ! -name 'last_reserved_ip.*' ! -path '*/.*' | sort); }
