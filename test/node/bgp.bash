@@ -19,6 +19,8 @@ end_bird() { # HOST SIGNAL
   kill "-$2" "$pid"
   eventually 10 sh -c "! kill -0 $pid"
 }
+# A BIRD that was started with -R has heard all its peers, and has cleared its kernel table of what nobody sent.
+recovered() { local words; words=$(ask_bird "$1" show status) && ! grep -q 'recovery in progress' <<<"$words"; }
 ask_bird() { /usr/sbin/birdc -s "$work/$1/bird.ctl" "${@:2}"; }
 learned() { ip -n "$1" "${2:--4}" -o route show table 169 | sed 's/  */ /g; s/ $//'; } # HOST [-6]
 
@@ -32,7 +34,7 @@ lossless() {
   "${@:3}"
   local last
   last=$(grep -c icmp_seq= "$log")
-  eventually 10 eval "[ \$(grep -c icmp_seq= '$log') -gt $((last + 2)) ]" # it still answers afterwards
+  eventually 10 eval "[ \$(grep -c icmp_seq= '$log') -gt $((last + 10)) ]" # it still answers afterwards
   kill -INT "$pings"
   wait "$pings" 2>/dev/null || true
   missing=$(sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' "$log" | sort -n | awk 'NR > 1 && $1 > last + 1 { lost += $1 - last - 1 } { last = $1 } END { print lost + 0 }')

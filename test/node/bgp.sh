@@ -45,14 +45,27 @@ holds "C is two routers away, and needs the tunnel" '.peers[] | select(.name == 
 holds "its source is named" '.service.source == "kernel table 169"' "$out"
 
 # BIRD is killed and comes back, on either side; onlink-node meanwhile.
-bird_dies() { end_bird "$1" KILL; has_route; start_bird "$1" -R; eventually 20 established "$1"; }
+bird_dies() { end_bird "$1" KILL; has_route; start_bird "$1" -R; eventually 20 established "$1"; eventually 20 recovered "$1"; }
 established() { ask_bird "$1" show protocols | grep -q "onlink4_172_16_91.*Established"; }
 lossless netns01 10.10.1.2 bird_dies A
 lossless netns01 10.10.1.2 bird_dies B
 node_dies() { kill -KILL "${service[A]}"; wait "${service[A]}" 2>/dev/null || true; start_node A; eventually 10 grep -q 'C.*10.10.2.0/24' "$work/A/log"; }
 : >"$work/A/log"
-both_die() { end_bird A KILL; node_dies; start_bird A -R; eventually 20 established A; }
+both_die() { end_bird A KILL; node_dies; start_bird A -R; eventually 20 established A; eventually 20 recovered A; }
 lossless netns01 10.10.1.2 both_die
+# Both again, and somebody empties the table meanwhile: onlink-node begins with nothing, and touches nothing.
+all_is_gone() {
+  end_bird A KILL
+  kill -KILL "${service[A]}"; wait "${service[A]}" 2>/dev/null || true
+  ip -n A route flush table 169
+  : >"$work/A/log"
+  start_node A
+  eventually 10 grep -q 'kernel table 169 holds no usable route: nothing is withdrawn' "$work/A/log"
+  start_bird A -R
+  eventually 20 established A
+  eventually 20 recovered A
+}
+lossless netns01 10.10.1.2 all_is_gone
 # Without -R, as a service that knows of nothing: BIRD empties its table first, and fills it again.
 bird_forgets() { end_bird A KILL; start_bird A; eventually 20 established A; eventually 5 eval 'learned A | grep -q 10.10.1.0/24'; }
 lossless netns01 10.10.1.2 bird_forgets
@@ -91,6 +104,11 @@ end_bird B TERM
 eventually 10 eval '! learned A | grep -q $route'
 has_route || fail "withdrawn at once"
 eventually 10 eval '[ -z "$(route_line A $route)" ]'
+# What went while nobody was looking goes as late.
+stop_node A
+ip -n A route add 10.10.6.0/24 via 172.16.91.206 proto 169
+start_node A
+eventually 10 eval '[ -z "$(route_line A 10.10.6.0/24)" ]'
 start_bird B -R
 eventually 20 has_route
 

@@ -34,7 +34,7 @@ reaches netns05 10.10.1.2
 cut_off netns01 10.10.2.77
 
 established() { ask_bird "$1" show protocols | grep -q "onlink4_$2.*Established"; }
-bird_dies() { end_bird C KILL; through_tunnel; start_bird C -R; eventually 60 established C 172_16_91_201; }
+bird_dies() { end_bird C KILL; through_tunnel; start_bird C -R; eventually 60 established C 172_16_91_201; eventually 60 recovered C; }
 lossless netns01 10.10.2.2 bird_dies
 node_dies() { kill -KILL "${service[A]}"; wait "${service[A]}" 2>/dev/null || true; start_node A; eventually 60 eval 'node A status --json; [ "$(jq .service.passes <<<"$out")" -ge 1 ]'; }
 lossless netns01 10.10.2.2 node_dies

@@ -42,6 +42,12 @@ seed_cluster
 node A bird-config
 case $status$errors in 1*"bgp: is missing"*) ;; *) fail "without bgp: $errors" ;; esac
 
+# The example in conf/bird is what is printed for it.
+cluster_of[A]=$root/conf/bird/cluster.json
+configure_bird A
+same "conf/bird/routes.conf" "$out" "$(grep -v SPDX "$root/conf/bird/routes.conf")"
+unset 'cluster_of[A]'
+
 # Two nodes, both families, a password. What others have in main and in other tables is not touched.
 ip -n A link add other type bridge && ip -n A link set other up
 ip -n A route add 10.77.0.0/16 dev other proto bird
