@@ -156,6 +156,21 @@ std::string LearnedRoutes::name_of(const IpAddress& address) const {
   return known == known_by_address_.end() ? address.to_string() : known_[known->second].node.name;
 }
 
+std::string LearnedRoutes::held_words() const {
+  constexpr std::size_t most_named = 5;
+  std::vector<std::string> named;
+  for (const auto& [dst, gone] : gone_) {
+    if (named.size() == most_named) {
+      named.push_back("...");
+      break;
+    }
+    named.push_back(fmt::format("{} ({})", dst.to_string(), name_of(gone.gateway)));
+  }
+  if (named.empty()) return {};
+  return fmt::format("gone from kernel table {}, carried on for {} s: {}", rules_.table, rules_.hold / 1000,
+                     fmt::join(named, ", "));
+}
+
 // The nodes of the file, and for every other next hop one that is named by its address.
 NodeList LearnedRoutes::list() const {
   NodeList list;
@@ -177,6 +192,7 @@ NodeList LearnedRoutes::list() const {
   list.complete = complete_;
   list.problems = table_problems_;
   list.problems.insert(list.problems.end(), choice_problems_.begin(), choice_problems_.end());
+  if (const std::string words = held_words(); !words.empty()) list.problems.push_back(words);
   return list;
 }
 

@@ -55,6 +55,7 @@ class LearnedRoutes {
                         const std::set<IpAddress>& addresses) const;
   void choose();
   bool carry(Carried& carried, const IpPrefix& dst, const IpAddress& gateway, bool complain);
+  std::string held_words() const;
   std::string name_of(const IpAddress& address) const;
 
   Rules rules_;
