@@ -56,6 +56,7 @@ class Planner {
     plan_own_subnets();
     for (const Node& peer : cluster_.peers)
       for (const IpPrefix& cidr : peer.pod_cidrs) plan_peer(peer, cidr);
+    if (tunnel_missed_) result_.problems.push_back("no tunnel: " + tunnel_problem_);
     std::sort(result_.routes.begin(), result_.routes.end(), key_before);
     return std::move(result_);
   }
@@ -88,7 +89,6 @@ class Planner {
       else
         result_.tunnel = WantedTunnel{*address, known ? carrier->mtu - ipip_header : 0};
     }
-    if (!tunnel_problem_.empty()) result_.problems.push_back("no tunnel: " + tunnel_problem_);
   }
 
   // A packet to an unused address of ours must not follow the default route and come back. A single address
@@ -137,6 +137,7 @@ class Planner {
       return;
     }
     if (!result_.tunnel) {
+      tunnel_missed_ = !tunnel_problem_.empty();
       path.why += "; but " + (tunnel_problem_.empty() ? "this node has no tunnel address" : tunnel_problem_);
       return;
     }
@@ -158,7 +159,8 @@ class Planner {
   const Cluster& cluster_;
   const Host& host_;
   Desired result_;
-  std::string tunnel_problem_;
+  std::string tunnel_problem_;  // of nobody's concern where all peers are on-link
+  bool tunnel_missed_ = false;
 };
 
 }  // namespace

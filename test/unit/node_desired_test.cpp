@@ -60,7 +60,9 @@ TEST(Desired, AMissingModuleLeavesDirectRoutesWorking) {
   Host host = seed_host();
   host.tunnel.reset();
   host.ipip_missing = true;
-  EXPECT_EQ(desired(seed_cluster(IpipMode::cross_subnet), host).paths[0].kind, PathKind::direct);
+  const Desired direct = desired(seed_cluster(IpipMode::cross_subnet), host);
+  EXPECT_EQ(direct.paths[0].kind, PathKind::direct);
+  EXPECT_TRUE(direct.problems.empty());  // nobody misses it
   const Desired wanted = desired(seed_cluster(IpipMode::always), host);
   EXPECT_EQ(wanted.paths[0].kind, PathKind::none);
   EXPECT_EQ(why(wanted), "ipipMode is Always; but this kernel has no ipip module");
