@@ -31,4 +31,4 @@ install_packages() {
 }
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libmnl-dev libgtest-dev
-                libcli11-dev libnftables-dev)
+                libcli11-dev libnftables-dev libcurl4-openssl-dev libyaml-cpp-dev)

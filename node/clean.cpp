@@ -11,6 +11,7 @@
 #include "netlink/forwarding.h"
 #include "netlink/sysctl.h"
 #include "node/apply.h"
+#include "node/conflist.h"
 #include "node/diff.h"
 #include "node/firewall.h"
 #include "node/route_key.h"
@@ -24,6 +25,7 @@ class Cleaner {
       : directories_(directories), socket_(netlink::Socket::open()), state_(load_run_state(directories)) {}
 
   Cleaned clean() {
+    attempt([&] { remove_conflist(); });  // no new pods
     attempt([&] { remove_rules(); });
     attempt([&] { remove_routes(); });
     attempt([&] { restore_tunnel(); });
@@ -40,6 +42,11 @@ class Cleaner {
     } catch (const Failure& failure) {
       result_.failures.emplace_back(failure.what());
     }
+  }
+
+  void remove_conflist() {
+    const std::string path = node::remove_conflist(directories_);
+    if (!path.empty()) result_.done.push_back("rm " + path);
   }
 
   void remove_rules() {

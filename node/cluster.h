@@ -38,6 +38,16 @@ struct Node {
 struct PlacedNode {
   std::string path;
   Node node;
+  // What its source could not make sense of, or (an address) does not have: what an earlier list knew of it
+  // stays. Never so for a node of a file.
+  struct Unknown {
+    bool addresses = false;
+    bool pod_cidrs = false;
+    bool mode = false;
+    bool tunnel_address = false;
+
+    bool operator==(const Unknown&) const = default;
+  } unknown = {};
 
   bool operator==(const PlacedNode&) const = default;
 };

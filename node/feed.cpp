@@ -14,7 +14,7 @@ namespace onlink::node {
 namespace {
 
 // Between a list that lacks most of the nodes and the one that has to agree.
-constexpr time_t second_reading_s = 10;
+constexpr time_t second_reading_s = 5;
 
 NodeList list_of(const Cluster& cluster) {
   NodeList list;
@@ -46,10 +46,6 @@ void Feed::watch(int descriptor) const {
 }
 
 std::string Feed::describe() const { return source_ ? source_->describe() : "file " + context_.path; }
-
-std::optional<std::string> Feed::type() const {
-  return file_ ? std::optional(file_->source.type) : std::nullopt;
-}
 
 std::string Feed::problem() const {
   std::string text = file_problem_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "node/cluster_file.h"
@@ -35,9 +36,10 @@ class Feed {
   std::string problem() const;
   // Whether a list that is not complete is worth waiting for.
   bool prompt() const { return !source_ || source_->prompt(); }
+  std::vector<std::string> remarks() const {
+    return source_ ? source_->remarks() : std::vector<std::string>();
+  }
   void passed(const Nodes& nodes, const Pass& pass);
-  // The type of the source, as soon as a file was in order; "file" for one without.
-  std::optional<std::string> type() const;
 
  private:
   void read_file();

@@ -151,11 +151,22 @@ void wait_to_be_ended() {
 
 int clean(const Options& options) {
   const UniqueFd lock = lock_node(options.directories);
+  std::string told;
+  std::vector<std::string> failures;
+  try {
+    if (::access(options.config.c_str(), F_OK) == 0)
+      told =
+          withdraw_from_source(read_cluster_file(options.config, options.node_name), source_context(options));
+  } catch (const Failure& failure) {
+    failures.emplace_back(failure.what());
+  }
+  if (!told.empty()) fmt::print("{}\n", told);
   const Cleaned cleaned = node::clean(options.directories);
   for (const std::string& line : cleaned.done) fmt::print("{}\n", line);
   for (const std::string& line : cleaned.left) fmt::print("# {}\n", line);
-  complain(cleaned.failures);
-  if (!cleaned.failures.empty()) return 1;
+  failures.insert(failures.end(), cleaned.failures.begin(), cleaned.failures.end());
+  complain(failures);
+  if (!failures.empty()) return 1;
   if (options.wait) wait_to_be_ended();
   return 0;
 }

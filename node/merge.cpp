@@ -12,6 +12,9 @@ namespace onlink::node {
 namespace {
 
 bool has_address(const Node& node) { return node.ipv4 || node.ipv6; }
+bool is_completed(const Node& from, const Node& to) {
+  return from.ipv4 != to.ipv4 || from.ipv6 != to.ipv6 || from.pod_cidrs.size() < to.pod_cidrs.size();
+}
 
 }  // namespace
 
@@ -36,39 +39,78 @@ void Merger::add(const NodeList& list) {
     }
     return;
   }
-  take_self(list.nodes);
   // What has not changed was there first: of two that contradict each other the newcomer is to blame.
-  std::vector<const PlacedNode*> same, others;
-  for (const PlacedNode& placed : list.nodes) {
-    if (placed.node.name == node_name_) continue;
+  // What an earlier list had to complete comes last.
+  std::vector<const PlacedNode*> same, others, completed;
+  const PlacedNode* self = nullptr;
+  for (const PlacedNode& from : list.nodes) {
+    const PlacedNode& placed = resolve(from);
     const auto earlier = before_.find(placed.node.name);
     const bool is_same = earlier != before_.end() && earlier->second.node == placed.node;
-    (is_same ? same : others).push_back(&placed);
+    if (placed.node.name == node_name_)
+      self = &placed;
+    else
+      (is_completed(from.node, placed.node) ? completed : is_same ? same : others).push_back(&placed);
   }
+  take_self(self);
   same.insert(same.end(), others.begin(), others.end());
+  same.insert(same.end(), completed.begin(), completed.end());
   take_peers(same);
   check_tunnel_address(result_.cluster, unfit_);
   unfit_.throw_if_any("the nodes do not fit the rules");
 }
 
-void Merger::take_self(const std::vector<PlacedNode>& nodes) {
-  const auto self = std::find_if(nodes.begin(), nodes.end(),
-                                 [&](const PlacedNode& placed) { return placed.node.name == node_name_; });
+const PlacedNode& Merger::resolve(const PlacedNode& from) {
+  PlacedNode& placed = resolved_.emplace_back(from);
+  const auto earlier = before_.find(from.node.name);
+  const Node* was = earlier == before_.end() ? nullptr : &earlier->second.node;
+  if (was != nullptr && from.unknown.pod_cidrs) placed.node.pod_cidrs = was->pod_cidrs;
+  if (was != nullptr && from.unknown.mode) placed.node.mode = was->mode;
+  if (was != nullptr && from.unknown.tunnel_address) placed.node.tunnel_address = was->tunnel_address;
+  resolve_addresses(placed, was);
+  return placed;
+}
+
+// A family in which there are pod subnets but no address: the address that was known, else without them.
+void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
+  Node& node = placed.node;
+  for (const bool v4 : {true, false}) {
+    auto& address = v4 ? node.ipv4 : node.ipv6;
+    const auto concerns = [&](const IpPrefix& cidr) { return cidr.address.is_v4() == v4; };
+    if (address || std::none_of(node.pod_cidrs.begin(), node.pod_cidrs.end(), concerns)) continue;
+    const char* family = v4 ? "IPv4" : "IPv6";
+    if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
+        placed.unknown.addresses && earlier) {
+      address = earlier;
+      result_.problems.push_back(fmt::format("{} has no {} address any more; {} stays in use", placed.path,
+                                             family, earlier->to_string()));
+    } else if (v4 ? node.ipv6 : node.ipv4) {
+      std::erase_if(node.pod_cidrs, concerns);
+      result_.problems.push_back(
+          fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path, family, family));
+    }
+  }
+}
+
+void Merger::take_self(const PlacedNode* self) {
+  const auto earlier = before_.find(node_name_);
   Problems problems;
-  if (self == nodes.end()) {
+  if (self == nullptr) {
     problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name_));
   } else {
     if (has_address(self->node))
       checks_.check(*self, problems);
     else
       problems.add(self->path, "has no address");
+    // A Node that was deleted and registered anew has none for a while; the pods are still there.
+    if (self->node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty())
+      problems.add(self->path, "has no pod subnets any more");
     if (problems.empty()) {
       checks_.take(*self);
       result_.cluster.self = self->node;
       return;
     }
   }
-  const auto earlier = before_.find(node_name_);
   if (earlier == before_.end()) problems.throw_if_any("the list of nodes");
   for (const std::string& problem : problems.list())
     result_.problems.push_back(problem + "; this node stays what it was");

@@ -4,6 +4,7 @@
 // or is left out where none did. Either is named.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -31,15 +32,19 @@ class Merger {
   Nodes finish();
 
  private:
+  // The same node with what an earlier list knew in place of what this one does not.
+  const PlacedNode& resolve(const PlacedNode& placed);
+  void resolve_addresses(PlacedNode& placed, const Node* was);
   // False: it is wrong, and its problems are noted.
   bool take(const PlacedNode& placed);
-  void take_self(const std::vector<PlacedNode>& nodes);
+  void take_self(const PlacedNode* self);
   void take_peers(const std::vector<const PlacedNode*>& peers);
   bool fall_back(const std::string& name);
   void accept(const PlacedNode& placed);
 
   std::string node_name_;
   NodeChecks checks_;
+  std::deque<PlacedNode> resolved_;                // deque: they are pointed at
   std::map<std::string, PlacedNode> before_;       // this node among them
   std::set<std::string> routed_;                   // peers that have pod subnets now
   std::map<std::string, const PlacedNode*> bare_;  // those that had some and now have none

@@ -6,6 +6,7 @@
 #include "base/failure.h"
 #include "base/json_reader.h"
 #include "node/file_source.h"
+#include "node/kubernetes_source.h"
 #include "node/routes_source.h"
 
 namespace onlink::node {
@@ -23,15 +24,31 @@ std::unique_ptr<Source> open_file_source(const ClusterFile& file, const SourceCo
   return std::make_unique<FileSource>(context.path, std::move(list));
 }
 
+KubernetesConfig kubernetes_config(const ClusterFile& file, const SourceContext& context) {
+  Problems problems;
+  KubernetesConfig config = read_kubernetes_config(JsonReader(file.source.settings, problems, "source"));
+  if (!file.nodes.empty()) problems.add("nodes", "come from the API with the source kubernetes");
+  problems.throw_if_any(context.path);
+  return config;
+}
+
 }  // namespace
 
 std::unique_ptr<Source> open_source(const ClusterFile& file, const SourceContext& context) {
   const std::string& type = file.source.type;
   if (type == "file") return open_file_source(file, context);
+  if (type == "kubernetes")
+    return std::make_unique<KubernetesSource>(kubernetes_config(file, context), context.node_name,
+                                              context.directories);
   if (type == "routes") return std::make_unique<RoutesSource>(file, context);
-  throw Failure(
-      FailureKind::configuration,
-      fmt::format("{}: source.type: must be \"file\" or \"routes\", not \"{}\"", context.path, type));
+  throw Failure(FailureKind::configuration,
+                fmt::format("{}: source.type: must be \"file\", \"kubernetes\" or \"routes\", not \"{}\"",
+                            context.path, type));
+}
+
+std::string withdraw_from_source(const ClusterFile& file, const SourceContext& context) {
+  if (file.source.type != "kubernetes") return "";
+  return withdraw_condition(kubernetes_config(file, context), context.node_name);
 }
 
 }  // namespace onlink::node

@@ -83,6 +83,7 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
     state.source = document.at("source").get<std::string>();
     state.source_problem = document.at("sourceProblem").get<std::string>();
     state.complete = document.at("complete").get<bool>();
+    state.remarks = document.at("remarks").get<std::vector<std::string>>();
     state.kept = document.at("kept").get<std::vector<std::string>>();
     state.passes = document.at("passes").get<std::uint64_t>();
     state.repairs = document.at("repairs").get<std::uint64_t>();
@@ -125,6 +126,7 @@ void Service::read_source() {
   if (problem != state_.source_problem) pass_due_ = true;
   state_.source_problem = problem;
   state_.source = feed_.describe();
+  if (feed_.remarks() != remarks_) pass_due_ = true;
   if (!news) return;
   if (!nodes_ && !news->complete)
     say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
@@ -167,6 +169,8 @@ void Service::pass() {
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;
     feed_.passed(*nodes_, done);
+    remarks_ = feed_.remarks();
+    done.problems.insert(done.problems.end(), remarks_.begin(), remarks_.end());
     report(done);
     last_ = std::move(done);
   } catch (const Failure& failure) {
@@ -263,7 +267,10 @@ void Service::drain_monitors() {
 
 void Service::save() {
   state_.complete = nodes_ && nodes_->complete && state_.source_problem.empty();
+  auto remarks = remarks_;
+  if (nodes_) remarks.insert(remarks.end(), nodes_->problems.begin(), nodes_->problems.end());
   const nlohmann::json document = {{"pid", state_.pid},
+                                   {"remarks", remarks},
                                    {"source", state_.source},
                                    {"sourceProblem", state_.source_problem},
                                    {"complete", state_.complete},

@@ -27,7 +27,8 @@ struct ServiceState {
   std::string source;
   std::string source_problem;  // empty: its last list is the one in use
   bool complete = false;
-  std::vector<std::string> kept;  // peers that are as an earlier list had them (Nodes)
+  std::vector<std::string> kept;     // peers that are as an earlier list had them (Nodes)
+  std::vector<std::string> remarks;  // of the list and its source: what status cannot see for itself
   std::uint64_t passes = 0;
   std::uint64_t repairs = 0;    // passes after the first that had to change something
   std::uint64_t overflows = 0;  // times the kernel dropped notifications
@@ -73,7 +74,8 @@ class Service {
   bool resync_due_ = true;
   bool ended_ = false;
   std::vector<std::string> obstacles_;
-  std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
+  std::vector<std::string> remarks_;  // of the source
+  std::int64_t earliest_pass_ = 0;    // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
 };
 

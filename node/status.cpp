@@ -88,16 +88,20 @@ std::string value_or_dash(const json& object, const char* key) {
 }  // namespace
 
 json status_document(const StatusInput& input) {
+  auto problems = input.plan.problems;
+  if (input.service)
+    for (const std::string& remark : input.service->remarks)
+      if (std::find(problems.begin(), problems.end(), remark) == problems.end()) problems.push_back(remark);
   json counters = json::object();
   for (const auto& [name, packets] : input.counters) counters[name] = packets;
   json document = {{"node", input.nodes.cluster.self.name},
                    {"running", input.service.has_value()},
-                   {"inOrder", input.plan.problems.empty() && !input.plan.changed()},
+                   {"inOrder", problems.empty() && !input.plan.changed()},
                    {"podMtu", input.plan.desired.pod_mtu},
                    {"tunnel", print_tunnel(input)},
                    {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
                    {"dropped", std::move(counters)},
-                   {"problems", input.plan.problems},
+                   {"problems", problems},
                    {"peers", print_peers(input)}};
   if (input.service)
     document["service"] = {{"pid", input.service->pid},

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/kubernetes_source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <random>
+#include <utility>
+
+#include "base/failure.h"
+#include "base/file.h"
+#include "node/conflist.h"
+#include "node/reconcile.h"
+
+namespace onlink::node {
+namespace {
+
+// etcd takes objects of 1.5 MB; a page has 250.
+constexpr std::size_t longest_line = 8u << 20;
+constexpr std::size_t longest_page = 256u << 20;
+constexpr std::int64_t first_patch_delay_ms = 1'000;
+constexpr std::int64_t longest_patch_delay_ms = 60'000;
+
+std::int64_t now_ms() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+std::string describe_config(const KubernetesConfig& config) {
+  if (!config.server.empty()) return "kubernetes " + config.server;
+  return config.kubeconfig.empty() ? "kubernetes" : "kubernetes " + config.kubeconfig;
+}
+
+}  // namespace
+
+KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_name, Directories directories)
+    : config_(std::move(config)),
+      node_name_(std::move(node_name)),
+      directories_(std::move(directories)),
+      description_(describe_config(config_)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      alarm_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      watch_(std::random_device{}()) {
+  for (const int descriptor : {alarm_.get(), client_.descriptor()}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
+    if (!epoll_ || !alarm_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
+      throw system_failure("prepare the source " + description_);
+  }
+}
+
+std::optional<NodeList> KubernetesSource::read() {
+  std::uint64_t expired = 0;
+  (void)!::read(alarm_.get(), &expired, sizeof expired);
+  client_.run();
+  if (request_ == 0 && now_ms() >= ask_at_) ask();
+  report_condition();
+  set_alarm();
+  if (!watch_.take_news() || !watch_.in_sync()) return std::nullopt;
+  return list();
+}
+
+void KubernetesSource::refresh() {
+  watch_.start_over();
+  client_.cancel(request_);
+  request_ = 0;
+  ask_at_ = 0;
+  set_alarm();
+}
+
+std::vector<std::string> KubernetesSource::remarks() const {
+  std::vector<std::string> remarks;
+  for (const std::string& problem : {conflist_problem_, patch_problem_})
+    if (!problem.empty()) remarks.push_back(problem);
+  return remarks;
+}
+
+NodeList KubernetesSource::list() const {
+  NodeList list;
+  list.reading = watch_.reading();
+  for (const auto& [name, node] : watch_.nodes()) list.nodes.push_back(placed_node(node, list.problems));
+  return list;
+}
+
+void KubernetesSource::ask() {
+  question_ = watch_.question();
+  received_.clear();
+  asked_at_ = now_ms();
+  try {
+    HttpRequest request = api_request(config_);
+    request.url += question_.path;
+    request.limit = std::chrono::seconds(question_.limit_s);
+    request_ = client_.start(
+        request, [this](std::string_view chunk) { return take(chunk); },
+        [this](const HttpAnswer& answer) { answered(answer); });
+  } catch (const Failure& failure) {
+    answered({.status = 0, .error = failure.what()});
+  }
+}
+
+bool KubernetesSource::take(std::string_view chunk) {
+  if (chunk.empty()) watch_.begun();
+  if (question_.list) {
+    received_ += chunk;
+    return received_.size() <= longest_page;
+  }
+  while (!chunk.empty()) {
+    const auto end = chunk.find('\n');
+    received_ += chunk.substr(0, end);
+    if (received_.size() > longest_line) return false;
+    if (end == std::string_view::npos) break;
+    chunk.remove_prefix(end + 1);
+    if (received_.empty()) continue;
+    const bool good = watch_.line(received_);
+    received_.clear();
+    if (!good) return false;
+  }
+  return true;
+}
+
+void KubernetesSource::answered(const HttpAnswer& answer) {
+  request_ = 0;
+  if (question_.list && answer.status >= 200 && answer.status < 300 && answer.error.empty())
+    (void)watch_.page(received_);
+  received_ = {};  // with its memory
+  const std::int64_t now = now_ms();
+  watch_.ended(answer, now - asked_at_);
+  ask_at_ = now + watch_.delay_ms();
+}
+
+void KubernetesSource::passed(const Nodes& nodes, const Pass& pass) {
+  const std::vector<IpPrefix>& pod_cidrs = nodes.cluster.self.pod_cidrs;
+  const auto& problems = pass.desired.problems;  // of this node as a whole
+  const bool ready = problems.empty() && !pod_cidrs.empty();
+  if (ready && !config_.conflist_path.empty()) write_conflist(pod_cidrs);
+  // A node that never was ready is told by what the kubelet says itself.
+  if (!ready && !wanted_) return;
+  wanted_ = NetworkCondition{!ready, ready ? "onlink-node carries the pods of this node"
+                                           : fmt::format("onlink-node: {}", fmt::join(problems, "; "))};
+  report_condition();
+  set_alarm();
+}
+
+void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
+  try {
+    const auto text = read_file(AT_FDCWD, config_.conflist_template);
+    if (!text) throw Failure(config_.conflist_template + " does not exist");
+    (void)publish_conflist(directories_, config_.conflist_path,
+                           render_conflist(*text, config_.conflist_template, pod_cidrs));
+    conflist_problem_.clear();
+  } catch (const Failure& failure) {
+    conflist_problem_ = fmt::format("no pods can start: {}", failure.what());
+  }
+}
+
+// Whenever the Node says something else than it should: also when somebody else has changed it.
+void KubernetesSource::report_condition() {
+  if (!config_.network_unavailable || !wanted_ || patch_ != 0 || now_ms() < patch_at_) return;
+  const auto self = watch_.nodes().find(node_name_);
+  if (self == watch_.nodes().end() || self->second.network == wanted_->text()) return;
+  try {
+    HttpRequest request = api_request(config_);
+    set_condition(request, node_name_, *wanted_, std::time(nullptr));
+    patch_ = client_.start(
+        request, [](std::string_view) { return true; },
+        [this](const HttpAnswer& answer) { condition_answered(answer); });
+  } catch (const Failure& failure) {
+    condition_answered({.status = 0, .error = failure.what()});
+  }
+}
+
+void KubernetesSource::condition_answered(const HttpAnswer& answer) {
+  patch_ = 0;
+  const bool good = answer.status >= 200 && answer.status < 300;
+  patch_problem_ = good ? ""
+                        : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
+                                      answer.status == 0 ? answer.error : refusal_message(answer.body));
+  // Also after a good one: the watch has to bring it first, and there may be somebody who sets it otherwise.
+  patch_failures_ = good ? 0 : patch_failures_ + 1;
+  patch_at_ =
+      now_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
+}
+
+// For the next question, and the next try to set the condition.
+void KubernetesSource::set_alarm() {
+  std::int64_t at = 0;
+  const auto consider = [&](std::int64_t when) { at = at == 0 ? when : std::min(at, when); };
+  if (request_ == 0) consider(std::max<std::int64_t>(ask_at_, 1));
+  const std::int64_t now = now_ms();
+  if (wanted_ && patch_ == 0 && patch_at_ > now) consider(patch_at_);
+  itimerspec when{};
+  const std::int64_t wait = std::max<std::int64_t>(at - now, 0);
+  if (at != 0) when.it_value = {wait / 1000, wait % 1000 * 1'000'000 + 1};
+  (void)::timerfd_settime(alarm_.get(), 0, &when, nullptr);
+}
+
+namespace {
+
+HttpAnswer wait_for(HttpRequest request, std::string& body) {
+  HttpClient client;
+  HttpAnswer answer;
+  bool done = false;
+  request.limit = std::chrono::seconds(10);
+  client.start(
+      request,
+      [&](std::string_view chunk) {
+        body += chunk;
+        return body.size() <= longest_line;
+      },
+      [&](const HttpAnswer& last) {
+        answer = last;
+        done = true;
+      });
+  while (!done) {
+    pollfd news{client.descriptor(), POLLIN, 0};
+    if (::poll(&news, 1, -1) < 0 && errno != EINTR) throw system_failure("wait for the API");
+    client.run();
+  }
+  if (answer.status < 200 || answer.status >= 300)
+    throw Failure(answer.status == 0 ? answer.error : refusal_message(answer.body));
+  return answer;
+}
+
+}  // namespace
+
+std::string withdraw_condition(const KubernetesConfig& config, const std::string& node_name) {
+  if (!config.network_unavailable) return "";
+  return with_context(fmt::format("the condition NetworkUnavailable of Node {}", node_name), [&] {
+    HttpRequest get = api_request(config);
+    get.url += "/api/v1/nodes/" + node_name;
+    std::string body;
+    (void)wait_for(std::move(get), body);
+    if (!is_our_condition(parse_node_object(body).network)) return std::string();
+    HttpRequest patch = api_request(config);
+    remove_condition(patch, node_name);
+    body.clear();
+    (void)wait_for(std::move(patch), body);
+    return fmt::format("PATCH /api/v1/nodes/{}/status: without the condition NetworkUnavailable", node_name);
+  });
+}
+
+}  // namespace onlink::node

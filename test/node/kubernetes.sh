@@ -1,0 +1,227 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# The nodes from a Kubernetes API, a small one that misbehaves on demand (fake_api.py): what is in the API is in the
+# routing table, and whatever happens to the API, routes stay.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+
+api=$work/api
+fake=$(dirname "$0")/fake_api.py
+mkdir -p "$api"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api -addext subjectAltName=IP:172.16.91.100 \
+  -keyout "$api/key.pem" -out "$api/cert.pem" 2>/dev/null || fail "openssl"
+wire lan
+host A && plug A eth0 lan 172.16.91.201/24
+host apiserver && plug apiserver eth0 lan 172.16.91.100/24
+api_process=
+start_api() {
+  (exec nsenter --net=/run/netns/apiserver "$python" "$fake" serve "$api" 172.16.91.100 6443) >>"$api/log" 2>&1 &
+  api_process=$!
+  eventually 10 "$python" "$fake" tell "$api" stats
+}
+stop_api() { kill -KILL "$api_process"; wait "$api_process" 2>/dev/null || true; }
+tell() { told=$("$python" "$fake" tell "$api" "$@") || fail "the API server: $told: $(tail -3 "$api/log")"; }
+stat() { "$python" "$fake" tell "$api" stats | jq ".$1"; }
+# put NAME NODE-IP POD-CIDR
+put() {
+  tell put "$1" "{\"spec\":{\"podCIDR\":\"$3\",\"podCIDRs\":[\"$3\"]},
+    \"status\":{\"addresses\":[{\"type\":\"Hostname\",\"address\":\"$1\"},{\"type\":\"InternalIP\",\"address\":\"$2\"}]}}"
+}
+has() { [ "$(route_line A "$1")" = "$1 via $2 dev eth0 proto 169" ]; }
+has_not() { [ -z "$(route_line A "$1")" ]; }
+passes() { jq .passes "$work/A/run/service.json"; }
+# A watch is open, and has had something in it: what happens next is not taken for the same trouble going on.
+settled() { eventually 40 eval '[ "$(stat open)" = 1 ]'; tell bookmark; }
+cut() { settled; [ -z "${1:-}" ] || tell compact "$1"; tell drop; }
+problem() { jq -e --arg words "$1" '.sourceProblem | contains($words)' "$work/A/run/service.json"; }
+no_problem() { [ "$(jq -r .sourceProblem "$work/A/run/service.json")" = "" ]; }
+remark() { jq -e --arg words "$1" '.remarks | any(contains($words))' "$work/A/run/service.json"; }
+
+echo token-1 >"$api/token"
+cat >"$api/kubeconfig" <<'YAML'
+apiVersion: v1
+kind: Config
+current-context: here
+contexts:
+- {name: here, context: {cluster: lab, user: onlink}}
+clusters:
+- name: lab
+  cluster:
+    server: https://172.16.91.100:6443
+    certificate-authority: cert.pem
+users:
+- name: onlink
+  user: {tokenFile: token}
+YAML
+conflist=$work/net.d/10-onlink.conflist
+mkdir "$work/net.d"
+jq -n --arg api "$api" --arg template "$root/conf/kubernetes/10-onlink.conflist.template" --arg path "$conflist" '
+  {ipipMode: "Never", masquerade: false, filter: false, resyncSeconds: 3600,
+   source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig"), conflist: {template: $template, path: $path}}}' >"$cluster"
+
+# The API knows this node, but has no pod subnet for it yet: the peers are reached, no conflist, no condition.
+start_api
+tell tokens token-1
+tell put A '{"status":{"addresses":[{"type":"InternalIP","address":"172.16.91.201"}]}}'
+put B 172.16.91.202 10.10.1.0/24
+put C 172.16.91.203 10.10.2.0/24
+start_node A
+eventually 10 has 10.10.1.0/24 172.16.91.202
+eventually 10 has 10.10.2.0/24 172.16.91.203
+[ ! -e "$conflist" ] || fail "a conflist before there is a pod subnet"
+tell condition A; same "the condition before" "$told" none
+# Then it has one, and is ready to carry pods.
+put A 172.16.91.201 10.10.0.0/24
+eventually 10 test -e "$conflist"
+holds "the conflist" '.plugins[0].ipam.ranges == [[{subnet: "10.10.0.0/24"}]] and .plugins[0].type == "onlink"' "$(cat "$conflist")"
+same "blackhole" "$(ip -n A -j route show type blackhole | jq -r '.[0].dst')" 10.10.0.0/24
+condition() { tell condition A; [ "$told" = "$1" ]; }
+eventually 10 condition "False OnlinkIsUp"
+node A status --json; ok "status: $errors"
+holds "status" '.inOrder and .service.complete and (.service.source | startswith("kubernetes ")) and .service.sourceProblem == "" and
+  all(.peers[]; .state == "ok" and (.from | startswith("kubernetes ")))' "$out"
+
+# What the kubelets say all the time costs no pass; and one list was enough so far.
+before=$(passes)
+tell heartbeat 30 # of each node
+put D 172.16.91.204 10.10.3.0/24
+eventually 10 has 10.10.3.0/24 172.16.91.204
+[ $(($(passes) - before)) -lt 6 ] || fail "90 heartbeats and a new node took $(($(passes) - before)) passes"
+same "lists" "$(stat lists)" 1
+
+# A node moves, is removed, and its subnet goes to another.
+put D 172.16.91.214 10.10.3.0/24
+eventually 10 has 10.10.3.0/24 172.16.91.214
+tell delete D
+eventually 10 has_not 10.10.3.0/24
+put E 172.16.91.205 10.10.3.0/24
+eventually 10 has 10.10.3.0/24 172.16.91.205
+
+# A watch that is cut resumes where it was, by a bookmark's version if need be; one that is too old lists again, and
+# what was deleted meanwhile goes.
+lists=$(stat lists); watches=$(stat watches)
+cut
+eventually 10 eval '[ "$(stat watches)" -gt "$watches" ] && [ "$(stat open)" = 1 ]'
+same "lists" "$(stat lists)" "$lists"
+for how in event status; do
+  tell hide E
+  cut "$how"
+  eventually 10 has_not 10.10.3.0/24
+  tell show
+  cut "$how"
+  eventually 10 has 10.10.3.0/24 172.16.91.205
+done
+eventually 10 no_problem
+# What makes no sense ends the watch, and nothing else.
+for garbage in '{"type":' '{"type":"MODIFIED","object":{}}' '[]' '{"type":"NEWS","object":{"metadata":{"resourceVersion":"1"}}}'; do
+  settled
+  watches=$(stat watches)
+  tell garbage "$garbage"
+  eventually 20 eval '[ "$(stat watches)" -gt "$watches" ]'
+done
+put F 172.16.91.206 10.10.5.0/24
+eventually 20 has 10.10.5.0/24 172.16.91.206
+
+# The token is rotated: the new one is taken from the file. A wrong one, or missing rights: said, and routes stay.
+echo token-2 >"$api/token.new"; mv "$api/token.new" "$api/token"
+tell tokens token-2
+cut
+put G 172.16.91.207 10.10.6.0/24
+eventually 20 has 10.10.6.0/24 172.16.91.207
+tell tokens token-3
+cut
+eventually 20 problem "HTTP 401"
+tell tokens token-2
+cut # settled again: the refusals that follow are the first
+tell forbid 1
+tell drop
+eventually 40 problem 'User "onlink" cannot list resource'
+grep -q 'the last good list of nodes stays in use: the API refuses (HTTP 403)' "$work/A/log" || fail "403 is not in the log"
+node A status
+case $out in *"nodes from kubernetes "*"HTTP 403"*) ;; *) fail "status does not name the refusal: $out" ;; esac
+has 10.10.6.0/24 172.16.91.207 || fail "a refusal withdrew a route"
+[ "$(stat refused)" -lt 40 ] || fail "$(stat refused) questions to an API that refuses"
+tell forbid 0
+eventually 60 no_problem
+
+# One node that makes no sense stays as it was, and is named; the others go on.
+tell put B '{"status":{"addresses":[{"type":"Hostname","address":"B"}]}}'
+eventually 10 remark "Node B has no IPv4 address any more"
+tell put C '{"metadata":{"annotations":{"onlink.io/ipip-mode":"Sometimes"}}}'
+eventually 10 remark 'annotation onlink.io/ipip-mode: must be Always, CrossSubnet or Never, not "Sometimes"'
+tell put G '{"metadata":{"annotations":{"onlink.io/node-ip":"172.16.91.217"}}}'
+eventually 10 has 10.10.6.0/24 172.16.91.217
+put H 172.16.91.208 10.10.0.128/25
+eventually 10 remark 'Node H.podCIDRs[0]: 10.10.0.128/25 overlaps 10.10.0.0/24 of Node A ("A"), which is this node'
+has 10.10.1.0/24 172.16.91.202 || fail "the route of a node without an address went"
+has 10.10.2.0/24 172.16.91.203 || fail "the route of a node with a bad annotation went"
+tell delete H
+put B 172.16.91.202 10.10.1.0/24
+tell put C '{"metadata":{"annotations":{"onlink.io/ipip-mode":null}}}'
+eventually 10 eval '! remark Node'
+
+# The condition, when somebody else changes it.
+tell put A '{"status":{"conditions":[{"type":"NetworkUnavailable","status":"True","reason":"NoRouteCreated"}]}}'
+eventually 10 condition "False OnlinkIsUp"
+
+# Most nodes are missing of a sudden: they stay until a second list agrees. Here it does not.
+tell hide B C E F
+cut status
+eventually 10 remark "the list does not name 4 of 5 other nodes any more"
+lists=$(stat lists)
+tell show
+for cidr in 10.10.1.0/24 10.10.2.0/24 10.10.3.0/24 10.10.5.0/24; do [ -n "$(route_line A $cidr)" ] || fail "$cidr was withdrawn"; done
+eventually 20 eval '! remark "does not name"'
+[ "$(stat lists)" -gt "$lists" ] || fail "there was no second list"
+
+# The API goes away: routes stay; so they do, and come back, over a boot without it.
+stop_api
+eventually 20 problem "172.16.91.100"
+stop_node A
+ip -n A route flush proto 169
+rm -r "$work/A/run"
+start_node A
+eventually 10 has 10.10.1.0/24 172.16.91.202
+eventually 10 problem "172.16.91.100"
+node A status --json
+holds "status without an API" '(.inOrder | not) or .peers[0].from == "the last good list"' "$out"
+start_api
+eventually 60 no_problem
+put D 172.16.91.204 10.10.7.0/24
+eventually 10 has 10.10.7.0/24 172.16.91.204
+
+# The rules are taken from the file all the time: without the peers' routes being touched.
+jq '.maxWithdrawPercent = 40' "$cluster" >"$cluster.new" && mv "$cluster.new" "$cluster"
+echo '{' >"$cluster.new" && mv "$cluster.new" "$cluster"
+eventually 10 problem "is not JSON"
+has 10.10.1.0/24 172.16.91.202 || fail "a bad file withdrew routes"
+jq -n --arg api "$api" --arg template "$root/conf/kubernetes/10-onlink.conflist.template" --arg path "$conflist" '
+  {ipipMode: "Never", masquerade: false, filter: false, resyncSeconds: 3600,
+   source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig"), conflist: {template: $template, path: $path}}}' >"$cluster.new"
+mv "$cluster.new" "$cluster"
+eventually 10 no_problem
+has 10.10.1.0/24 172.16.91.202 || fail "a good file withdrew routes"
+
+# Most nodes are gone, really.
+tell hide B C E F
+cut event
+eventually 10 remark "the list does not name 4 of 6 other nodes any more"
+eventually 30 has_not 10.10.1.0/24
+has 10.10.7.0/24 172.16.91.204 || fail "D went with the others"
+
+# Once, without a service; then everything goes: the conflist, the condition, the routes.
+stop_node A
+[ -e "$conflist" ] || fail "the end of run took the conflist along"
+condition "False OnlinkIsUp" || fail "the end of run changed the condition: $told"
+tell show
+node A plan; ok "plan: $errors"
+case $out in *"10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"*) ;; *) fail "plan: $out" ;; esac
+node A apply; ok "apply: $errors"
+has 10.10.1.0/24 172.16.91.202 || fail "apply"
+node A clean; ok "clean: $errors"
+[ ! -e "$conflist" ] || fail "clean leaves the conflist"
+condition none || fail "clean leaves the condition: $told"
+has_not 10.10.1.0/24 || fail "clean leaves routes"
+node A clean; ok "clean twice: $errors"
+done_testing
