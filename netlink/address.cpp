@@ -43,7 +43,7 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
   // IFA_ADDRESS is the other end's on a point-to-point link; IFA_LOCAL, where given, is ours.
   auto own = attributes.get(address_local);
   if (!own) own = attributes.get(address_address);
-  if (!own) return std::nullopt;
+  if (!own || header->ifa_prefixlen > own->bits()) return std::nullopt;
   return Address{header->ifa_index,
                  {*own, header->ifa_prefixlen},
                  attributes.get(address_flags).value_or(header->ifa_flags),

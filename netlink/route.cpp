@@ -172,6 +172,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   const auto family = static_cast<IpFamily>(header->rtm_family);
   Route route;
   route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header->rtm_dst_len};
+  if (route.dst.length > route.dst.address.bits()) return std::nullopt;  // makes no sense
   route.gateway = attributes.get(route_gateway);
   if (!route.gateway) route.gateway = via_other_family(attributes);
   route.link = attributes.get(route_oif).value_or(0);
