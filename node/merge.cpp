@@ -111,7 +111,10 @@ void Merger::take_self(const PlacedNode* self) {
       return;
     }
   }
-  if (earlier == before_.end()) problems.throw_if_any("the list of nodes");
+  if (earlier == before_.end()) {
+    problems.throw_if_any("the list of nodes");
+    return;
+  }
   for (const std::string& problem : problems.list())
     result_.problems.push_back(problem + "; this node stays what it was");
   checks_.take(earlier->second);
