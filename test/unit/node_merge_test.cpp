@@ -102,6 +102,53 @@ TEST(Merge, ANodeWithoutAnythingIsNoProblem) {
   EXPECT_TRUE(nodes.problems.empty());
 }
 
+NodeList with_unknown(Node wrong, PlacedNode::Unknown unknown) {
+  NodeList list = list_of({a, c});
+  list.nodes.push_back({"Node B", std::move(wrong), unknown});
+  return list;
+}
+Nodes merge(const NodeList& list, const Cluster* before) {
+  Merger merger({}, "A", before);
+  merger.add(list);
+  return merger.finish();
+}
+
+TEST(Merge, WhatIsUnknownStays) {
+  Node tunnelled = b;
+  tunnelled.mode = IpipMode::always;
+  tunnelled.tunnel_address = IpAddress::parse("10.10.1.9");
+  const Cluster before = cluster_of({a, tunnelled, c});
+  // Its mode, tunnel address and subnets are not understood, and it has moved: only that counts.
+  const Node moved = node("B", "172.16.91.222", "");
+  Node expected = tunnelled;
+  expected.ipv4 = moved.ipv4;
+  const PlacedNode::Unknown everything{true, true, true, true};
+  EXPECT_EQ(merge(with_unknown(moved, everything), &before).cluster.peers, (std::vector{expected, c}));
+  // Its address is gone.
+  Nodes nodes = merge(with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true}), &before);
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  ASSERT_EQ(nodes.problems.size(), 1u);
+  EXPECT_NE(nodes.problems[0].find("172.16.91.202 stays in use"), std::string::npos) << nodes.problems[0];
+  // But not where another node has it now.
+  NodeList list = with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true});
+  const Node heir = node("D", "172.16.91.202", "10.10.7.0/24");
+  list.nodes.push_back({"Node D", heir});
+  EXPECT_EQ(merge(list, &before).cluster.peers, (std::vector{c, heir}));
+}
+
+TEST(Merge, SubnetsOfAFamilyWithoutAddressAreLeftOut) {
+  Node dual = b;
+  dual.pod_cidrs.push_back(IpPrefix::parse("fd00:11::/64").value());
+  const Nodes nodes = merge({a, dual, c});
+  EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
+  EXPECT_EQ(nodes.problems.size(), 1u);
+}
+
+TEST(Merge, ThisNodeKeepsItsSubnetsWhileItIsRegisteredAnew) {
+  const Cluster before = cluster_of({a, b});
+  EXPECT_EQ(merge({node("A", "172.16.91.201", ""), b}, &before).cluster.self, a);
+}
+
 TEST(Merge, RulesThatDoNotFitRefuseTheList) {
   Rules rules;
   rules.mode = IpipMode::always;

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// What counts of the API's JSON, who we are there, and what a node tells about itself.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/failure.h"
+#include "node/conflist.h"
+#include "node/kubernetes_access.h"
+#include "node/kubernetes_condition.h"
+#include "node/kubernetes_node.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+// As an API server 1.20 sent it, shortened.
+const char* const recorded_event =
+    R"({"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1","uid":"0c6f8a35",)"
+    R"("resourceVersion":"268","creationTimestamp":"2026-11-22T09:01:22Z","labels":{"kubernetes.io/os":"linux"},)"
+    R"("annotations":{"node.alpha.kubernetes.io/ttl":"0","onlink.io/ipip-mode":"Always"},"managedFields":[{"manager":)"
+    R"("kubelet","operation":"Update","fieldsV1":{"f:status":{"f:addresses":{".":{}}}}}]},"spec":{"podCIDR":)"
+    R"("10.10.0.0/24","podCIDRs":["10.10.0.0/24","fd00:10::/64"],"taints":[{"key":"node.kubernetes.io/not-ready",)"
+    R"("effect":"NoSchedule"}]},"status":{"capacity":{"cpu":"2","pods":"110"},"conditions":[{"type":"NetworkUnavailable",)"
+    R"("status":"False","lastHeartbeatTime":"2026-11-22T09:02:00Z","reason":"OnlinkIsUp","message":"x"},{"type":"Ready",)"
+    R"("status":"True","lastHeartbeatTime":"2026-11-22T09:02:10Z","reason":"KubeletReady"}],"addresses":[{"type":)"
+    R"("Hostname","address":"n1"},{"type":"InternalIP","address":"172.16.91.201"},{"type":"InternalIP","address":)"
+    R"("fd00::201"},{"type":"ExternalIP","address":"192.0.2.1"}],"daemonEndpoints":{"kubeletEndpoint":{"Port":10250}},)"
+    R"("nodeInfo":{"kubeletVersion":"v1.20.2"},"images":[{"names":["localhost/x:1"],"sizeBytes":1}]}}})";
+
+TEST(KubernetesNodeJson, KeepsWhatCounts) {
+  const NodeEvent event = parse_node_event(recorded_event);
+  EXPECT_EQ(event.kind, NodeEvent::Kind::changed);
+  EXPECT_EQ(event.version, "268");
+  const KubernetesNode expected{.name = "n1",
+                                .addresses = {"172.16.91.201", "fd00::201"},
+                                .pod_cidrs = {"10.10.0.0/24", "fd00:10::/64"},
+                                .mode = "Always",
+                                .node_ip = {},
+                                .tunnel_address = {},
+                                .network = "False OnlinkIsUp"};
+  EXPECT_EQ(event.node, expected);
+  std::vector<std::string> problems;
+  const PlacedNode placed = placed_node(event.node, problems);
+  EXPECT_TRUE(problems.empty());
+  EXPECT_EQ(placed.node.ipv4->to_string(), "172.16.91.201");
+  EXPECT_EQ(placed.node.ipv6->to_string(), "fd00::201");
+  EXPECT_EQ(placed.node.pod_cidrs.size(), 2u);
+  EXPECT_EQ(placed.node.mode, IpipMode::always);
+}
+
+TEST(KubernetesNodeJson, AHeartbeatIsTheSameNode) {
+  json later = json::parse(recorded_event);
+  later["object"]["metadata"]["resourceVersion"] = "999";
+  later["object"]["status"]["conditions"][1]["lastHeartbeatTime"] = "2026-11-22T10:00:00Z";
+  later["object"]["status"]["images"].push_back({{"sizeBytes", 2}});
+  EXPECT_EQ(parse_node_event(later.dump()).node, parse_node_event(recorded_event).node);
+}
+
+TEST(KubernetesNodeJson, OtherEvents) {
+  const auto bookmark = parse_node_event(
+      R"({"type":"BOOKMARK","object":{"kind":"Node","metadata":{"resourceVersion":"12746","creationTimestamp":null}}})");
+  EXPECT_EQ(bookmark.kind, NodeEvent::Kind::bookmark);
+  EXPECT_EQ(bookmark.version, "12746");
+  const auto error = parse_node_event(
+      R"({"type":"ERROR","object":{"kind":"Status","status":"Failure","message":"too old resource version",)"
+      R"("reason":"Expired","code":410}})");
+  EXPECT_EQ(error.kind, NodeEvent::Kind::error);
+  EXPECT_EQ(error.code, 410);
+  EXPECT_EQ(refusal_message(R"({"kind":"Status","message":"nodes is forbidden","code":403})"),
+            "nodes is forbidden");
+  EXPECT_EQ(refusal_message("<html>\nno"), "<html> no");
+}
+
+TEST(KubernetesNodeJson, RefusesWhatItIsNot) {
+  for (const char* text :
+       {"", "{", "[]", "null", "7", R"({"type":"ADDED"})", R"({"type":"ADDED","object":[]})",
+        R"({"type":"X","object":{"metadata":{"name":"a","resourceVersion":"1"}}})",
+        R"({"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}})",
+        R"({"type":"ADDED","object":{"metadata":{"name":7,"resourceVersion":"1"}}})"})
+    EXPECT_THROW(parse_node_event(text), Failure) << text;
+  for (const char* text : {"{}", R"({"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]})",
+                           R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}})",
+                           R"({"kind":"NodeList","metadata":{},"items":[]})"})
+    EXPECT_THROW(parse_node_page(text), Failure) << text;
+  EXPECT_TRUE(parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":null})")
+                  .nodes.empty());
+  // Every part of a real event, cut off or with a byte changed: an answer or a Failure, nothing else.
+  const std::string whole = recorded_event;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_THROW(parse_node_event(whole.substr(0, i)), Failure);
+    std::string bent = whole;
+    bent[i] = static_cast<char>(bent[i] ^ 0x15);
+    try {
+      (void)parse_node_event(bent);
+    } catch (const Failure&) {
+      continue;
+    }
+  }
+}
+
+TEST(KubernetesNodeJson, AnnotationsOverride) {
+  KubernetesNode node{.name = "n1",
+                      .addresses = {"172.16.91.201"},
+                      .pod_cidrs = {"10.10.0.0/24"},
+                      .mode = "Never",
+                      .node_ip = "192.0.2.9, fd00::9",
+                      .tunnel_address = "10.10.0.7",
+                      .network = ""};
+  std::vector<std::string> problems;
+  const Node placed = placed_node(node, problems).node;
+  EXPECT_TRUE(problems.empty());
+  EXPECT_EQ(placed.ipv4->to_string(), "192.0.2.9");
+  EXPECT_EQ(placed.ipv6->to_string(), "fd00::9");
+  EXPECT_EQ(placed.mode, IpipMode::never);
+  EXPECT_EQ(placed.tunnel_address->to_string(), "10.10.0.7");
+
+  node.mode = "never";
+  node.node_ip = "192.0.2.9,192.0.2.10";
+  node.tunnel_address = "fd00::1";
+  node.pod_cidrs = {"10.10.0.1/24"};
+  const PlacedNode wrong = placed_node(node, problems);
+  EXPECT_EQ(problems.size(), 4u);
+  EXPECT_TRUE(wrong.unknown.mode && wrong.unknown.tunnel_address && wrong.unknown.pod_cidrs);
+  EXPECT_FALSE(wrong.node.ipv4) << "unknown: what it was stays";
+}
+
+const char* const kubeconfig_text = R"(
+apiVersion: v1
+kind: Config
+current-context: b
+contexts:
+- {name: a, context: {cluster: one, user: none}}
+- name: b
+  context:
+    cluster: two
+    user: certified
+- {name: c, context: {cluster: two, user: command}}
+- {name: d, context: {cluster: two, user: nobody}}
+clusters:
+- {name: one, cluster: {server: "https://192.0.2.1:6443/", certificate-authority-data: Q0E9}}
+- {name: two, cluster: {server: "https://[fd00::1]:6443", insecure-skip-tls-verify: true}}
+users:
+- {name: none, user: {token: secret}}
+- {name: certified, user: {client-certificate-data: Q0VSVA==, client-key-data: S0VZIQ==}}
+- {name: command, user: {exec: {command: aws}}}
+)";
+
+HttpRequest with_context_named(const std::string& name) {
+  std::string text = kubeconfig_text;
+  text.replace(text.find("current-context: b"), 18, "current-context: " + name);
+  return kubeconfig_request(text, "config", "/nowhere/");
+}
+
+TEST(Kubeconfig, TakesTheCurrentContext) {
+  const HttpRequest a = with_context_named("a");
+  EXPECT_EQ(a.url, "https://192.0.2.1:6443");
+  EXPECT_EQ(a.authorities, "CA=");
+  EXPECT_TRUE(a.verify);
+  EXPECT_EQ(a.headers, std::vector<std::string>{"Authorization: Bearer secret"});
+  const HttpRequest b = with_context_named("b");
+  EXPECT_EQ(b.certificate, "CERT");
+  EXPECT_EQ(b.key, "KEY!");
+  EXPECT_FALSE(b.verify);
+  EXPECT_TRUE(b.headers.empty());
+}
+
+TEST(Kubeconfig, SaysWhatItCannot) {
+  const auto refusal = [](const auto& action) -> std::string {
+    try {
+      action();
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal([] { with_context_named("c"); }).find("user.exec is not supported"), std::string::npos);
+  EXPECT_NE(refusal([] { with_context_named("d"); }).find("users: there is no \"nobody\""),
+            std::string::npos);
+  EXPECT_NE(refusal([] { with_context_named("x"); }).find("contexts: there is no \"x\""), std::string::npos);
+  for (const char* text : {"", "7", "a: [", "- x", "contexts: 7", "current-context: [x]"})
+    EXPECT_NE(refusal([&] { kubeconfig_request(text, "config", ""); }).find("config"), std::string::npos)
+        << text;
+  EXPECT_NE(refusal([] { decode_base64("Zm9v!", "x"); }).find("is not base64"), std::string::npos);
+  EXPECT_NE(refusal([] { decode_base64("Zm9vY", "x"); }).find("is not base64"), std::string::npos);
+}
+
+TEST(Kubeconfig, ReadsRotatedFilesAnew) {
+  const std::string folder = testing::TempDir() + "/kubeconfig/";
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder + name) << text;
+  };
+  write("config",
+        "{current-context: a, contexts: [{name: a, context: {cluster: c, user: u}}], clusters: [{name: c, "
+        "cluster: {server: 'https://192.0.2.1', certificate-authority: ca.crt}}], users: [{name: u, user: "
+        "{tokenFile: token}}]}");
+  write("ca.crt", "CA");
+  write("token", "one\n");
+  KubernetesConfig config;
+  config.kubeconfig = folder + "config";
+  EXPECT_EQ(api_request(config).headers[0], "Authorization: Bearer one");
+  EXPECT_EQ(api_request(config).authorities, "CA");
+  write("token", "two\n");
+  EXPECT_EQ(api_request(config).headers[0], "Authorization: Bearer two");
+  config.server = "https://192.0.2.2:1";
+  EXPECT_EQ(api_request(config).url, "https://192.0.2.2:1");
+  write("token", "two\r\nX-Header: forged");
+  EXPECT_THROW(api_request(config), Failure);
+  std::filesystem::remove(folder + "token");
+  EXPECT_THROW(api_request(config), Failure);
+  std::filesystem::remove_all(folder);
+}
+
+std::vector<IpPrefix> both_families() {
+  return {IpPrefix::parse("10.10.0.0/24").value(), IpPrefix::parse("fd00:10::/64").value()};
+}
+
+TEST(Conflist, IsTheTemplateWithThePodSubnets) {
+  const std::string text = render_conflist(
+      R"({"name":"x","plugins":[{"type":"onlink","ipam":{"type":"onlink-ipam","ranges":[],"exclude":["10.10.0.9"]}},)"
+      R"({"type":"portmap"}]})",
+      "template", both_families());
+  const json document = json::parse(text);
+  EXPECT_EQ(document["plugins"][0]["ipam"]["ranges"],
+            json::parse(R"([[{"subnet":"10.10.0.0/24"}],[{"subnet":"fd00:10::/64"}]])"));
+  EXPECT_EQ(document["plugins"][0]["ipam"]["exclude"][0], "10.10.0.9");
+  EXPECT_LT(text.find("\"name\""), text.find("\"plugins\"")) << "the order is the template's";
+  for (const char* wrong : {"", "[]", "{}", R"({"plugins":{}})", R"({"plugins":[7,{"ipam":[]}]})",
+                            R"({"plugins":[{"ipam":{"ranges":[[{"subnet":"10.0.0.0/8"}]]}}]})"})
+    EXPECT_THROW(render_conflist(wrong, "template", both_families()), Failure) << wrong;
+}
+
+TEST(Conflist, ComesAndGoes) {
+  Directories directories;
+  directories.state = testing::TempDir() + "/conflist-state";
+  const std::string path = testing::TempDir() + "/10-onlink.conflist";
+  EXPECT_EQ(remove_conflist(directories), "");
+  EXPECT_TRUE(publish_conflist(directories, path, "one"));
+  EXPECT_FALSE(publish_conflist(directories, path, "one"));
+  EXPECT_TRUE(publish_conflist(directories, path, "two"));
+  EXPECT_EQ(remove_conflist(directories), path);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(remove_conflist(directories), "");
+  std::filesystem::remove_all(directories.state);
+}
+
+TEST(NetworkCondition, IsOnePatchOfOneCondition) {
+  HttpRequest request;
+  request.url = "https://192.0.2.1";
+  set_condition(request, "n1", {false, "fine"}, 0);
+  EXPECT_EQ(request.method, "PATCH");
+  EXPECT_EQ(request.url, "https://192.0.2.1/api/v1/nodes/n1/status");
+  const json body = json::parse(request.body);
+  ASSERT_EQ(body["status"]["conditions"].size(), 1u);
+  const json& condition = body["status"]["conditions"][0];
+  EXPECT_EQ(condition["type"], "NetworkUnavailable");
+  EXPECT_EQ(condition["status"], "False");
+  EXPECT_EQ(condition["lastTransitionTime"], "1970-01-01T00:00:00Z");
+  EXPECT_EQ(NetworkCondition{}.text(), "False OnlinkIsUp");
+  EXPECT_TRUE(is_our_condition("False OnlinkIsUp"));
+  EXPECT_TRUE(is_our_condition("True OnlinkIsNotReady"));
+  EXPECT_FALSE(is_our_condition("True NoRouteCreated"));
+  EXPECT_FALSE(is_our_condition(""));
+}
+
+}  // namespace
+}  // namespace onlink::node
