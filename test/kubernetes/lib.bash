@@ -30,13 +30,14 @@ kill_hard() { kill -9 "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; }
 # wait_for SECONDS WHAT COMMAND...: the command becomes true, or the test has failed. The machine may be busy.
 wait_for() {
   checks=$((checks + 1))
-  until_true "$1" "${@:3}" || { explain_failure; fail "not within $1 s: $2"; }
+  until_true "$1" "${@:3}" >/dev/null 2>&1 || { explain_failure; fail "not within $1 s: $2"; }
 }
-explain_failure() { # what a person would look at first
+explain_failure() { # what a person would look at first, last
   {
+    tail -n ${explain_lines:-3} $work/log/* | cut -c 1-250
     kubectl --request-timeout=5s get nodes,pods -A -o wide || true
-    kubectl --request-timeout=5s -n kube-system logs -l app=onlink-node --tail=15 --prefix || true
-    tail -n 4 $work/log/* | cut -c 1-250
+    local node
+    for node in "${!holder_of[@]}"; do in_node "$node" sh -c 'tail -n 12 /var/log/pods/kube-system_onlink*/*/*.log' || true; done
   } >&2 2>&1
 }
 
@@ -89,15 +90,15 @@ start_managers() {
   start scheduler kube-scheduler --kubeconfig=$work/admin.conf --port=0 --leader-elect=false
 }
 manager_options=()
+lan_length=24
 control_plane() { # NODE...: names that may join
   ip link add lan type bridge
-  ip addr add $control/24 dev lan
+  ip addr add $control/$lan_length dev lan
   ip link set lan up
   make_credentials "$@"
   start_etcd
   start_api
   wait_api
-  start_managers
 }
 
 # --- nodes ---
@@ -132,7 +133,7 @@ make_machine() { # NODE ADDRESS: the namespaces, without a program
   ip link add "lan-$node" type veth peer name eth0 netns "$node"
   ip link set "lan-$node" master lan up
   ip -n "$node" link set lo up
-  ip -n "$node" addr add "$2/24" dev eth0
+  ip -n "$node" addr add "$2/$lan_length" dev eth0
   ip -n "$node" link set eth0 up
   ip -n "$node" route add default via $control
   nsenter --net="/run/netns/$node" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' # as kubeadm asks for
@@ -209,11 +210,12 @@ join() { # NODE ADDRESS
   start_proxy "$1"
 }
 node_is() { # NODE CONDITION STATUS
-  [ "$(kubectl get node "$1" -o json 2>/dev/null | jq -r --arg c "$2" '.status.conditions[] | select(.type == $c).status')" = "$3" ]
+  [ "$(kubectl get node "$1" -o json 2>/dev/null | jq -r --arg c "$2" '.status.conditions[]? | select(.type == $c).status')" = "$3" ]
 }
 cluster() { # the two nodes of every test, not Ready: nothing has given them a network
   make_image
   control_plane n1 n2 n3 n4
+  start_managers
   join n1 172.16.91.201
   join n2 172.16.91.202
   wait_for 120 "n1 is known" node_is n1 Ready False

@@ -14,7 +14,7 @@ install_onlink() {
 }
 nodes_ready() { # NODE...
   local node
-  for node in "$@"; do wait_for 180 "$node is Ready" node_is "$node" Ready True; done
+  for node in "$@"; do wait_for ${ready_limit:-180} "$node is Ready" node_is "$node" Ready True; done
 }
 # agent_of NODE: the process of `onlink-node run` there, if any.
 agent_of() {
@@ -38,7 +38,44 @@ no_route() { [ "$(ip -n "$1" -j route show "$2")" = '[]' ]; }
 in_order() {
   local pid
   pid=$(agent_of "$1")
-  [ -n "$pid" ] && nsenter -t "$pid" --mount --net --uts env NODE_NAME="$1" /onlink-node status >/dev/null 2>&1
+  [ -n "$pid" ] && ONLINK_NODE=$1 nsenter -t "$pid" --mount --net --uts --pid /onlink-node status >/dev/null 2>&1
+}
+
+# The same without the DaemonSet: a process of the test's own on a node, with the manifest's rights and rules, and the
+# token of the file $work/token. account: makes the rights; it needs no kubelet.
+manifest_part() { kubectl create --dry-run=client -f "$manifest" -o json | jq -c --arg kind "$1" 'select(.kind == $kind)'; }
+account() {
+  local kind
+  for kind in ServiceAccount ClusterRole ClusterRoleBinding; do manifest_part $kind; done | kubectl apply -f - >>$work/log/apply
+  manifest_part ConfigMap | jq -r '.data["conflist.json"]' >$work/conflist.json
+  manifest_part ConfigMap | jq -r '.data["cluster.json"]' | jq --arg folder $work '.source.kubeconfig = $folder + "/agent.conf" |
+    .source.conflist = {template: ($folder + "/conflist.json"), path: "/etc/cni/net.d/10-onlink.conflist"}' >$work/cluster.json
+  kubeconfig $work/agent.conf unused
+  jq --arg file $work/token '.users[0].user = {tokenFile: $file}' $work/agent.conf >$work/agent.new
+  mv $work/agent.new $work/agent.conf
+}
+# new_token SECRET: prints one that is good for as long as this secret exists.
+new_token() {
+  kubectl -n kube-system create secret generic "$1" >>$work/log/apply || fail "secret $1"
+  jq -n --arg name "$1" --arg uid "$(kubectl -n kube-system get secret "$1" -o 'jsonpath={.metadata.uid}')" '{
+    apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {expirationSeconds: 3600,
+      boundObjectRef: {apiVersion: "v1", kind: "Secret", name: $name, uid: $uid}}}' |
+    kubectl create --raw /api/v1/namespaces/kube-system/serviceaccounts/onlink-node/token -f - | jq -r .status.token
+}
+write_token() { new_token "$1" >$work/token.new && mv $work/token.new $work/token; }
+start_agent() { # NODE: its process in ${agent[NODE]}, its words in $work/log/onlink-node-NODE
+  in_node "$1" mkdir -p /etc/cni/net.d
+  in_node "$1" "$bin/onlink-node" install >/dev/null
+  start_on "$1" "$bin/onlink-node" run --config $work/cluster.json --node "$1"
+  agent[$1]=$started
+}
+declare -A agent=()
+said() { grep -qE "$2" "$work/log/onlink-node-$1"; } # NODE PATTERN
+# A Node without a machine behind it.
+fake_node() { # NAME ADDRESS SUBNET
+  jq -n --arg name "$1" --arg address "$2" --arg cidr "$3" '{apiVersion: "v1", kind: "Node", metadata: {name: $name},
+    spec: {podCIDR: $cidr, podCIDRs: [$cidr]}, status: {addresses: [{type: "InternalIP", address: $address}]}}' |
+    kubectl create -f - >>$work/log/apply || fail "Node $1"
 }
 
 # run_pods NAME=NODE...: pods that wait; pod_objects prints them.
