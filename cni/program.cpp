@@ -18,7 +18,8 @@ using nlohmann::json;
 
 // Nothing can be allocated when this one is needed.
 constexpr std::string_view out_of_memory =
-    "{\"cniVersion\":\"1.1.0\",\"code\":100,\"msg\":\"out of memory\"}\n";
+    "{\"cniVersion\":\"1.1.0\",\"code\":100,\"details\":\"nothing more is known\",\"msg\":\"out of "
+    "memory\"}\n";
 
 std::string version_document(const Version& asked) {
   json document{{"cniVersion", asked.to_string()}, {"supportedVersions", json::array()}};
@@ -56,6 +57,22 @@ std::string serve(const Handlers& handlers, const Request& request) {
   return {};
 }
 
+// Which call failed, as far as it was understood. The specification wants details with every error, and
+// libcni prints them behind the message: where a failure has no more to tell, this is what tells one call
+// from another.
+std::string describe_call(const Request& request) {
+  if (request.command == Command::version) return "the call was not understood";
+  std::string text = fmt::format("during {}", to_string(request.command));
+  const auto name = [&](std::string_view what, std::string_view value) {
+    if (!value.empty()) text += fmt::format(", {} {}", what, value);
+  };
+  name("network", request.network);
+  name("container", request.attachment.container_id);
+  name("interface", request.attachment.ifname);
+  name("namespace", request.netns);
+  return text;
+}
+
 // Runs within a catch block: the document for the exception in flight.
 std::string describe_error(const Request& request, bool was_read) {
   unsigned code = error_code(Failure(""));
@@ -74,7 +91,9 @@ std::string describe_error(const Request& request, bool was_read) {
   } catch (...) {
     message = "unknown exception";
   }
-  return dump_json(error_document(request.version, code, message)) + "\n";
+  json document = error_document(request.version, code, message);
+  if (!document.contains("details")) document["details"] = describe_call(request);
+  return dump_json(document) + "\n";
 }
 
 }  // namespace
