@@ -144,6 +144,37 @@ void release(const Config& config, const cni::Request& request, const Notes& not
   if (failed) throw *failed;
 }
 
+namespace {
+
+bool holds(const std::vector<Reservation>& held, const IpAddress& address) {
+  return std::any_of(held.begin(), held.end(),
+                     [&](const Reservation& reservation) { return reservation.address == address; });
+}
+
+// Every address of prevResult that is from our ranges is to be held. And one that is held is to be among
+// them: not each, as a file in host-local's old format says nothing of interfaces.
+void compare(const Config& config, const cni::Request& request, const std::vector<Reservation>& held) {
+  std::vector<IpAddress> missing;
+  bool any_held = false;
+  for (const cni::IpConfig& ip : request.prev_result->ips) {
+    const IpAddress& address = ip.address.address;
+    const bool ours = std::any_of(config.range_sets.begin(), config.range_sets.end(),
+                                  [&](const RangeSet& set) { return set.find(address) != nullptr; });
+    const bool is_held = holds(held, address);
+    any_held = any_held || is_held;
+    if (ours && !is_held) missing.push_back(address);
+  }
+  const std::string owner = describe(request.attachment);
+  if (!missing.empty())
+    throw Failure(FailureKind::not_as_attached,
+                  fmt::format("{} does not hold{}, which prevResult says it has", owner, in_words(missing)));
+  if (!any_held)
+    throw Failure(FailureKind::not_as_attached, fmt::format("{} holds {}, which prevResult does not list",
+                                                            owner, held.front().address.to_string()));
+}
+
+}  // namespace
+
 void check(const Config& config, const cni::Request& request) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
   std::vector<Reservation> held;
@@ -154,21 +185,7 @@ void check(const Config& config, const cni::Request& request) {
         fmt::format("Failed to find address added by container {}\nno reservation in {}/{} is of {}",
                     request.attachment.container_id, config.data_dir, config.network,
                     describe(request.attachment)));
-  if (!request.prev_result) return;
-  std::vector<IpAddress> missing;
-  for (const cni::IpConfig& ip : request.prev_result->ips) {
-    const IpAddress& address = ip.address.address;
-    const bool ours = std::any_of(config.range_sets.begin(), config.range_sets.end(),
-                                  [&](const RangeSet& set) { return set.find(address) != nullptr; });
-    const bool is_held = std::any_of(held.begin(), held.end(), [&](const Reservation& reservation) {
-      return reservation.address == address;
-    });
-    if (ours && !is_held) missing.push_back(address);
-  }
-  if (!missing.empty())
-    throw Failure(FailureKind::not_as_attached,
-                  fmt::format("{} does not hold{}, which prevResult says it has",
-                              describe(request.attachment), in_words(missing)));
+  if (request.prev_result) compare(config, request, held);
 }
 
 void require_addresses(const Config& given) {

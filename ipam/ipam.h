@@ -32,8 +32,8 @@ cni::Result preview(const Config& config);
 // DEL: gives back all that the attachment holds. What is absent is success.
 void release(const Config& config, const cni::Request& request, const Notes& notes);
 
-// CHECK: the attachment holds an address, and it holds every address of prev_result that is in our ranges.
-// Failure (not_as_attached) otherwise.
+// CHECK: the attachment holds an address that prev_result lists, and it holds every address of prev_result
+// that is in our ranges. Failure (not_as_attached) otherwise.
 void check(const Config& config, const cni::Request& request);
 
 // STATUS: every range set has an address that ADD could give. Otherwise Failure (unavailable) with the counts

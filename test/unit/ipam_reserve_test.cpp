@@ -343,6 +343,8 @@ TEST_F(ReserveTest, CheckComparesWithPrevResult) {
   check(config, call);
   call.prev_result->ips[0].address = *IpPrefix::parse("10.1.2.3/29");
   EXPECT_THROW(check(config, call), Failure);
+  call.prev_result->ips = {{*IpPrefix::parse("192.0.2.1/24"), {}, {}}};
+  EXPECT_THROW(check(config, call), Failure) << "10.1.2.2 is held, but not listed";
   call = request("c2", cni::Command::check);
   try {
     check(config, call);
