@@ -27,8 +27,8 @@ onlink='{type: "onlink", mtu: 1500}'
 echo "nameserver 10.96.0.10" >$work/resolv.conf
 pair "host-local" "$onlink" '{type: "host-local", ranges: [[{subnet: "10.10.0.0/24"}]], routes: [{dst: "0.0.0.0/0"}], resolvConf: "/run/work/resolv.conf"}'
 same "dns of host-local" "$(jq -c .dns.nameservers <<<"$result")" '["10.96.0.10"]'
-# Without its "gateway": static's CHECK wants that to be the pod's, which is always 169.254.1.1 here.
-pair "static" "$onlink" '{type: "static", addresses: [{address: "10.10.0.50/24"}]}' \
+# With and without a gateway of its own: the pod's is 169.254.1.1, and static's CHECK passes all the same.
+pair "static" "$onlink" '{type: "static", addresses: [{address: "10.10.0.50/24", gateway: "10.10.0.1"}]}' \
   '{type: "static", addresses: [{address: "10.10.0.51/24"}], dns: {nameservers: ["10.96.0.10"]}}'
 same "address of static" "$(jq -c '.ips' <<<"$result")" '[{"interface":1,"address":"10.10.0.50/32","gateway":"169.254.1.1"}]'
 
