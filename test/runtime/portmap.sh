@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Published ports: onlink and portmap. TCP and UDP, from another machine, from the host, from another pod, and from the
-# pod to itself by the host's address; the pod sees who asks. DEL closes the ports.
+# pod to itself by the host's address; the pod sees who asks. DEL closes the ports. Over IPv4, then over IPv6.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/libcni.bash"
 need python3 python3; need iptables iptables
@@ -48,4 +48,30 @@ for version in 0.3.1 0.4.0 1.0.0; do
   same "host after DEL" "$(snapshot)" "$before"
   ip netns del p1; ip netns del p2
 done
+
+# IPv6: the same but for loopback addresses, which IPv6 routes nowhere.
+command -v ip6tables >/dev/null || { echo "no ip6tables: not over IPv6"; done_testing; exit; }
+sysctl -qw net.ipv6.conf.all.forwarding=1
+ip addr add 2001:db8:51::1/64 dev uplink nodad; ip -n outside addr add 2001:db8:51::2/64 dev eth0 nodad
+conflist 1.0.0 '.plugins[0].ipam = {type: "onlink-ipam", ranges: [[{subnet: "10.10.0.0/24"}], [{subnet: "fd00:10::/64"}]]}'
+pod p1; pod p2
+before=$(snapshot)
+drive ADD p1; ok "ADD p1, both families"; address=$(jq -r '.ips[1].address | sub("/.*"; "")' <<<"$out")
+given=$capabilities; capabilities=; drive ADD p2; ok "ADD p2, both families"; capabilities=$given
+other=$(jq -r '.ips[1].address | sub("/.*"; "")' <<<"$out")
+serve p1 80
+for protocol in tcp udp; do
+  answers "over IPv4 still" outside $protocol 198.51.100.1 8080 "p1 198.51.100.2"
+  answers "over IPv6 from another machine" outside $protocol 2001:db8:51::1 8080 "p1 2001:db8:51::2"
+  answers "over IPv6 from the host" "" $protocol 2001:db8:51::1 8080 "p1 2001:db8:51::1"
+  answers "over IPv6 from another pod" p2 $protocol 2001:db8:51::1 8080 "p1 $other"
+  answers "over IPv6 directly from another pod" p2 $protocol "$address" 80 "p1 $other"
+  holds "over IPv6 from itself ($protocol)" 'test("^p1 [0-9a-f:]+$")' "$(ask p1 $protocol 2001:db8:51::1 8080 | jq -R .)"
+done
+drive DEL p1; ok "DEL p1"; drive DEL p2; ok "DEL p2"
+kill $server; wait $server 2>/dev/null || true
+same "port after DEL, IPv6" "$(ask outside tcp 2001:db8:51::1 8080)" ""
+same "DNAT rules after DEL, IPv6" "$(ip6tables-save -t nat | grep -c -- '--to-destination' || true)" 0
+nothing_left "portmap, both families"
+same "host after DEL, both families" "$(snapshot)" "$before"
 done_testing
