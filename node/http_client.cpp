@@ -38,6 +38,8 @@ void set_blob(CURL* easy, CURLoption option, const std::string& text) {
 
 void set_tls(CURL* easy, const HttpRequest& request) {
   set_blob(easy, CURLOPT_CAINFO_BLOB, request.authorities);
+  // Those alone, not the system's besides.
+  if (!request.authorities.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   set_blob(easy, CURLOPT_SSLCERT_BLOB, request.certificate);
   set_blob(easy, CURLOPT_SSLKEY_BLOB, request.key);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify ? 1L : 0L);
