@@ -124,13 +124,16 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
   delay_ms_ = 0;
   if (expired_ || answer.status == gone) {
     start_over();
-    // The first time at once: it happens after every compaction. A list without effect must not become a
-    // storm.
-    if (answered_) failures_ = 0;
-    return failures_ > 0 ? fail("the API says again and again that its own version is too old", 0)
-                         : void(++failures_);
+    // The first time at once: it happens after every compaction, and where the API was away for long. A list
+    // without effect must not become a storm.
+    if (answered_ || expirations_++ == 0) {
+      expirations_ = 1;
+      failures_ = 0;
+      return;
+    }
+    return fail("the API says again and again that its own version is too old", 0);
   }
-  if (answered_ && !list_asked_) failures_ = 0;
+  if (answered_ && !list_asked_) failures_ = expirations_ = 0;
   if (!senseless_.empty()) {
     ++refusals_;
     return fail(senseless_, 0);
@@ -141,7 +144,7 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
   problem_.clear();
   if (list_asked_) return;  // the failures of watches are counted on
   if (!answered_ && milliseconds < short_watch_ms) return fail("a watch ended at once", 0);
-  failures_ = 0;
+  failures_ = expirations_ = 0;
 }
 
 void NodeWatch::fail(std::string problem, long retry_after_s) {

@@ -68,6 +68,7 @@ class NodeWatch {
   std::string senseless_;  // or something that makes no sense, or that is a refusal
   int failures_ = 0;       // in a row: the delay grows with them
   int refusals_ = 0;       // at this version
+  int expirations_ = 0;    // in a row: of versions that are too old
   std::int64_t delay_ms_ = 0;
   bool news_ = false;
   std::uint64_t reading_ = 0;

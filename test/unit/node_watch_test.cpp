@@ -97,6 +97,19 @@ TEST(NodeWatch, TooOldListsAgainAtOnceThenMoreAndMoreSlowly) {
   EXPECT_TRUE(watch.question().list);
 }
 
+TEST(NodeWatch, TooOldAfterTheApiWasAwayListsAgainAtOnce) {
+  NodeWatch watch = watching();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(watch.question().list) << i;
+    watch.ended(away, 10);
+  }
+  EXPECT_GT(watch.delay_ms(), 10'000);
+  (void)watch.question();
+  watch.ended(refused(410), 10);
+  EXPECT_EQ(watch.delay_ms(), 0) << "it is there again";
+  EXPECT_TRUE(watch.question().list);
+}
+
 TEST(NodeWatch, RefusalsAtOneVersionListAgain) {
   NodeWatch watch = watching();
   std::int64_t longest = 0;
