@@ -44,13 +44,6 @@ wait_for 90 "a new node, with the third token" has_route n1 10.10.4.0/24 172.16.
 
 # Without rights: the API's own words, which say who may not do what; few questions; nothing withdrawn.
 kubectl delete clusterrolebinding onlink-node >>$work/log/apply
-start_api_with_audit() {
-  cat >$work/audit.yaml <<END
-{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
- "rules": [{"level": "Metadata", "users": ["system:serviceaccount:kube-system:onlink-node"]}]}
-END
-  start_api --audit-policy-file=$work/audit.yaml --audit-log-path=$work/audit.log
-}
 kill_hard $api; start_api_with_audit; wait_api
 wait_for 90 "it says what it may not" said n1 'nodes is forbidden: User "system:serviceaccount:kube-system:onlink-node" cannot (list|watch)'
 kubectl delete node peer4 >>$work/log/apply

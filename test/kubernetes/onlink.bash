@@ -71,6 +71,15 @@ start_agent() { # NODE: its process in ${agent[NODE]}, its words in $work/log/on
 }
 declare -A agent=()
 said() { grep -qE "$2" "$work/log/onlink-node-$1"; } # NODE PATTERN
+# The API server writes what onlink-node asks to $work/audit.log.
+start_api_with_audit() {
+  cat >$work/audit.yaml <<END
+{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+ "rules": [{"level": "Metadata", "users": ["system:serviceaccount:kube-system:onlink-node"]}]}
+END
+  : >$work/audit.log
+  start_api --audit-policy-file=$work/audit.yaml --audit-log-path=$work/audit.log
+}
 # A Node without a machine behind it.
 fake_node() { # NAME ADDRESS SUBNET
   jq -n --arg name "$1" --arg address "$2" --arg cidr "$3" '{apiVersion: "v1", kind: "Node", metadata: {name: $name},
