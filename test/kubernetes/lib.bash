@@ -9,7 +9,7 @@ kube=${ONLINK_KUBERNETES:?is the folder that test/kubernetes/build prints}/bin
 conf=$repository/conf/kubernetes
 for needed in "$kube/kubelet kubernetes" "etcd etcd-server" "etcdctl etcd-client" "containerd containerd" "runc runc" \
   "openssl openssl" "busybox busybox-static" "$reference/portmap containernetworking-plugins" "conntrack conntrack" \
-  "iptables iptables" "jq jq"; do
+  "iptables iptables" "curl curl" "jq jq"; do
   need ${needed}
 done
 export PATH=$kube:$PATH # before another kubectl of the machine
