@@ -9,6 +9,7 @@
 #include "base/failure.h"
 #include "base/json_reader.h"
 #include "netlink/nftables.h"
+#include "node/legacy_iptables.h"
 
 namespace onlink::node {
 namespace {
@@ -52,12 +53,15 @@ std::vector<json> listed(const std::string& text, const char* kind) {
   return items;
 }
 
+std::string mending_by(const std::string& iptables, const std::string& pods) {
+  return fmt::format("{0} -I FORWARD -i {1}+ -j ACCEPT && {0} -I FORWARD -o {1}+ -j ACCEPT", iptables, pods);
+}
+
 std::string mending(const std::string& family, const std::string& table, const std::string& chain,
                     const std::string& pods) {
   // What iptables made is to be changed by iptables.
   if (table == "filter" && chain == "FORWARD" && (family == "ip" || family == "ip6"))
-    return fmt::format("{0} -I FORWARD -i {1}+ -j ACCEPT && {0} -I FORWARD -o {1}+ -j ACCEPT",
-                       family == "ip" ? "iptables" : "ip6tables", pods);
+    return mending_by(family == "ip" ? "iptables" : "ip6tables", pods);
   return fmt::format(
       "nft 'insert rule {0} {1} {2} iifname \"{3}*\" accept; insert rule {0} {1} {2} oifname \"{3}*\" "
       "accept'",
@@ -200,6 +204,11 @@ void Firewall::remove(const std::string& table) {
 
 std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
   std::vector<std::string> obstacles;
+  for (const std::string& program : legacy_forward_drops(pods))
+    obstacles.push_back(
+        fmt::format("chain FORWARD of {} drops what it does not know, packets of pods among them; this lets "
+                    "them through: {}",
+                    program, mending_by(program, pods)));
   const Output chains = run("list chains", NFT_CTX_OUTPUT_JSON);
   if (!chains.ok) return obstacles;
   for (const json& chain : listed(chains.text, "chain")) {

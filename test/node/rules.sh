@@ -145,6 +145,21 @@ node A plan
 case $errors in *"FORWARD"*) fail "still reported: $errors" ;; esac
 stop_node A
 
+# The same with iptables-legacy, whose rules nftables does not list; ip6tables-legacy likewise.
+for program in iptables-legacy ip6tables-legacy; do
+  if ! on A "$program" -P FORWARD DROP 2>/dev/null; then
+    echo "no $program here, or this kernel has no table for it: its policy is not tried"
+    continue
+  fi
+  node A plan
+  case $errors in *"chain FORWARD of $program drops"*) ;; *) fail "not reported: $errors" ;; esac
+  mending=$(sed -n 's/.*lets them through: //p' <<<"$errors" | tail -1)
+  on A sh -c "$mending" || fail "the command that is to mend it fails: $mending"
+  node A plan
+  case $errors in *"$program"*) fail "still reported: $errors" ;; esac
+  reaches netns01 10.10.1.2
+done
+
 # Switched off: the table goes.
 seed_cluster
 node A apply
