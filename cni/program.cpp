@@ -64,7 +64,9 @@ std::string describe_call(const Request& request) {
   if (request.command == Command::version) return "the call was not understood";
   std::string text = fmt::format("during {}", to_string(request.command));
   const auto name = [&](std::string_view what, std::string_view value) {
-    if (!value.empty()) text += fmt::format(", {} {}", what, value);
+    constexpr std::size_t longest = 128;  // names come as they were given, and may be what is wrong
+    if (!value.empty())
+      text += fmt::format(", {} {}{}", what, value.substr(0, longest), value.size() > longest ? "..." : "");
   };
   name("network", request.network);
   name("container", request.attachment.container_id);
