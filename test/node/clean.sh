@@ -5,14 +5,6 @@
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
 
-# The tables and settings that clean has to give back, besides what snapshot sees.
-everything() {
-  snapshot "$1"
-  # Every setting of the network: those that cannot be read say so each time.
-  on "$1" sh -c 'cd /proc/sys/net && grep -r . ipv4 ipv6 2>&1 | sort; nft -s list ruleset 2>/dev/null || true'
-  find "$work/$1/run" "$work/$1/state" -type f ! -name node.lock 2>/dev/null || true
-}
-
 seed_hosts
 ipip_here && mode=Always || mode=Never
 # Somebody else lives here too: routes, an address and settings on tunl0, a table.

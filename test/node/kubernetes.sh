@@ -5,29 +5,13 @@
 # routing table, and whatever happens to the API, routes stay.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
+# shellcheck source=api.bash
+source "$(dirname "$0")/api.bash"
 
-api=$work/api
-fake=$(dirname "$0")/fake_api.py
-mkdir -p "$api"
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api -addext subjectAltName=IP:172.16.91.100 \
-  -keyout "$api/key.pem" -out "$api/cert.pem" 2>/dev/null || fail "openssl"
 wire lan
 host A && plug A eth0 lan 172.16.91.201/24
-host apiserver && plug apiserver eth0 lan 172.16.91.100/24
-api_process=
-start_api() {
-  (exec nsenter --net=/run/netns/apiserver "$python" "$fake" serve "$api" 172.16.91.100 6443) >>"$api/log" 2>&1 &
-  api_process=$!
-  eventually 10 "$python" "$fake" tell "$api" stats
-}
-stop_api() { kill -KILL "$api_process"; wait "$api_process" 2>/dev/null || true; }
-tell() { told=$("$python" "$fake" tell "$api" "$@") || fail "the API server: $told: $(tail -3 "$api/log")"; }
+api_host lan
 stat() { "$python" "$fake" tell "$api" stats | jq ".$1"; }
-# put NAME NODE-IP POD-CIDR
-put() {
-  tell put "$1" "{\"spec\":{\"podCIDR\":\"$3\",\"podCIDRs\":[\"$3\"]},
-    \"status\":{\"addresses\":[{\"type\":\"Hostname\",\"address\":\"$1\"},{\"type\":\"InternalIP\",\"address\":\"$2\"}]}}"
-}
 has() { [ "$(route_line A "$1")" = "$1 via $2 dev eth0 proto 169" ]; }
 has_not() { [ -z "$(route_line A "$1")" ]; }
 passes() { jq .passes "$work/A/run/service.json"; }
@@ -38,22 +22,6 @@ problem() { jq -e --arg words "$1" '.sourceProblem | contains($words)' "$work/A/
 no_problem() { [ "$(jq -r .sourceProblem "$work/A/run/service.json")" = "" ]; }
 remark() { jq -e --arg words "$1" '.remarks | any(contains($words))' "$work/A/run/service.json"; }
 
-echo token-1 >"$api/token"
-cat >"$api/kubeconfig" <<'YAML'
-apiVersion: v1
-kind: Config
-current-context: here
-contexts:
-- {name: here, context: {cluster: lab, user: onlink}}
-clusters:
-- name: lab
-  cluster:
-    server: https://172.16.91.100:6443
-    certificate-authority: cert.pem
-users:
-- name: onlink
-  user: {tokenFile: token}
-YAML
 conflist=$work/net.d/10-onlink.conflist
 mkdir "$work/net.d"
 jq -n --arg api "$api" --arg template "$root/conf/kubernetes/10-onlink.conflist.template" --arg path "$conflist" '

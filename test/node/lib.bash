@@ -95,6 +95,14 @@ seed_pods() {
   pod_at B netns04 10.10.1.3
 }
 
+# everything HOST: what clean has to give back, tables and settings besides what snapshot sees.
+everything() {
+  snapshot "$1"
+  # Every setting of the network: those that cannot be read say so each time.
+  on "$1" sh -c 'cd /proc/sys/net && grep -r . ipv4 ipv6 2>&1 | sort; nft -s list ruleset 2>/dev/null || true'
+  find "$work/$1/run" "$work/$1/state" -type f ! -name node.lock 2>/dev/null || true
+}
+
 # reaches FROM ADDRESS [PING-ARGUMENT...]; cut_off the same, refused.
 reaches() { checks=$((checks + 1)); on "$1" ping -q -c1 -W2 "${@:3}" "$2" >/dev/null || fail "$1 does not reach $2"; }
 cut_off() { checks=$((checks + 1)); ! on "$1" ping -q -c1 -W1 "${@:3}" "$2" >/dev/null 2>&1 || fail "$1 reaches $2"; }
