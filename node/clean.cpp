@@ -15,6 +15,7 @@
 #include "node/diff.h"
 #include "node/firewall.h"
 #include "node/route_key.h"
+#include "node/service.h"
 
 namespace onlink::node {
 namespace {
@@ -138,6 +139,7 @@ class Cleaner {
     publish_mtu(directories_, 0);
     publish_reserved(directories_, std::nullopt);
     forget_last_good(directories_);
+    forget_service_state(directories_);
     forget_run_state(directories_);
   }
 

@@ -95,6 +95,11 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
   }
 }
 
+void forget_service_state(const Directories& directories) {
+  const std::string path = service_file(directories);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
+}
+
 Service::Service(SourceContext context)
     : directories_(context.directories),
       lock_(lock_node(directories_)),

@@ -36,6 +36,8 @@ struct ServiceState {
 };
 // Nothing where no service is running.
 std::optional<ServiceState> load_service_state(const Directories& directories);
+// Of a service that has ended, however it did.
+void forget_service_state(const Directories& directories);
 
 class Service {
  public:

@@ -80,6 +80,15 @@ eventually 10 ended
 status=0; wait $outer || status=$?
 same "exit status of clean --wait" $status 0
 
+# What a service left that was killed goes too.
+start_node A
+eventually 10 test -e "$work/A/run/service.json"
+cp "$work/A/run/service.json" "$work/service.json"
+stop_node A
+mv "$work/service.json" "$work/A/run/service.json"
+node A clean; ok "clean after a service: $errors"
+same "files after clean" "$(find "$work/A/run" "$work/A/state" -type f ! -name node.lock)" ""
+
 # The name of the node from the environment.
 status=0; out=$(on A env ONLINK_NODE=A "$bin/onlink-node" -c "$cluster" --run-dir "$work/A/run" --state-dir "$work/A/state" plan 2>&1) || status=$?
 ok "ONLINK_NODE"
