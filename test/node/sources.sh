@@ -89,12 +89,15 @@ listen() {
   monitor=$!
   eventually 10 mark 192.0.2.101
 }
-mark() { ip -n "$source" route replace blackhole "$1" table 77 && grep -q "$1" "$work/$source/heard"; }
+# Added and removed each time: of a route that is there already the kernel says nothing.
+mark() {
+  ip -n "$source" route add blackhole "$1" table 77 && ip -n "$source" route del blackhole "$1" table 77
+  grep -q "$1" "$work/$source/heard"
+}
 withdrawn() {
   eventually 10 mark 192.0.2.102
   kill "$monitor"
   wait "$monitor" 2>/dev/null || true
-  ip -n "$source" route flush table 77
   sed -n 's/^Deleted \(.*\) proto 169.*/\1/p' "$work/$source/heard"
 }
 wrong() { ip -n "$source" route replace "$1" via 172.16.91.77 dev eth0 proto 169; }
