@@ -79,8 +79,9 @@ Nodes wait_for_nodes(const Options& options) {
 // A file that lists the nodes is taken at its word, whatever was there before.
 Nodes read_nodes(const Options& options) {
   const ClusterFile file = read_cluster_file(options.config, options.node_name);
+  const auto source = open_source(file, source_context(options));  // what is wrong with its keys is told now
   if (file.source.type != "file") return wait_for_nodes(options);
-  const auto list = open_source(file, source_context(options))->read();
+  const auto list = source->read();
   return {assemble(file.rules, file.nodes, options.node_name), list && list->complete};
 }
 
