@@ -83,8 +83,5 @@ listed_again() { jq -e --arg address 172.16.91.202 'select(.verb == "list" and .
 wait_for 30 "n2 was told that its version is gone" listed_again
 stream_ends "the history is compacted" 0
 nodes_ready n1 n2
-run_pods pod-3=n1 pod-4=n2
-wait_for 120 "four pods run" pods_running 4
-enter_pods
-all_pairs
+talking_pods 4 pod-3=n1 pod-4=n2
 done_testing

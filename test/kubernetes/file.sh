@@ -16,9 +16,6 @@ for node in n1 n2; do
   in_node $node install -D -m 644 $work/conflist /etc/cni/net.d/10-onlink.conflist
 done
 nodes_ready n1 n2
-run_pods pod-1=n1 pod-2=n1 pod-3=n2 pod-4=n2
-wait_for 120 "four pods run" pods_running 4
-enter_pods
-all_pairs
+talking_pods 4 pod-1=n1 pod-2=n1 pod-3=n2 pod-4=n2
 for name in "${!pod_ip[@]}"; do reaches "$name" 172.16.91.201; reaches "$name" 172.16.91.202; done
 done_testing

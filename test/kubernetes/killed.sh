@@ -9,10 +9,7 @@ account
 write_token token
 for node in n1 n2; do start_agent $node; done
 nodes_ready n1 n2
-run_pods pod-1=n1 pod-2=n2
-wait_for 120 "two pods run" pods_running 2
-enter_pods
-all_pairs
+talking_pods 2 pod-1=n1 pod-2=n2
 for node in n1 n2; do stop "${agent[$node]}"; done
 
 supervisors=()

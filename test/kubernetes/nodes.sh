@@ -7,10 +7,7 @@
 cluster
 install_onlink
 nodes_ready n1 n2
-run_pods pod-1=n1 pod-2=n2
-wait_for 120 "two pods run" pods_running 2
-enter_pods
-all_pairs
+talking_pods 2 pod-1=n1 pod-2=n2
 cidr1=$(pod_cidr n1) cidr2=$(pod_cidr n2)
 
 # A third node joins: the others get its route, and lose nothing meanwhile.
@@ -25,10 +22,7 @@ nodes_ready n3
 cidr3=$(pod_cidr n3)
 for node in n1 n2; do wait_for 60 "$node has the route to n3" has_route $node "$cidr3" 172.16.91.203; done
 stream_ends "a node joins" 0
-run_pods pod-3=n3
-wait_for 120 "three pods run" pods_running 3
-enter_pods
-all_pairs
+talking_pods 3 pod-3=n3
 
 # n3 gets another address, as after a reboot with another DHCP lease: its kubelet comes back with it.
 stream_from pod-1 "${pod_ip[pod-2]}"
@@ -69,8 +63,5 @@ same "n4's pod subnet" "$(pod_cidr n4)" "$cidr3"
 for node in n1 n2; do wait_for 60 "$node has n3's subnet by n4" has_route $node "$cidr3" 172.16.91.204; done
 stream_ends "a node goes and another gets its subnet" 0
 kubectl delete pod pod-3 --force --grace-period=0 >>$work/log/apply 2>&1
-run_pods pod-4=n4
-wait_for 120 "a pod runs on n4" pods_running 3
-enter_pods
-all_pairs
+talking_pods 3 pod-4=n4
 done_testing

@@ -127,6 +127,13 @@ all_pairs() {
   /usr/bin/python3 "$talk" pairs "${arguments[@]}" >$work/talk 2>&1 || { explain_failure; fail "$(cat $work/talk)"; }
   same "pairs of pods that talk" "$(cat $work/talk)" "$((count * (count - 1))) pairs"
 }
+# talking_pods NUMBER NAME=NODE...: more pods; then there are so many, and each reaches every other.
+talking_pods() {
+  run_pods "${@:2}"
+  wait_for 120 "$1 pods run" pods_running "$1"
+  enter_pods
+  all_pairs
+}
 # stream_from POD ADDRESS...: 200 pings a second until stream_ends, which prints what was lost of what was sent.
 stream_from() {
   /usr/bin/python3 "$talk" stream 600 "$@" >$work/stream 2>&1 &

@@ -13,10 +13,7 @@ untouched() { # NODE: what somebody would find there
 before=$(untouched n1)
 install_onlink
 nodes_ready n1 n2
-run_pods pod-1=n1 pod-2=n2
-wait_for 120 "two pods run" pods_running 2
-enter_pods
-all_pairs
+talking_pods 2 pod-1=n1 pod-2=n2
 
 # Another image: other programs, other bytes.
 mkdir $work/newer
