@@ -8,23 +8,6 @@ need containerd containerd; need runc runc; need busybox busybox-static; need $r
 own_cni_folders
 cp "$repository/conf/10-onlink.conflist" /etc/cni/net.d/
 root_of_busybox $work/root
-state=$work/containerd
-mkdir $state
-# Only what `ctr run --rootfs` needs; nothing outside the folder.
-cat >$state/config.toml <<END
-version = 2
-root = "$state/root"
-state = "$state/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "$state/socket"
-END
-daemon=
-start_containerd() {
-  containerd --config $state/config.toml >>$state/log 2>&1 & daemon=$!
-  until_true 20 test -S $state/socket && until_true 20 ctr version >/dev/null 2>&1 || fail "containerd: $(tail $state/log)"
-}
-ctr() { command ctr --address $state/socket "$@"; }
 run_options=(--cni --env PATH=/bin --rootfs $work/root)
 run() { # CONTAINER COMMAND...: in the foreground
   local container=$1; shift

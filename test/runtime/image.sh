@@ -6,19 +6,8 @@ needs_cgroups=1
 . "$(dirname "$0")/lib.bash"
 need containerd containerd; need runc runc; need buildah buildah
 own_cni_folders
-state=$work/containerd
-mkdir $state $work/bin
-cat >$state/config.toml <<END
-version = 2
-root = "$state/root"
-state = "$state/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "$state/socket"
-END
-containerd --config $state/config.toml >>$state/log 2>&1 &
-ctr() { command ctr --address $state/socket "$@"; }
-until_true 20 ctr version >/dev/null 2>&1 || fail "containerd: $(tail $state/log)"
+mkdir $work/bin
+start_containerd
 
 export ONLINK_BIN=$bin
 for archive in one two; do

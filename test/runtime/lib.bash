@@ -71,6 +71,24 @@ own_cni_folders() {
   cp $reference/{portmap,loopback} /opt/cni/bin/
 }
 
+# start_containerd: one with everything below $state, and no more than `ctr run --rootfs` needs; its process is $daemon.
+# ctr speaks to it.
+state=$work/containerd
+start_containerd() {
+  mkdir -p $state
+  cat >$state/config.toml <<END
+version = 2
+root = "$state/root"
+state = "$state/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "$state/socket"
+END
+  containerd --config $state/config.toml >>$state/log 2>&1 & daemon=$!
+  until_true 20 test -S $state/socket && until_true 20 ctr version >/dev/null 2>&1 || fail "containerd: $(tail $state/log)"
+}
+ctr() { command ctr --address $state/socket "$@"; }
+
 # root_of_busybox FOLDER: a root file system of one static program.
 root_of_busybox() {
   mkdir -p "$1"/{bin,proc,sys,dev,tmp,etc,run}

@@ -15,6 +15,15 @@ ip -n outside addr add 198.51.100.2/24 dev eth0; ip -n outside link set eth0 up
 answers() { # WHAT FROM PROTOCOL ADDRESS PORT EXPECTED: the pod's name and whom it sees
   same "$1 ($3)" "$(ask "$2" "$3" "$4" "$5")" "$6"
 }
+# delete_both WHAT ADDRESS SAVE-PROGRAM: DEL of p1 and p2 closes the port at ADDRESS and leaves nothing.
+delete_both() {
+  drive DEL p1; ok "DEL p1"; drive DEL p2; ok "DEL p2"
+  kill $server; wait $server 2>/dev/null || true
+  same "port after DEL, $1" "$(ask outside tcp "$2" 8080)" ""
+  same "DNAT rules after DEL, $1" "$("$3" -t nat | grep -c -- '--to-destination' || true)" 0
+  nothing_left "$1"
+  same "host after DEL, $1" "$(snapshot)" "$before"
+}
 for version in 0.3.1 0.4.0 1.0.0; do
   conflist $version
   pod p1; pod p2
@@ -40,12 +49,7 @@ for version in 0.3.1 0.4.0 1.0.0; do
   done
   # portmap lets loopback addresses out through the interface that leads to the pod.
   holds "from the host by its loopback address" 'test("^p1 [0-9.]+$")' "$(ask "" tcp 127.0.0.1 8080 | jq -R .)"
-  drive DEL p1; ok "DEL p1"; drive DEL p2; ok "DEL p2"
-  kill $server; wait $server 2>/dev/null || true
-  same "port after DEL" "$(ask outside tcp 198.51.100.1 8080)" ""
-  same "DNAT rules after DEL" "$(iptables-save -t nat | grep -c -- '--to-destination' || true)" 0
-  nothing_left "portmap $version"
-  same "host after DEL" "$(snapshot)" "$before"
+  delete_both "portmap $version" 198.51.100.1 iptables-save
   ip netns del p1; ip netns del p2
 done
 
@@ -68,10 +72,5 @@ for protocol in tcp udp; do
   answers "over IPv6 directly from another pod" p2 $protocol "$address" 80 "p1 $other"
   holds "over IPv6 from itself ($protocol)" 'test("^p1 [0-9a-f:]+$")' "$(ask p1 $protocol 2001:db8:51::1 8080 | jq -R .)"
 done
-drive DEL p1; ok "DEL p1"; drive DEL p2; ok "DEL p2"
-kill $server; wait $server 2>/dev/null || true
-same "port after DEL, IPv6" "$(ask outside tcp 2001:db8:51::1 8080)" ""
-same "DNAT rules after DEL, IPv6" "$(ip6tables-save -t nat | grep -c -- '--to-destination' || true)" 0
-nothing_left "portmap, both families"
-same "host after DEL, both families" "$(snapshot)" "$before"
+delete_both "portmap, both families" 2001:db8:51::1 ip6tables-save
 done_testing
