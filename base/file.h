@@ -32,6 +32,12 @@ void write_all(int fd, std::string_view content, std::string_view name);
 void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode = 0644,
                   bool durable = true);
 
+// What is not there is removed already. Throws Failure.
+void remove_file(const std::string& path);
+
+// The folder of a path: "." where it names none.
+std::string folder_of(const std::string& path);
+
 // mkdir -p with the given mode for what is missing.
 void make_directories(const std::string& path, mode_t mode = 0755);
 

@@ -61,7 +61,7 @@ std::string IpAddress::to_string() const {
   if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[0], bytes_[1], bytes_[2], bytes_[3]);
   // The one form in which inet_ntop(3) ends in an IPv4 address and Go's net.IP does not; addresses are file
   // names that host-local shares with us.
-  if (!is_v4() && number() >> 32 == 0 && number() >> 16 != 0)
+  if (number() >> 32 == 0 && number() >> 16 != 0)
     return fmt::format("::{:x}:{:x}", bytes_[12] << 8 | bytes_[13], bytes_[14] << 8 | bytes_[15]);
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(static_cast<int>(family_), bytes_.data(), text.data(), text.size());

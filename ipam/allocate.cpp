@@ -85,7 +85,7 @@ std::optional<IpAddress> find_free(Ledger& ledger, const Config& config, std::si
 Failure taken_failure(const Reservation& holder, const Verdict& verdict, const RangeSet& set) {
   const std::string who = holder.obstacle.empty()
                               ? fmt::format("held by {} since {}: {}", describe(holder.owner),
-                                            in_utc(holder.file.modified), verdict.why)
+                                            modified_in_utc(holder.file), verdict.why)
                               : fmt::format("{} is in the way", holder.obstacle);
   return Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
                              holder.address.to_string(), set.to_string(), who));

@@ -79,7 +79,7 @@ json to_json(const Survey& survey) {
              {"ifname", reservation.owner.ifname},
              {"state", to_string(verdict.state)},
              {"why", verdict.why}};
-    if (reservation.obstacle.empty()) row["since"] = in_utc(reservation.file.modified);
+    if (reservation.obstacle.empty()) row["since"] = modified_in_utc(reservation.file);
     rows.push_back(std::move(row));
   }
   return rows;
@@ -111,7 +111,7 @@ Answer list(const Options& options) {
       rows.push_back({network, reservation.address.to_string(),
                       reservation.is_whole() ? reservation.owner.container_id : "-",
                       reservation.owner.ifname.empty() ? "-" : reservation.owner.ifname,
-                      reservation.obstacle.empty() ? in_utc(reservation.file.modified) : "-",
+                      reservation.obstacle.empty() ? modified_in_utc(reservation.file) : "-",
                       to_string(verdict.state), verdict.why});
   }
   return {options.json ? dump_json(all, 2) + "\n" : to_table(rows), "", 0};
@@ -157,7 +157,7 @@ Answer release(const Options& options) {
   ledger->give_back(*reservation);
   answer.output = fmt::format("released {} of network {}: it was held by {} since {} ({}: {})\n",
                               address->to_string(), config.network, describe(reservation->owner),
-                              in_utc(reservation->file.modified), to_string(verdict.state), verdict.why);
+                              modified_in_utc(reservation->file), to_string(verdict.state), verdict.why);
   return answer;
 }
 

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "ipam/lock.h"
@@ -123,13 +124,7 @@ std::vector<std::string> names_in(int directory, const std::string& path) {
   }
 }
 
-std::string in_utc(std::int64_t nanoseconds) {
-  const auto seconds = static_cast<time_t>(nanoseconds / 1'000'000'000);
-  struct tm parts {};
-  std::array<char, 32> text{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "an unknown time";
-  return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
+std::string modified_in_utc(const FileId& file) { return in_utc(file.modified / 1'000'000'000); }
 
 std::optional<Folder> Folder::open(const std::string& data_dir, const std::string& network,
                                    IfMissing missing) {

@@ -58,8 +58,8 @@ struct Reservation {
 // The names of everything in a directory, in no order, "." and ".." too.
 std::vector<std::string> names_in(int directory, const std::string& path);
 
-// "2026-11-22T10:28:35Z", of nanoseconds since 1970.
-std::string in_utc(std::int64_t nanoseconds);
+// "2026-11-22T10:28:35Z"
+std::string modified_in_utc(const FileId& file);
 
 class Folder {
  public:

@@ -3,9 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -18,10 +15,6 @@ namespace {
 using Document = nlohmann::ordered_json;
 
 std::string path_file(const Directories& directories) { return directories.state + "/conflist"; }
-
-void remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
-}
 
 bool fill_ranges(Document& plugin, const Document& ranges) {
   if (!plugin.is_object() || !plugin.contains("ipam") || !plugin["ipam"].is_object()) return false;

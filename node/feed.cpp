@@ -2,10 +2,6 @@
 #include "node/feed.h"
 
 #include <fmt/format.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <utility>
 
 #include "base/failure.h"
@@ -14,7 +10,7 @@ namespace onlink::node {
 namespace {
 
 // Between a list that lacks most of the nodes and the one that has to agree.
-constexpr time_t second_reading_s = 5;
+constexpr std::int64_t second_reading_ms = 5000;
 
 NodeList list_of(const Cluster& cluster) {
   NodeList list;
@@ -28,21 +24,13 @@ NodeList list_of(const Cluster& cluster) {
 
 Feed::Feed(SourceContext context)
     : context_(std::move(context)),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      descriptors_("watch the list of nodes"),
+      timer_("watch the list of nodes"),
       file_watch_(context_.path) {
-  if (!epoll_ || !timer_) throw system_failure("watch the list of nodes");
   context_.reading = 0;
-  watch(timer_.get());
-  watch(file_watch_.descriptor());
+  descriptors_.add(timer_.descriptor());
+  descriptors_.add(file_watch_.descriptor());
   earlier_ = load_last_good(context_.directories, context_.node_name, no_earlier_);
-}
-
-void Feed::watch(int descriptor) const {
-  if (descriptor < 0) return;
-  epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
-    throw system_failure("watch the list of nodes");
 }
 
 std::string Feed::describe() const { return source_ ? source_->describe() : "file " + context_.path; }
@@ -73,7 +61,7 @@ void Feed::read_file() {
     ++context_.reading;
     if (!same || file.source.type == "file") {
       auto source = open_source(file, context_);
-      watch(source->descriptor());
+      if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
       if (file_ && file_->source != file.source) list_.reset();
       source_ = std::move(source);
     }
@@ -98,8 +86,7 @@ void Feed::read_source() {
 
 std::optional<Nodes> Feed::read() {
   if (file_watch_.changed()) read_file();
-  std::uint64_t expired = 0;
-  if (::read(timer_.get(), &expired, sizeof expired) > 0) refresh();
+  if (timer_.expired()) refresh();
   if (source_) read_source();
   if (!std::exchange(due_, false)) return std::nullopt;
   try {
@@ -141,8 +128,7 @@ void Feed::hold(Merger& merger) {
       fmt::format("the list does not name {} of {} other nodes any more: they stay until a second "
                   "reading of {} agrees (maxWithdrawPercent is {})",
                   gone.size(), peers, describe(), file_->rules.max_withdraw_percent));
-  const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = second_reading_s, .tv_nsec = 0}};
-  (void)::timerfd_settime(timer_.get(), 0, &once, nullptr);
+  timer_.set(second_reading_ms);
 }
 
 // No list yet. With the rules of the file, where there is one.

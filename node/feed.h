@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
 #include "node/cluster_file.h"
 #include "node/file_watch.h"
 #include "node/merge.h"
 #include "node/open_source.h"
 #include "node/source.h"
+#include "node/wait.h"
 #include "node/withdraw_guard.h"
 
 namespace onlink::node {
@@ -25,7 +25,7 @@ class Feed {
   explicit Feed(SourceContext context);
 
   // Readable when read() may have news.
-  int descriptor() const { return epoll_.get(); }
+  int descriptor() const { return descriptors_.descriptor(); }
   // What a pass should work with from now on, or nothing where there is no news. Does not wait. What is wrong
   // is in problem(); then what was there before stays.
   std::optional<Nodes> read();
@@ -47,11 +47,10 @@ class Feed {
   std::optional<Nodes> put_together();
   std::optional<Nodes> use_earlier();
   void hold(Merger& merger);
-  void watch(int descriptor) const;
 
   SourceContext context_;
-  UniqueFd epoll_;
-  UniqueFd timer_;  // for the second reading that the guard asks for
+  Descriptors descriptors_;
+  Timer timer_;  // for the second reading that the guard asks for
   FileWatch file_watch_;
   std::optional<ClusterFile> file_;
   std::unique_ptr<Source> source_;

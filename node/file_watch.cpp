@@ -8,17 +8,9 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/file.h"
 
 namespace onlink::node {
-namespace {
-
-std::string folder_of(const std::string& path) {
-  const auto slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-}  // namespace
 
 FileWatch::FileWatch(const std::string& path) : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (!inotify_) throw system_failure("watch files");

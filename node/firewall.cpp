@@ -68,6 +68,12 @@ std::string mending(const std::string& family, const std::string& table, const s
       family, table, chain, pods);
 }
 
+std::string obstacle(const std::string& chain, const std::string& command) {
+  return fmt::format(
+      "chain {} drops what it does not know, packets of pods among them; this lets them through: {}", chain,
+      command);
+}
+
 }  // namespace
 
 Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
@@ -205,10 +211,7 @@ void Firewall::remove(const std::string& table) {
 std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
   std::vector<std::string> obstacles;
   for (const std::string& program : legacy_forward_drops(pods))
-    obstacles.push_back(
-        fmt::format("chain FORWARD of {} drops what it does not know, packets of pods among them; this lets "
-                    "them through: {}",
-                    program, mending_by(program, pods)));
+    obstacles.push_back(obstacle("FORWARD of " + program, mending_by(program, pods)));
   const Output chains = run("list chains", NFT_CTX_OUTPUT_JSON);
   if (!chains.ok) return obstacles;
   for (const json& chain : listed(chains.text, "chain")) {
@@ -219,10 +222,8 @@ std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
         run(fmt::format("list chain {} {} {}", family, table, name), NFT_CTX_OUTPUT_STATELESS);
     // A rule that names the pods' interfaces: somebody has thought of them.
     if (rules.text.find("\"" + pods + "*\"") != std::string::npos) continue;
-    obstacles.push_back(fmt::format(
-        "chain {} of table {} {} drops what it does not know, packets of pods among them; this lets them "
-        "through: {}",
-        name, family, table, mending(family, table, name, pods)));
+    obstacles.push_back(
+        obstacle(fmt::format("{} of table {} {}", name, family, table), mending(family, table, name, pods)));
   }
   return obstacles;
 }

@@ -6,8 +6,6 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -92,14 +90,9 @@ struct HttpClient::Transfer {
   }
 };
 
-HttpClient::HttpClient()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
+HttpClient::HttpClient() : descriptors_("prepare HTTP requests"), timer_("prepare HTTP requests") {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (!epoll_ || !timer_) throw system_failure("prepare HTTP requests");
-  epoll_event event{.events = EPOLLIN, .data = {.fd = timer_.get()}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event) != 0)
-    throw system_failure("prepare HTTP requests");
+  descriptors_.add(timer_.descriptor());
   multi_ = started == CURLE_OK ? curl_multi_init() : nullptr;
   if (multi_ == nullptr) throw Failure("prepare HTTP requests: libcurl does not start");
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
@@ -114,7 +107,7 @@ HttpClient::~HttpClient() {
 }
 
 int HttpClient::on_socket(CURL*, int socket, int what, void* self, void*) {
-  const int epoll = static_cast<HttpClient*>(self)->epoll_.get();
+  const int epoll = static_cast<HttpClient*>(self)->descriptors_.descriptor();
   if (what == CURL_POLL_REMOVE) {
     (void)::epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
     return 0;
@@ -128,10 +121,11 @@ int HttpClient::on_socket(CURL*, int socket, int what, void* self, void*) {
 }
 
 int HttpClient::on_timer(CURLM*, long milliseconds, void* self) {
-  itimerspec when{};
-  if (milliseconds > 0) when.it_value = {milliseconds / 1000, milliseconds % 1000 * 1'000'000};
-  if (milliseconds == 0) when.it_value = {0, 1};  // at once; zero would stop it
-  (void)::timerfd_settime(static_cast<HttpClient*>(self)->timer_.get(), 0, &when, nullptr);
+  const Timer& timer = static_cast<HttpClient*>(self)->timer_;
+  if (milliseconds >= 0)
+    timer.set(milliseconds);
+  else
+    timer.stop();
   return 0;
 }
 
@@ -186,12 +180,11 @@ void HttpClient::cancel(std::uint64_t id) {
 
 void HttpClient::run() {
   epoll_event events[16];
-  const int count = ::epoll_wait(epoll_.get(), events, std::size(events), 0);
+  const int count = ::epoll_wait(descriptors_.descriptor(), events, std::size(events), 0);
   int running = 0;
   for (int i = 0; i < count; ++i) {
-    if (events[i].data.fd == timer_.get()) {
-      std::uint64_t expired = 0;
-      (void)!::read(timer_.get(), &expired, sizeof expired);
+    if (events[i].data.fd == timer_.descriptor()) {
+      (void)timer_.expired();
       curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
       continue;
     }

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "node/wait.h"
 
 using CURL = void;
 using CURLM = void;
@@ -36,6 +36,8 @@ struct HttpAnswer {
   std::string error = {};  // why the answer is missing or cut short; empty: it is whole
   std::string body = {};   // of a refusal (status >= 300), its first 64 KiB
   long retry_after_s = 0;
+
+  bool good() const { return status >= 200 && status < 300; }
 };
 
 class HttpClient {
@@ -51,7 +53,7 @@ class HttpClient {
   HttpClient(HttpClient&&) = delete;
 
   // Readable when run() has something to do.
-  int descriptor() const { return epoll_.get(); }
+  int descriptor() const { return descriptors_.descriptor(); }
   // Returns at once; the callbacks come from run(), never from here. Several may be under way.
   std::uint64_t start(const HttpRequest& request, Sink sink, Done done);
   // Without another callback. One that has ended is none any more.
@@ -65,8 +67,8 @@ class HttpClient {
   static void set_options(const HttpRequest& request, Transfer& transfer);
   void finish(CURL* easy, int code);
 
-  UniqueFd epoll_;
-  UniqueFd timer_;
+  Descriptors descriptors_;
+  Timer timer_;
   CURLM* multi_ = nullptr;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;

@@ -71,9 +71,7 @@ std::vector<std::string> install_plugins(const std::string& from, const std::str
 std::string own_folder() {
   char path[PATH_MAX] = {};
   if (::readlink("/proc/self/exe", path, sizeof path - 1) < 0) throw system_failure("read /proc/self/exe");
-  const std::string program = path;
-  const auto slash = program.find_last_of('/');
-  return slash == 0 ? "/" : program.substr(0, slash);
+  return folder_of(path);
 }
 
 }  // namespace onlink::node

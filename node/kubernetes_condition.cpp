@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/kubernetes_condition.h"
 
+#include "base/clock.h"
 #include "base/json_reader.h"
 
 namespace onlink::node {
@@ -19,14 +20,6 @@ void patch(HttpRequest& request, const std::string& node_name, nlohmann::json co
   request.body = dump_json(body);
 }
 
-std::string timestamp(std::time_t now) {
-  std::tm parts{};
-  char text[32] = "";
-  if (::gmtime_r(&now, &parts) != nullptr)
-    (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 }  // namespace
 
 std::string NetworkCondition::text() const {
@@ -43,8 +36,8 @@ void set_condition(HttpRequest& request, const std::string& node_name, const Net
         {{"status", condition.unavailable ? "True" : "False"},
          {"reason", condition.unavailable ? not_ready : up},
          {"message", condition.message},
-         {"lastHeartbeatTime", timestamp(now)},
-         {"lastTransitionTime", timestamp(now)}});
+         {"lastHeartbeatTime", in_utc(now)},
+         {"lastTransitionTime", in_utc(now)}});
 }
 
 void remove_condition(HttpRequest& request, const std::string& node_name) {

@@ -46,15 +46,12 @@ const json& at(const json& object, const char* key) {
   return found == object.end() ? absent : *found;
 }
 
-std::string text(const json& object, const char* key) {
-  const json& value = at(object, key);
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
-
 std::optional<std::string> optional_text(const json& object, const char* key) {
   const json& value = at(object, key);
   return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
 }
+
+std::string text(const json& object, const char* key) { return optional_text(object, key).value_or(""); }
 
 KubernetesNode parse_node(const json& object) {
   KubernetesNode node;

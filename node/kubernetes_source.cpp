@@ -4,9 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +11,7 @@
 #include <random>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "node/conflist.h"
@@ -28,10 +26,8 @@ constexpr std::size_t longest_page = 256u << 20;
 constexpr std::int64_t first_patch_delay_ms = 1'000;
 constexpr std::int64_t longest_patch_delay_ms = 60'000;
 
-std::int64_t now_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+std::string refusal_of(const HttpAnswer& answer) {
+  return answer.status == 0 ? answer.error : refusal_message(answer.body);
 }
 
 std::string describe_config(const KubernetesConfig& config) {
@@ -46,21 +42,16 @@ KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_nam
       node_name_(std::move(node_name)),
       directories_(std::move(directories)),
       description_(describe_config(config_)),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      alarm_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      descriptors_("prepare the source " + description_),
+      alarm_("prepare the source " + description_),
       watch_(std::random_device{}()) {
-  for (const int descriptor : {alarm_.get(), client_.descriptor()}) {
-    epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
-    if (!epoll_ || !alarm_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
-      throw system_failure("prepare the source " + description_);
-  }
+  for (const int descriptor : {alarm_.descriptor(), client_.descriptor()}) descriptors_.add(descriptor);
 }
 
 std::optional<NodeList> KubernetesSource::read() {
-  std::uint64_t expired = 0;
-  (void)!::read(alarm_.get(), &expired, sizeof expired);
+  (void)alarm_.expired();  // what is due is told by its own time
   client_.run();
-  if (request_ == 0 && now_ms() >= ask_at_) ask();
+  if (request_ == 0 && monotonic_ms() >= ask_at_) ask();
   report_condition();
   set_alarm();
   if (!watch_.take_news() || !watch_.in_sync()) return std::nullopt;
@@ -92,7 +83,7 @@ NodeList KubernetesSource::list() const {
 void KubernetesSource::ask() {
   question_ = watch_.question();
   received_.clear();
-  asked_at_ = now_ms();
+  asked_at_ = monotonic_ms();
   try {
     HttpRequest request = api_request(config_);
     request.url += question_.path;
@@ -127,10 +118,9 @@ bool KubernetesSource::take(std::string_view chunk) {
 
 void KubernetesSource::answered(const HttpAnswer& answer) {
   request_ = 0;
-  if (question_.list && answer.status >= 200 && answer.status < 300 && answer.error.empty())
-    (void)watch_.page(received_);
+  if (question_.list && answer.good() && answer.error.empty()) (void)watch_.page(received_);
   received_ = {};  // with its memory
-  const std::int64_t now = now_ms();
+  const std::int64_t now = monotonic_ms();
   watch_.ended(answer, now - asked_at_);
   ask_at_ = now + watch_.delay_ms();
 }
@@ -162,7 +152,7 @@ void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
 
 // Whenever the Node says something else than it should: also when somebody else has changed it.
 void KubernetesSource::report_condition() {
-  if (!config_.network_unavailable || !wanted_ || patch_ != 0 || now_ms() < patch_at_) return;
+  if (!config_.network_unavailable || !wanted_ || patch_ != 0 || monotonic_ms() < patch_at_) return;
   const auto self = watch_.nodes().find(node_name_);
   if (self == watch_.nodes().end() || self->second.network == wanted_->text()) return;
   try {
@@ -178,14 +168,14 @@ void KubernetesSource::report_condition() {
 
 void KubernetesSource::condition_answered(const HttpAnswer& answer) {
   patch_ = 0;
-  const bool good = answer.status >= 200 && answer.status < 300;
+  const bool good = answer.good();
   patch_problem_ = good ? ""
                         : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
-                                      answer.status == 0 ? answer.error : refusal_message(answer.body));
+                                      refusal_of(answer));
   // Also after a good one: the watch has to bring it first, and there may be somebody who sets it otherwise.
   patch_failures_ = good ? 0 : patch_failures_ + 1;
   patch_at_ =
-      now_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
+      monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
 }
 
 // For the next question, and the next try to set the condition.
@@ -193,12 +183,12 @@ void KubernetesSource::set_alarm() {
   std::int64_t at = 0;
   const auto consider = [&](std::int64_t when) { at = at == 0 ? when : std::min(at, when); };
   if (request_ == 0) consider(std::max<std::int64_t>(ask_at_, 1));
-  const std::int64_t now = now_ms();
+  const std::int64_t now = monotonic_ms();
   if (wanted_ && patch_ == 0 && patch_at_ > now) consider(patch_at_);
-  itimerspec when{};
-  const std::int64_t wait = std::max<std::int64_t>(at - now, 0);
-  if (at != 0) when.it_value = {wait / 1000, wait % 1000 * 1'000'000 + 1};
-  (void)::timerfd_settime(alarm_.get(), 0, &when, nullptr);
+  if (at != 0)
+    alarm_.set(at - now);
+  else
+    alarm_.stop();
 }
 
 namespace {
@@ -223,8 +213,7 @@ HttpAnswer wait_for(HttpRequest request, std::string& body) {
     if (::poll(&news, 1, -1) < 0 && errno != EINTR) throw system_failure("wait for the API");
     client.run();
   }
-  if (answer.status < 200 || answer.status >= 300)
-    throw Failure(answer.status == 0 ? answer.error : refusal_message(answer.body));
+  if (!answer.good()) throw Failure(refusal_of(answer));
   return answer;
 }
 

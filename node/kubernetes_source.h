@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
 #include "node/http_client.h"
 #include "node/kubernetes_access.h"
 #include "node/kubernetes_condition.h"
 #include "node/kubernetes_watch.h"
 #include "node/source.h"
 #include "node/state.h"
+#include "node/wait.h"
 
 namespace onlink::node {
 
@@ -23,7 +23,7 @@ class KubernetesSource final : public Source {
   // Throws Failure where descriptors cannot be had. An API that cannot be reached is no failure.
   KubernetesSource(KubernetesConfig config, std::string node_name, Directories directories);
 
-  int descriptor() const override { return epoll_.get(); }
+  int descriptor() const override { return descriptors_.descriptor(); }
   std::optional<NodeList> read() override;
   void refresh() override;
   std::string describe() const override { return description_; }
@@ -46,8 +46,8 @@ class KubernetesSource final : public Source {
   std::string node_name_;
   Directories directories_;
   std::string description_;
-  UniqueFd epoll_;
-  UniqueFd alarm_;
+  Descriptors descriptors_;
+  Timer alarm_;
   HttpClient client_;
   NodeWatch watch_;
 

@@ -139,7 +139,7 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
     return fail(senseless_, 0);
   }
   if (answer.status >= 300) ++refusals_;
-  if (answer.status < 200 || answer.status >= 300 || (!answer.error.empty() && list_asked_))
+  if (!answer.good() || (!answer.error.empty() && list_asked_))
     return fail(described(answer), answer.retry_after_s);
   problem_.clear();
   if (list_asked_) return;  // the failures of watches are counted on

@@ -2,15 +2,11 @@
 #include "node/routes_source.h"
 
 #include <fmt/format.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <ctime>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "node/bgp.h"
 
@@ -20,12 +16,6 @@ namespace {
 // A daemon writes its routes one after the other: one reading serves a burst of them.
 constexpr std::int64_t burst_ms = 50;
 constexpr std::int64_t retry_ms = 1000;
-
-std::int64_t now_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
-}
 
 netlink::Monitor open_monitor() {
   constexpr int groups[] = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE};
@@ -61,16 +51,11 @@ RoutesSource::RoutesSource(const ClusterFile& file, const SourceContext& context
                               return LearnedRoutes(rules_of(settings_, context.allow_empty), file.nodes,
                                                    context.node_name);
                             })),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      descriptors_("watch kernel table"),
+      timer_("watch kernel table"),
       monitor_(open_monitor()),
       socket_(netlink::Socket::open()) {
-  if (!epoll_ || !timer_) throw system_failure("watch kernel table");
-  for (const int descriptor : {timer_.get(), monitor_.descriptor()}) {
-    epoll_event event{.events = EPOLLIN, .data = {.fd = descriptor}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
-      throw system_failure("watch kernel table");
-  }
+  for (const int descriptor : {timer_.descriptor(), monitor_.descriptor()}) descriptors_.add(descriptor);
 }
 
 std::string RoutesSource::describe() const { return fmt::format("kernel table {}", settings_.table); }
@@ -88,11 +73,9 @@ void RoutesSource::refresh() {
 }
 
 std::optional<NodeList> RoutesSource::read() {
-  std::uint64_t expired = 0;
-  if (::read(timer_.get(), &expired, sizeof expired) < 0 && errno != EAGAIN && errno != EINTR)
-    throw system_failure("read a timer");
+  (void)timer_.expired();  // what is due is told by its own time
   drain();
-  const std::int64_t now = now_ms();
+  const std::int64_t now = monotonic_ms();
   if (look_at_ && *look_at_ <= now) look();
   news_ = learned_.expire(now) || news_;
   set_timer();
@@ -112,19 +95,17 @@ void RoutesSource::drain() {
     }) || concerned;
   } catch (const Failure&) {  // of the socket: a new one, and everything read again
     monitor_ = open_monitor();
-    epoll_event event{.events = EPOLLIN, .data = {.fd = monitor_.descriptor()}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, monitor_.descriptor(), &event) != 0)
-      throw system_failure("watch kernel table");
+    descriptors_.add(monitor_.descriptor());
     concerned = true;
   }
-  if (concerned && !look_at_) look_at_ = now_ms() + burst_ms;
+  if (concerned && !look_at_) look_at_ = monotonic_ms() + burst_ms;
 }
 
 void RoutesSource::look() {
   try {
-    learned_.update(netlink::list_routes(socket_, {.family = {}, .table = settings_.table}), now_ms());
+    learned_.update(netlink::list_routes(socket_, {.family = {}, .table = settings_.table}), monotonic_ms());
   } catch (const Failure&) {
-    look_at_ = now_ms() + retry_ms;
+    look_at_ = monotonic_ms() + retry_ms;
     set_timer();
     throw;
   }
@@ -135,12 +116,10 @@ void RoutesSource::look() {
 void RoutesSource::set_timer() {
   std::optional<std::int64_t> next = learned_.next_event();
   if (look_at_) next = std::min(next.value_or(*look_at_), *look_at_);
-  itimerspec when{};  // zero: never
-  if (next) {
-    const std::int64_t time = std::max<std::int64_t>(*next, 1);
-    when.it_value = {.tv_sec = time / 1000, .tv_nsec = time % 1000 * 1'000'000};
-  }
-  (void)::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+  if (next)
+    timer_.set(*next - monotonic_ms());
+  else
+    timer_.stop();
 }
 
 }  // namespace onlink::node

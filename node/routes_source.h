@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/unique_fd.h"
 #include "netlink/monitor.h"
 #include "netlink/socket.h"
 #include "node/learned_routes.h"
 #include "node/open_source.h"
 #include "node/source.h"
+#include "node/wait.h"
 
 namespace onlink::node {
 
@@ -29,7 +29,7 @@ class RoutesSource final : public Source {
   // In the caller's network namespace, for ever. Throws Failure.
   RoutesSource(const ClusterFile& file, const SourceContext& context);
 
-  int descriptor() const override { return epoll_.get(); }
+  int descriptor() const override { return descriptors_.descriptor(); }
   // The first list comes at once, and is incomplete until the table was followed for the hold time.
   std::optional<NodeList> read() override;
   void refresh() override;
@@ -44,8 +44,8 @@ class RoutesSource final : public Source {
 
   RoutesSettings settings_;
   LearnedRoutes learned_;
-  UniqueFd epoll_;
-  UniqueFd timer_;
+  Descriptors descriptors_;
+  Timer timer_;
   netlink::Monitor monitor_;  // opened before the first look
   netlink::Socket socket_;
   std::uint64_t reading_ = 1;

@@ -15,6 +15,7 @@
 #include <ctime>
 #include <random>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
@@ -28,12 +29,6 @@ constexpr std::int64_t burst_ms = 5;
 // Under a storm of events passes take at most a fifth of a processor.
 constexpr std::int64_t rest_factor = 4;
 constexpr std::size_t lines_per_pass = 20;
-
-std::int64_t now_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
-}
 
 // So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
 std::int64_t with_jitter(std::int64_t milliseconds) {
@@ -95,10 +90,7 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
   }
 }
 
-void forget_service_state(const Directories& directories) {
-  const std::string path = service_file(directories);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
-}
+void forget_service_state(const Directories& directories) { remove_file(service_file(directories)); }
 
 Service::Service(SourceContext context)
     : directories_(context.directories),
@@ -149,7 +141,7 @@ int Service::run() {
   bool told = false;
   while (!ended_) {
     read_source();
-    if (pass_due_ && now_ms() >= earliest_pass_) pass();
+    if (pass_due_ && monotonic_ms() >= earliest_pass_) pass();
     if (!told && (last_ || !nodes_)) {
       notify_manager("READY=1");
       told = true;
@@ -165,7 +157,7 @@ int Service::run() {
 void Service::pass() {
   pass_due_ = false;
   if (!nodes_) return save();
-  const std::int64_t start = now_ms();
+  const std::int64_t start = monotonic_ms();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
     if (resync_due_)
@@ -182,7 +174,7 @@ void Service::pass() {
     say(fmt::format("{}; trying again", failure.what()));
     pass_due_ = true;
   }
-  const std::int64_t end = now_ms();
+  const std::int64_t end = monotonic_ms();
   earliest_pass_ = end + (pass_due_ ? 1000 : (end - start) * rest_factor);
   if (resync_due_) next_resync_ = end + with_jitter(std::int64_t{1000} * nodes_->cluster.resync_seconds);
   resync_due_ = false;
@@ -209,7 +201,7 @@ void Service::tell_status(std::string status) {
 }
 
 void Service::wait() {
-  const std::int64_t now = now_ms();
+  const std::int64_t now = monotonic_ms();
   std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
   if (pass_due_) until = std::min(until, earliest_pass_);
   pollfd sources[] = {{signals_.get(), POLLIN, 0},
@@ -224,7 +216,7 @@ void Service::wait() {
     return;
   }
   if (sources[2].revents != 0 || sources[3].revents != 0) drain_monitors();
-  if (now_ms() >= next_resync_ && next_resync_ != 0) {
+  if (monotonic_ms() >= next_resync_ && next_resync_ != 0) {
     pass_due_ = resync_due_ = true;
   }
 }
@@ -267,7 +259,7 @@ void Service::drain_monitors() {
     watch();
     pass_due_ = true;
   }
-  if (pass_due_ && !was_due) earliest_pass_ = std::max(earliest_pass_, now_ms() + burst_ms);
+  if (pass_due_ && !was_due) earliest_pass_ = std::max(earliest_pass_, monotonic_ms() + burst_ms);
 }
 
 void Service::save() {

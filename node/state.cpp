@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <iterator>
 
@@ -33,10 +31,6 @@ std::string paths_file(const Directories& directories) { return directories.run 
 std::string list_file(const Directories& directories) { return directories.state + "/cluster.json"; }
 std::string reserved_file(const Directories& directories) { return directories.run + "/reserved"; }
 std::string mtu_file(const Directories& directories) { return directories.run + "/mtu"; }
-
-void remove_file(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw system_failure("remove " + path);
-}
 
 // For others to read: whole, and written only where it differs.
 void publish(const Directories& directories, const std::string& path, const std::string& text) {

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <map>
 
+#include "base/clock.h"
 #include "netlink/sysctl.h"
 #include "node/route_key.h"
 
@@ -14,15 +14,6 @@ namespace onlink::node {
 namespace {
 
 using nlohmann::json;
-
-std::string print_time(std::int64_t seconds) {
-  const std::time_t when = seconds;
-  std::tm parts{};
-  char text[32] = "";
-  if (::gmtime_r(&when, &parts) != nullptr)
-    (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
 
 bool among(const std::vector<netlink::Route>& routes, const IpPrefix& dst) {
   return std::any_of(routes.begin(), routes.end(),
@@ -62,8 +53,7 @@ json print_peers(const StatusInput& input) {
     if (const auto route = routes.find(path.cidr); route != routes.end())
       peer["route"] = netlink::to_string(*route->second, input.plan.host.link_name(route->second->link));
     const auto since = input.state.paths.find(path.cidr.to_string());
-    if (since != input.state.paths.end() && peer["state"] == "ok")
-      peer["since"] = print_time(since->second.when);
+    if (since != input.state.paths.end() && peer["state"] == "ok") peer["since"] = in_utc(since->second.when);
     peers.push_back(std::move(peer));
   }
   return peers;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times (clock_gettime(2)).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace onlink {
+
+// CLOCK_MONOTONIC in milliseconds: for spans of time within one boot.
+std::int64_t monotonic_ms();
+
+// "2026-11-22T10:28:35Z", of seconds since 1970; empty where there is no such date.
+std::string in_utc(std::int64_t seconds);
+
+}  // namespace onlink
