@@ -10,15 +10,17 @@
 namespace onlink::netlink {
 
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) {
+  const bool has_mac = neighbour.state != NUD_NONE;
   Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                  fmt::format("add neighbour {} lladdr {} dev {}", neighbour.address.to_string(),
-                              neighbour.mac.to_string(), link_name));
+                  fmt::format("add neighbour {}{} dev {}", neighbour.address.to_string(),
+                              has_mac ? " lladdr " + neighbour.mac.to_string() : "", link_name));
   auto& header = message.header<ndmsg>();
   header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
   header.ndm_ifindex = static_cast<int>(neighbour.link);
   header.ndm_state = neighbour.state;
+  header.ndm_flags = neighbour.flags;
   message.put(neighbour_address, neighbour.address);
-  message.put(neighbour_mac, neighbour.mac);
+  if (has_mac) message.put(neighbour_mac, neighbour.mac);
   return message;
 }
 
@@ -29,7 +31,8 @@ std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
   const auto address = attributes.get(neighbour_address);
   if (!address) return std::nullopt;
   return Neighbour{static_cast<std::uint32_t>(header->ndm_ifindex), *address,
-                   attributes.get(neighbour_mac).value_or(MacAddress{}), header->ndm_state};
+                   attributes.get(neighbour_mac).value_or(MacAddress{}), header->ndm_state,
+                   header->ndm_flags};
 }
 
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {

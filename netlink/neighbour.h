@@ -17,8 +17,9 @@ namespace onlink::netlink {
 struct Neighbour {
   std::uint32_t link = 0;  // ifindex
   IpAddress address = {};
-  MacAddress mac = {};
+  MacAddress mac = {};  // nothing in it where the state is NUD_NONE: then the kernel asks when it needs it
   std::uint16_t state = NUD_PERMANENT;
+  std::uint8_t flags = 0;  // NTF_*
 
   bool operator==(const Neighbour&) const = default;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 #include "netlink/address_watch.h"
 #include "netlink/sysctl.h"
@@ -165,15 +166,20 @@ void verify_routes(const std::vector<Route>& routes, const End& end, Host& host)
   }
 }
 
+// The neighbours come before the routes, so that no packet makes the kernel learn them first. They are there
+// for hosts of many pods, and no attachment fails for want of them: their outcomes are not looked at.
 void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
   std::vector<Route> routes;
   std::vector<Message> messages;
+  for (const auto& neighbour : end.neighbours)
+    messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
   for (const auto& planned : end.routes) {
     routes.push_back(on_link(planned, index));
     messages.push_back(netlink::add_route(routes.back(), RouteMode::create, end.name));
   }
   messages.push_back(netlink::get_link(index));
-  const auto outcomes = host.socket.execute_each(messages);
+  const auto all_outcomes = host.socket.execute_each(messages);
+  const auto outcomes = std::span(all_outcomes).subspan(end.neighbours.size());
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i]) continue;
     if (i == routes.size() || !outcomes[i]->already_exists()) throw *outcomes[i];

@@ -49,8 +49,11 @@ class Script {
 
   void neighbours(const End& end) {
     for (const auto& neighbour : end.neighbours)
-      line(fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent", neighbour.address.to_string(),
-                       neighbour.mac.to_string(), end.name));
+      line(neighbour.state == NUD_NONE
+               ? fmt::format("ip neigh replace {} dev {} nud none extern_learn",
+                             neighbour.address.to_string(), end.name)
+               : fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent",
+                             neighbour.address.to_string(), neighbour.mac.to_string(), end.name));
   }
 
  private:
@@ -88,6 +91,7 @@ std::string explain(const AttachmentPlan& plan) {
     container.route(route, container_route_mode(route), plan.container.name);
   container.neighbours(plan.container);
   text += "# host: the way to the container\n";
+  host.neighbours(plan.host);
   for (const auto& route : plan.host.routes) host.route(route, netlink::RouteMode::create, name);
   return text;
 }

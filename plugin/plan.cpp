@@ -99,6 +99,16 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }
 
+// Keeps a place for the address in the host's table of neighbours. What the kernel learns by itself counts
+// against net.ipv4.neigh.default.gc_thresh3 (1,024, one table for all namespaces); with more pods than that
+// it says "neighbor table overflow", and connections to them wait for seconds. An entry that is marked as
+// learned by somebody else is not counted and not collected (neigh_alloc, neigh_update_gc_list). It holds no
+// MAC: the kernel asks the pod at the first packet, and again later, as ever; so a pod whose MAC a chained
+// plugin changes stays reachable. Before Linux 5.0 the mark changes nothing.
+netlink::Neighbour neighbour_place(const IpAddress& address) {
+  return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
+}
+
 }  // namespace
 
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
@@ -127,6 +137,7 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
     Route route{.dst = IpPrefix::host(ip.address.address), .protocol = netlink::onlink_protocol};
     route.scope = ip.address.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
     plan.host.routes.push_back(route);
+    plan.host.neighbours.push_back(neighbour_place(ip.address.address));
   }
   for (const IpFamily family : plan.families) {
     if (family == IpFamily::v4)

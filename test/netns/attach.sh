@@ -70,6 +70,9 @@ attach_two() { # FAMILIES
       */32) check_ipv4 p1 "$host1" "${address%/*}" ;;
       *) fail "address $address" ;;
     esac
+    holds "a place in the table of neighbours that does not count" \
+      'length == 1 and (.[0] | has("extern_learn") and (has("lladdr") | not))' \
+      "$(ip -j neigh show nud all "${address%/*}" dev "$host1")"
     reaches "" "${address%/*}"; reaches p2 "${address%/*}"
   done
   for address in $(jq -r '.ips[].address' <<<"$second"); do reaches p1 "${address%/*}"; done

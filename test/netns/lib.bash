@@ -76,6 +76,7 @@ snapshot() { # [NAMESPACE]
   {
     ip "${in[@]}" -j -d link; ip "${in[@]}" -j addr; ip "${in[@]}" -j -4 route show table all
     ip "${in[@]}" -j -6 route show table all; ip "${in[@]}" -j neigh show nud permanent; ip "${in[@]}" -j rule
+    ip "${in[@]}" -j neigh show nud all | jq 'map(select(has("extern_learn")) | {dst, dev})'
   } | jq -cS 'walk(if type == "object" then del(.ifindex, .link_index, .link_netnsid, .valid_life_time,
         .preferred_life_time, .tentative, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
 }
