@@ -109,4 +109,17 @@ std::optional<Attributes> Attributes::get(Attribute<Nested> attribute) const {
   return Attributes(bytes(attribute.type));
 }
 
+std::vector<Attributes> Attributes::list(Attribute<Nested> attribute) const {
+  std::vector<Attributes> items;
+  const auto area = bytes(attribute.type);
+  const auto* item = reinterpret_cast<const nlattr*>(area.data());
+  auto left = static_cast<int>(area.size());
+  for (; mnl_attr_ok(item, left); item = mnl_attr_next(item)) {
+    items.push_back(Attributes(
+        {static_cast<const std::uint8_t*>(mnl_attr_get_payload(item)), mnl_attr_get_payload_len(item)}));
+    left -= static_cast<int>(MNL_ALIGN(item->nla_len));
+  }
+  return items;
+}
+
 }  // namespace onlink::netlink

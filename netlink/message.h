@@ -121,6 +121,8 @@ class Attributes {
   std::optional<MacAddress> get(Attribute<MacAddress> attribute) const;
   std::optional<Attributes> get(Attribute<Nested> attribute) const;
   std::span<const std::uint8_t> bytes(std::uint16_t type) const;  // empty where absent
+  // What is in an attribute that holds a list of nested ones: each of them.
+  std::vector<Attributes> list(Attribute<Nested> attribute) const;
 
  private:
   explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}

@@ -21,20 +21,23 @@ std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) 
   return disjoint(std::move(chosen));
 }
 
-std::vector<Set> sets_of(const Ruleset& ruleset) {
+std::vector<Set> sets_of(const Ruleset& ruleset, bool with_elements) {
   std::vector<Set> sets;
+  const auto chosen = [&](const std::vector<IpPrefix>& prefixes, bool v4) {
+    return with_elements ? of_family(prefixes, v4) : std::vector<IpPrefix>();
+  };
   if (!ruleset.masqueraded.empty()) {
     // Multicast goes to whoever listens; it is never masqueraded.
     std::vector<IpPrefix> inside = ruleset.inside;
     inside.push_back(*IpPrefix::parse("224.0.0.0/4"));
     inside.push_back(*IpPrefix::parse("ff00::/8"));
-    sets.push_back({"masqueraded_v4", "ipv4_addr", of_family(ruleset.masqueraded, true)});
-    sets.push_back({"masqueraded_v6", "ipv6_addr", of_family(ruleset.masqueraded, false)});
-    sets.push_back({"inside_v4", "ipv4_addr", of_family(inside, true)});
-    sets.push_back({"inside_v6", "ipv6_addr", of_family(inside, false)});
+    sets.push_back({"masqueraded_v4", "ipv4_addr", chosen(ruleset.masqueraded, true)});
+    sets.push_back({"masqueraded_v6", "ipv6_addr", chosen(ruleset.masqueraded, false)});
+    sets.push_back({"inside_v4", "ipv4_addr", chosen(inside, true)});
+    sets.push_back({"inside_v6", "ipv6_addr", chosen(inside, false)});
   }
   if (ruleset.filter_tunnel)
-    sets.push_back({"tunnel_sources", "ipv4_addr", of_family(ruleset.tunnel_sources, true)});
+    sets.push_back({"tunnel_sources", "ipv4_addr", chosen(ruleset.tunnel_sources, true)});
   return sets;
 }
 
@@ -47,10 +50,10 @@ std::string print_list(const std::vector<IpPrefix>& prefixes) {
   return text;
 }
 
-std::string print_set(const Set& set, bool with_elements) {
-  const bool some = with_elements && !set.elements.empty();
-  return fmt::format("  set {} {{ type {}; flags interval;{} }}\n", set.name, set.type,
-                     some ? fmt::format(" elements = {{ {} }}", print_list(set.elements)) : "");
+std::string print_set(const Set& set) {
+  return fmt::format(
+      "  set {} {{ type {}; flags interval;{} }}\n", set.name, set.type,
+      !set.elements.empty() ? fmt::format(" elements = {{ {} }}", print_list(set.elements)) : "");
 }
 
 std::string print_nat(const Ruleset& ruleset) {
@@ -92,7 +95,7 @@ std::string print_filters(const Ruleset& ruleset) {
 
 std::string print_block(const Ruleset& ruleset, bool with_elements) {
   std::string text = fmt::format("table inet {} {{\n", ruleset.table);
-  for (const Set& set : sets_of(ruleset)) text += print_set(set, with_elements);
+  for (const Set& set : sets_of(ruleset, with_elements)) text += print_set(set);
   return text + print_filters(ruleset) + print_nat(ruleset) + "}\n";
 }
 
@@ -112,16 +115,27 @@ std::string print_table(const Ruleset& ruleset) {
 
 std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset, false); }
 
-std::map<std::string, std::string> print_elements(const Ruleset& ruleset) {
-  std::map<std::string, std::string> texts;
-  for (const Set& set : sets_of(ruleset)) {
-    std::string& text = texts[set.name];
-    text = fmt::format("flush set inet {} {}\n", ruleset.table, set.name);
-    if (!set.elements.empty())
-      text +=
-          fmt::format("add element inet {} {} {{ {} }}\n", ruleset.table, set.name, print_list(set.elements));
-  }
-  return texts;
+std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset) {
+  std::map<std::string, std::vector<AddressRange>> elements;
+  for (const Set& set : sets_of(ruleset, true))
+    std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(elements[set.name]),
+                   AddressRange::of);
+  return elements;
+}
+
+// What goes comes first: nftables refuses overlaps.
+std::string print_change(const std::string& table, const std::string& set,
+                         const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add) {
+  std::string text;
+  const auto print = [&](const char* verb, const std::vector<AddressRange>& ranges) {
+    if (ranges.empty()) return;
+    std::string list;
+    for (const AddressRange& range : ranges) list += (list.empty() ? "" : ", ") + range.to_string();
+    text += fmt::format("{} element inet {} {} {{ {} }}\n", verb, table, set, list);
+  };
+  print("delete", remove);
+  print("add", add);
+  return text;
 }
 
 // Made first, so that removing it is no error where it is not there.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "netlink/nft_table.h"
 
 namespace onlink::netlink {
 
@@ -42,8 +43,11 @@ Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> sub
 std::string print_table(const Ruleset& ruleset);
 // The same table without elements: equal texts differ in elements only.
 std::string print_structure(const Ruleset& ruleset);
-// Only new elements for the sets of a table that is there, by set: rules and counters stay as they are.
-std::map<std::string, std::string> print_elements(const Ruleset& ruleset);
+// What lies in its sets, by their names: disjoint, in order.
+std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset);
+// Other elements for a set that is there: rules, counters and the other elements stay as they are.
+std::string print_change(const std::string& table, const std::string& set,
+                         const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add);
 std::string print_removal(const std::string& table);
 
 // The same addresses without prefixes that lie in others, sorted: nftables refuses overlapping elements.

@@ -8,13 +8,16 @@
 
 #include "base/failure.h"
 #include "base/json_reader.h"
+#include "netlink/nft_table.h"
 #include "netlink/nftables.h"
 #include "node/legacy_iptables.h"
 
 namespace onlink::node {
 namespace {
 
+using netlink::AddressRange;
 using netlink::Ruleset;
+using Elements = std::map<std::string, std::vector<AddressRange>>;
 using nlohmann::json;
 
 // FNV-1a: the fingerprint only has to be the same in every build.
@@ -24,20 +27,43 @@ std::string fingerprint(const std::string& text) {
   return fmt::format("{:016x}", hash);
 }
 
-std::map<std::string, std::string> fingerprints(const std::map<std::string, std::string>& texts) {
-  std::map<std::string, std::string> prints;
-  for (const auto& [name, text] : texts) prints[name] = fingerprint(text);
-  return prints;
+Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
+  std::string elements;
+  const auto append = [&](const IpAddress& address) {
+    elements.append(address.bytes().begin(), address.bytes().end());
+  };
+  for (const auto& [set, ranges] : sets) {
+    elements += set;
+    for (const AddressRange& range : ranges) {
+      append(range.first);
+      append(range.last);
+    }
+  }
+  return {fingerprint(netlink::print_structure(ruleset)), fingerprint(elements), "", ""};
 }
 
-// What makes the rules of what is there, or of nothing.
-std::string commands_for(const Ruleset& wanted, const Loaded& present) {
+std::vector<AddressRange> without(const std::vector<AddressRange>& ranges,
+                                  const std::vector<AddressRange>& others) {
+  std::vector<AddressRange> rest;
+  std::set_difference(ranges.begin(), ranges.end(), others.begin(), others.end(), std::back_inserter(rest));
+  return rest;
+}
+
+// asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it.
+std::string commands_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
+                         const Loaded& loaded) {
   if (wanted.empty()) return netlink::has_nft_table(wanted.table) ? netlink::print_removal(wanted.table) : "";
-  if (fingerprint(netlink::print_structure(wanted)) != present.structure) return netlink::print_table(wanted);
+  if (asked.structure != loaded.structure) return netlink::print_table(wanted);
+  const bool known = Firewall::untouched(loaded);
+  if (known && asked.elements == loaded.elements) return "";
+  if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing)
+    return netlink::print_table(wanted);
   std::string commands;
-  for (const auto& [set, text] : netlink::print_elements(wanted)) {
-    const auto loaded = present.elements.find(set);
-    if (loaded == present.elements.end() || loaded->second != fingerprint(text)) commands += text;
+  for (const auto& [set, ranges] : sets) {
+    const auto present = netlink::list_set(wanted.table, set);
+    if (!present) return netlink::print_table(wanted);
+    commands +=
+        netlink::print_change(wanted.table, set, without(*present, ranges), without(ranges, *present));
   }
   return commands;
 }
@@ -72,6 +98,13 @@ std::string obstacle(const std::string& chain, const std::string& command) {
   return fmt::format(
       "chain {} drops what it does not know, packets of pods among them; this lets them through: {}", chain,
       command);
+}
+
+// What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
+std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
+  now.generation.clear();
+  std::string generation = netlink::ruleset_generation();
+  return commands_for(made, sets, now, now).empty() ? generation : "";
 }
 
 }  // namespace
@@ -123,44 +156,37 @@ Firewall::Output Firewall::run(const std::string& commands, unsigned flags) {
   return output;
 }
 
-std::string Firewall::listing(const std::string& table) {
-  const Output output = run("list table inet " + table, NFT_CTX_OUTPUT_STATELESS);
-  return output.ok ? output.text : "";
-}
-
-// With thousands of nodes listing the table is most of what a pass costs.
-Loaded Firewall::still_there(const std::string& table, Loaded loaded) {
-  const std::string generation = netlink::ruleset_generation();
-  if (!generation.empty() && generation == loaded.generation) return loaded;
-  const std::string current = listing(table);
-  if (current.empty() || fingerprint(current) != loaded.listing) return {};
-  loaded.generation = generation;
-  return loaded;
+bool Firewall::untouched(const Loaded& loaded) {
+  return !loaded.generation.empty() && loaded.generation == netlink::ruleset_generation();
 }
 
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
-  return commands_for(wanted, still_there(wanted.table, loaded));
+  const Elements sets = netlink::elements_of(wanted);
+  return commands_for(wanted, sets, fingerprints_of(wanted, sets), loaded);
 }
 
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
                                 std::vector<std::string>& problems) {
   const Ruleset possible = supported(wanted);
-  const Loaded present = still_there(wanted.table, loaded);
-  const std::string commands = commands_for(possible, present);
+  const Elements sets = netlink::elements_of(possible);
+  Loaded now = fingerprints_of(possible, sets);
+  now.listing = loaded.listing;
+  now.generation = netlink::ruleset_generation();  // asked for first: what comes after it is looked at again
+  std::string commands = commands_for(possible, sets, now, loaded);
   if (!commands.empty()) {
-    const Output output = run(commands);
+    const std::string whole = netlink::print_removal(possible.table);
+    Output output = run(commands);
+    if (!output.ok && !commands.starts_with(whole)) output = run(commands = netlink::print_table(possible));
     if (!output.ok && refusals_.empty() && !find_refused(wanted).empty())
       return load(wanted, loaded, problems);
     if (!output.ok) problems.push_back("nftables: " + first_line(output.error));
     if (!output.ok) return {};
+    if (commands.starts_with(whole)) now.listing = fingerprint(netlink::rules_of_table(possible.table));
+    now.generation = generation_of(possible, sets, now);
   }
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
   if (possible.empty()) return {{}, commands};
-  if (commands.empty()) return {present, commands};
-  Loaded now{fingerprint(netlink::print_structure(possible)), fingerprints(netlink::print_elements(possible)),
-             "", netlink::ruleset_generation()};  // asked for first: what comes after it is looked at again
-  now.listing = fingerprint(listing(possible.table));
-  return {std::move(now), commands};
+  return {std::move(now), std::move(commands)};
 }
 
 bool Firewall::accepted(const Ruleset& ruleset, std::string& error) {
@@ -203,7 +229,7 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
 }
 
 void Firewall::remove(const std::string& table) {
-  if (listing(table).empty()) return;
+  if (!netlink::has_nft_table(table)) return;
   const Output output = run(netlink::print_removal(table));
   if (!output.ok) throw Failure("remove nftables table inet " + table + ": " + first_line(output.error));
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,11 +24,11 @@ netlink::Ruleset with_current_peers(netlink::Ruleset ruleset, const std::vector<
 
 // What was loaded last, as fingerprints: it outlives the process.
 struct Loaded {
-  std::string structure;                        // of the rules without elements
-  std::map<std::string, std::string> elements;  // by set
-  std::string listing;                          // of what the kernel then listed
+  std::string structure;  // of the rules without elements
+  std::string elements;   // of all sets
+  std::string listing;    // of the rules as the kernel then had them (netlink::rules_of_table)
   // netlink::ruleset_generation() when the kernel last had exactly that: while it stays, there is nothing to
-  // list.
+  // look at.
   std::string generation;
 
   bool operator==(const Loaded&) const = default;
@@ -42,10 +41,12 @@ class Firewall {
   ~Firewall();
   Firewall(Firewall&&) = delete;
 
-  // The commands that would bring the kernel's table in line with the rules; empty: it is. Elements alone are
-  // loaded where the rules are as they should be; the whole table is replaced where its rules differ, or
-  // where somebody touched it.
+  // The commands that would bring the kernel's table in line with the rules; empty: it is. Where the rules
+  // are as they should be, only the elements that differ come and go; the whole table is replaced where its
+  // rules differ, or where somebody touched them.
   std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
+  // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
+  static bool untouched(const Loaded& loaded);
   // Runs them. Kernels are built with some parts of nftables and without others: a part that the kernel
   // refuses is left out from then on and named in `problems` each time.
   struct Result {
@@ -71,8 +72,6 @@ class Firewall {
   bool accepted(const netlink::Ruleset& ruleset, std::string& error);            // tried, not loaded
   const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
   netlink::Ruleset supported(netlink::Ruleset ruleset) const;
-  std::string listing(const std::string& table);
-  Loaded still_there(const std::string& table, Loaded loaded);  // all of it, or nothing
 
   std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
   bool refused_nat_ = false;

@@ -245,10 +245,13 @@ void Service::drain_monitors() {
   try {
     bool complete = routes_->drain(
         [&](const nlmsghdr& message) { pass_due_ = pass_due_ || concerns(message, interest); });
+    bool touched = false;
     if (rules_)
       complete = rules_->drain([&](const nlmsghdr& message) {
-        pass_due_ = pass_due_ || concerns_table(message, "onlink");
+        touched = touched || concerns_table(message, "onlink");
       }) && complete;
+    // By ourselves, where the last pass left the rules as they still are.
+    if (touched && !Firewall::untouched(reconciler_.state().ruleset)) pass_due_ = true;
     if (!complete) {
       ++state_.overflows;
       pass_due_ = true;

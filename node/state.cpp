@@ -81,9 +81,8 @@ RunState parse_run_state(const json& document) {
   state.own_addresses = parse_prefixes(document.at("ownAddresses"));
   state.ipip_missing = document.value("ipipMissing", false);
   state.accept_ra = document.value("acceptRa", state.accept_ra);
-  if (const auto rules = document.find("ruleset"); rules != document.end())
-    state.ruleset = {rules->at("structure").get<std::string>(),
-                     rules->at("elements").get<std::map<std::string, std::string>>(),
+  if (const auto rules = document.find("rules"); rules != document.end())
+    state.ruleset = {rules->at("structure").get<std::string>(), rules->at("elements").get<std::string>(),
                      rules->at("listing").get<std::string>(), rules->at("generation").get<std::string>()};
   return state;
 }
@@ -151,10 +150,10 @@ void save_run_state(const Directories& directories, const RunState& state) {
   if (!state.accept_ra.empty()) document["acceptRa"] = state.accept_ra;
   if (state.before) document["before"] = print(*state.before);
   if (const Loaded& rules = state.ruleset; rules != Loaded{})
-    document["ruleset"] = {{"structure", rules.structure},
-                           {"elements", rules.elements},
-                           {"listing", rules.listing},
-                           {"generation", rules.generation}};
+    document["rules"] = {{"structure", rules.structure},
+                         {"elements", rules.elements},
+                         {"listing", rules.listing},
+                         {"generation", rules.generation}};
   make_directories(directories.run);
   replace_file(AT_FDCWD, paths_file(directories), print_paths(state.paths), 0644, false);
   replace_file(AT_FDCWD, run_file(directories), dump_json(document, 1) + "\n", 0644, false);

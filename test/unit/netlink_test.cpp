@@ -301,7 +301,28 @@ TEST(Rules, AreTheSameHoweverManyNodesThereAre) {
   for (unsigned i = 0; i < 1000; ++i)
     many.tunnel_sources.push_back(IpPrefix::host(IpAddress::from_number(IpFamily::v4, (172u << 24) + i)));
   EXPECT_EQ(print_structure(few), print_structure(many));
-  EXPECT_NE(print_elements(few), print_elements(many));
+  EXPECT_NE(elements_of(few), elements_of(many));
+}
+
+TEST(Rules, ARangeIsPrintedAsNftPrintsIt) {
+  const auto printed = [](const char* first, const char* last) {
+    return AddressRange{*IpAddress::parse(first), *IpAddress::parse(last)}.to_string();
+  };
+  EXPECT_EQ(printed("10.10.1.0", "10.10.1.255"), "10.10.1.0/24");
+  EXPECT_EQ(printed("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
+  EXPECT_EQ(printed("10.10.1.7", "10.10.1.7"), "10.10.1.7");
+  EXPECT_EQ(printed("10.10.1.1", "10.10.1.2"), "10.10.1.1-10.10.1.2");
+  EXPECT_EQ(printed("10.10.0.0", "10.10.2.255"), "10.10.0.0-10.10.2.255");
+  EXPECT_EQ(printed("fd00::", "fd00::ffff:ffff:ffff:ffff"), "fd00::/64");
+}
+
+TEST(Rules, OnlyWhatDiffersIsPrinted) {
+  const AddressRange one = AddressRange::of(prefix("10.10.1.0/24"));
+  const AddressRange two = AddressRange::of(prefix("10.10.2.7/32"));
+  EXPECT_EQ(print_change("onlink", "inside_v4", {one}, {two}),
+            "delete element inet onlink inside_v4 { 10.10.1.0/24 }\n"
+            "add element inet onlink inside_v4 { 10.10.2.7 }\n");
+  EXPECT_EQ(print_change("onlink", "inside_v4", {}, {}), "");
 }
 
 }  // namespace
