@@ -23,6 +23,11 @@ namespace {
 // etcd takes objects of 1.5 MB; a page has 250.
 constexpr std::size_t longest_line = 8u << 20;
 constexpr std::size_t longest_page = 256u << 20;
+// A watch in which nothing happens is asked for again after so long (in a large cluster there is always a
+// heartbeat; servers send bookmarks about every minute). A server that is there begins to answer at once; so
+// one that has frozen is found out, though its kernel still acknowledges what we send.
+constexpr std::int64_t longest_silence_ms = 30'000;
+constexpr std::int64_t watch_begins_ms = 15'000;
 constexpr std::int64_t first_patch_delay_ms = 1'000;
 constexpr std::int64_t longest_patch_delay_ms = 60'000;
 
@@ -51,11 +56,24 @@ KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_nam
 std::optional<NodeList> KubernetesSource::read() {
   (void)alarm_.expired();  // what is due is told by its own time
   client_.run();
+  end_silence();
   if (request_ == 0 && monotonic_ms() >= ask_at_) ask();
   report_condition();
   set_alarm();
   if (!watch_.take_news() || !watch_.in_sync()) return std::nullopt;
   return list();
+}
+
+std::int64_t KubernetesSource::silent_until() const {
+  return heard_ms_ + (begun_ || question_.list ? longest_silence_ms : watch_begins_ms);
+}
+
+void KubernetesSource::end_silence() {
+  const std::int64_t now = monotonic_ms();
+  if (request_ == 0 || now < silent_until()) return;
+  client_.cancel(request_);
+  answered(
+      {.status = begun_ ? 200 : 0, .error = fmt::format("not a byte in {} s", (now - heard_ms_) / 1000)});
 }
 
 void KubernetesSource::refresh() {
@@ -83,7 +101,8 @@ NodeList KubernetesSource::list() const {
 void KubernetesSource::ask() {
   question_ = watch_.question();
   received_.clear();
-  asked_at_ = monotonic_ms();
+  asked_at_ = heard_ms_ = monotonic_ms();
+  begun_ = false;
   try {
     HttpRequest request = api_request(config_);
     request.url += question_.path;
@@ -97,6 +116,9 @@ void KubernetesSource::ask() {
 }
 
 bool KubernetesSource::take(std::string_view chunk) {
+  heard_ms_ = monotonic_ms();
+  heard_at_ = std::time(nullptr);
+  begun_ = true;
   if (chunk.empty()) watch_.begun();
   if (question_.list) {
     received_ += chunk;
@@ -116,8 +138,11 @@ bool KubernetesSource::take(std::string_view chunk) {
   return true;
 }
 
-void KubernetesSource::answered(const HttpAnswer& answer) {
+void KubernetesSource::answered(HttpAnswer answer) {
   request_ = 0;
+  if (answer.status != 0) heard_at_ = std::time(nullptr);
+  if (answer.status == 0 && heard_at_ != 0)
+    answer.error = fmt::format("no word from the API since {}: {}", in_utc(heard_at_), answer.error);
   if (question_.list && answer.good() && answer.error.empty()) (void)watch_.page(received_);
   received_ = {};  // with its memory
   const std::int64_t now = monotonic_ms();
@@ -182,7 +207,7 @@ void KubernetesSource::condition_answered(const HttpAnswer& answer) {
 void KubernetesSource::set_alarm() {
   std::int64_t at = 0;
   const auto consider = [&](std::int64_t when) { at = at == 0 ? when : std::min(at, when); };
-  if (request_ == 0) consider(std::max<std::int64_t>(ask_at_, 1));
+  consider(request_ == 0 ? std::max<std::int64_t>(ask_at_, 1) : silent_until());
   const std::int64_t now = monotonic_ms();
   if (wanted_ && patch_ == 0 && patch_at_ > now) consider(patch_at_);
   if (at != 0)

@@ -35,7 +35,9 @@ class KubernetesSource final : public Source {
  private:
   void ask();
   bool take(std::string_view chunk);
-  void answered(const HttpAnswer& answer);
+  void answered(HttpAnswer answer);
+  std::int64_t silent_until() const;
+  void end_silence();
   NodeList list() const;
   void write_conflist(const std::vector<IpPrefix>& pod_cidrs);
   void report_condition();
@@ -55,7 +57,10 @@ class KubernetesSource final : public Source {
   std::uint64_t request_ = 0;  // 0: none is under way
   std::int64_t asked_at_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t ask_at_ = 0;
-  std::string received_;  // of the page, or of the line that is not complete yet
+  std::int64_t heard_ms_ = 0;  // the same: when the last byte came, or the request was sent
+  bool begun_ = false;         // the answer to it
+  std::int64_t heard_at_ = 0;  // seconds since 1970: the last time that the API said anything; 0: never
+  std::string received_;       // of the page, or of the line that is not complete yet
 
   std::optional<NetworkCondition> wanted_;
   std::uint64_t patch_ = 0;

@@ -29,9 +29,9 @@ users:
 YAML
   host apiserver && plug apiserver eth0 "$1" 172.16.91.100/24
 }
-# Knows what it knew before; remembers no events.
+# start_api [PORT]: knows what it knew before; remembers no events.
 start_api() {
-  (exec nsenter --net=/run/netns/apiserver "$python" "$fake" serve "$api" 172.16.91.100 6443) >>"$api/log" 2>&1 &
+  (exec nsenter --net=/run/netns/apiserver "$python" "$fake" serve "$api" 172.16.91.100 "${1:-6443}") >>"$api/log" 2>&1 &
   api_process=$!
   eventually 10 "$python" "$fake" tell "$api" stats
 }

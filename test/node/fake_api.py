@@ -7,7 +7,7 @@
 
 Commands: put NAME MERGE-PATCH, delete NAME, heartbeat COUNT, bookmark, garbage TEXT, drop (ends all watches),
 compact status|event (all earlier versions are gone, and how that is said), hide NAME... (a list lacks them, no event
-tells), show, tokens TOKEN..., forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
+tells), show, mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN..., forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
 """
 import base64
 import http.server
@@ -37,6 +37,7 @@ class Store:
         self.file = folder + "/state.json"
         self.changed = threading.Condition()
         self.events = []  # (version, line)
+        self.mute = False
         self.watches = {}  # id -> lines that only this one gets, None ends it
         self.stats = {"lists": 0, "pages": 0, "watches": 0, "patches": 0, "refused": 0}
         self.state = {"version": 100, "compacted": 0, "gone": "status", "nodes": {}, "hidden": [], "tokens": [], "forbid": False}
@@ -97,6 +98,9 @@ class Store:
             elif command == "tokens":
                 state["tokens"] = rest
                 self.save()
+            elif command == "mute":
+                self.mute = rest[0] == "1"
+                self.changed.notify_all()
             elif command == "forbid":
                 state["forbid"] = rest[0] == "1"
                 self.save()
@@ -143,6 +147,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(code, {"kind": "Status", "status": "Failure", "message": message, "code": code})
 
     def allowed(self):
+        with self.store.changed:
+            while self.store.mute:
+                self.store.changed.wait()
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in self.store.state["tokens"]:
             self.refuse(401, "Unauthorized")
@@ -199,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             while True:
                 with store.changed:
-                    while not lines and not (store.events and store.events[-1][0] > version):
+                    while store.mute or not lines and not (store.events and store.events[-1][0] > version):
                         store.changed.wait(0.2)
                         if select.select([self.connection], [], [], 0)[0]:  # the client has gone
                             self.close_connection = True
