@@ -69,7 +69,7 @@ class Renderer {
   }
 
   void head() {
-    line("# Made by `onlink-node bird-config` for node {}, for BIRD 2.0.12 or later, or BIRD 3.",
+    line("# Made by `onlink-node bird-config` for node {}, for BIRD 2.0.12 or later, or 3.2 or later.",
          plain(cluster_.self.name));
     line(
         "# Start it as `bird -R`: after a restart the routes in the kernel then stay until the others have "
@@ -205,7 +205,7 @@ class Renderer {
       line("      onlink = true;");
     }
     line("      gw = bgp_next_hop;");
-    if (v4_) line("      onlink = true;  # BIRD 3 forgets it with a new gw");
+    if (v4_) line("      onlink = true;  # BIRD 3 forgets it with a new gw; 3.0 and 3.1 do not know it here");
     line("      accept;");
     line("    }};");
     line("  }};");
