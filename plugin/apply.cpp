@@ -98,7 +98,7 @@ Object on_link(Object object, std::uint32_t link) {
 
 // The end that is set up first cannot send until the kernel's link watch has seen that the other one is up
 // too, and that is done later, by a worker. A look at the link (rtnl_getlink) brings it forward since
-// Linux 6.8, so each side ends with one: when ADD returns, both ends carry packets.
+// Linux 6.8: so the container's side ends with one, and the host's routes begin with one.
 void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
     const netlink::NetnsScope inside(sandbox.netns);
@@ -166,23 +166,28 @@ void verify_routes(const std::vector<Route>& routes, const End& end, Host& host)
   }
 }
 
+// With the routes the attachment begins to be used: perhaps somebody sends to the address all the time, and
+// what the pod cannot answer yet (an ARP request, a neighbour solicitation) is asked again only after a
+// second. So they come last, when both ends carry packets.
+//
 // The neighbours come before the routes, so that no packet makes the kernel learn them first. They are there
 // for hosts of many pods, and no attachment fails for want of them: their outcomes are not looked at.
 void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
   std::vector<Route> routes;
   std::vector<Message> messages;
+  messages.push_back(netlink::get_link(index));
   for (const auto& neighbour : end.neighbours)
     messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
   for (const auto& planned : end.routes) {
     routes.push_back(on_link(planned, index));
     messages.push_back(netlink::add_route(routes.back(), RouteMode::create, end.name));
   }
-  messages.push_back(netlink::get_link(index));
-  const auto all_outcomes = host.socket.execute_each(messages);
-  const auto outcomes = std::span(all_outcomes).subspan(end.neighbours.size());
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i]) continue;
-    if (i == routes.size() || !outcomes[i]->already_exists()) throw *outcomes[i];
+  const auto outcomes = host.socket.execute_each(messages);
+  if (outcomes.front()) throw *outcomes.front();
+  const auto of_routes = std::span(outcomes).last(routes.size());
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (!of_routes[i]) continue;
+    if (!of_routes[i]->already_exists()) throw *of_routes[i];
     take_route(routes[i], end, host, takeover);
   }
   verify_routes(routes, end, host);
@@ -199,9 +204,11 @@ std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox
   return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns)};
 }
 
-// When ADD returns, the first packet is not lost. A kernel that is late is no reason to fail.
-void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Watches& watches) {
+// The kernel finishes with an IPv6 address once its link carries packets. One that is late is no reason to
+// fail.
+void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& host, Watches& watches) {
   constexpr int limit_ms = 500;
+  host.socket.execute(netlink::get_link(pair.host));
   (void)watches.host.wait(pair.host, plan.host.addresses, limit_ms);
   (void)watches.container.wait(pair.container, plan.container.addresses, limit_ms);
 }
@@ -228,8 +235,8 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover ta
   auto watches = watch_addresses(plan, sandbox);
   configure_host_link(plan.host, pair.host, host);
   configure_container(plan.container, pair.container, sandbox);
+  if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host, takeover);
-  if (watches) await_addresses(plan, pair, *watches);
 }
 
 }  // namespace onlink::plugin
