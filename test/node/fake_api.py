@@ -7,7 +7,9 @@
 
 Commands: put NAME MERGE-PATCH, delete NAME, heartbeat COUNT, bookmark, garbage TEXT, drop (ends all watches),
 compact status|event (all earlier versions are gone, and how that is said), hide NAME... (a list lacks them, no event
-tells), show, mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN..., forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
+tells), show, pages SIZE [COUNT] (lists come in pages of at most so many; the next COUNT continue tokens have expired),
+mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN... (cn:NAME: of a client certificate that
+cert.pem has signed), forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
 """
 import base64
 import http.server
@@ -38,6 +40,7 @@ class Store:
         self.changed = threading.Condition()
         self.events = []  # (version, line)
         self.mute = False
+        self.page, self.expired = 500, 0
         self.watches = {}  # id -> lines that only this one gets, None ends it
         self.stats = {"lists": 0, "pages": 0, "watches": 0, "patches": 0, "refused": 0}
         self.state = {"version": 100, "compacted": 0, "gone": "status", "nodes": {}, "hidden": [], "tokens": [], "forbid": False}
@@ -98,6 +101,8 @@ class Store:
             elif command == "tokens":
                 state["tokens"] = rest
                 self.save()
+            elif command == "pages":
+                self.page, self.expired = int(rest[0]), int(rest[1]) if rest[1:] else 0
             elif command == "mute":
                 self.mute = rest[0] == "1"
                 self.changed.notify_all()
@@ -151,6 +156,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while self.store.mute:
                 self.store.changed.wait()
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        certificate = self.connection.getpeercert()
+        if certificate and not token:
+            token = "cn:" + dict(pair for name in certificate["subject"] for pair in name)["commonName"]
         if token not in self.store.state["tokens"]:
             self.refuse(401, "Unauthorized")
         elif self.store.state["forbid"]:
@@ -179,12 +187,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             after, version = "", state["version"]
             if "continue" in query:
                 after, version = json.loads(base64.b64decode(query["continue"]))
-                if version < state["compacted"]:
+                self.store.expired -= 1
+                if version < state["compacted"] or self.store.expired >= 0:
                     return self.refuse(410, "The provided continue parameter is too old")
             else:
                 self.store.stats["lists"] += 1
             names = sorted(name for name in state["nodes"] if name > after and name not in state["hidden"])
-            page = names[: int(query.get("limit", 500))]
+            page = names[: min(self.store.page, int(query.get("limit", 500)))]
             metadata = {"resourceVersion": str(version)}
             if len(page) < len(names):
                 metadata["continue"] = base64.b64encode(json.dumps([page[-1], version]).encode()).decode()
@@ -288,6 +297,8 @@ def main():
     Handler.store = Store(folder)
     Server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     Server.context.load_cert_chain(folder + "/cert.pem", folder + "/key.pem")
+    Server.context.load_verify_locations(folder + "/cert.pem")
+    Server.context.verify_mode = ssl.CERT_OPTIONAL
     server = Server((sys.argv[3], int(sys.argv[4])), Handler)
     threading.Thread(target=control, args=(Handler.store, folder + "/control"), daemon=True).start()
     server.serve_forever()
