@@ -16,7 +16,7 @@ export PATH=$kube:$PATH # before another kubectl of the machine
 talk=$repository/test/node/talk.py
 control=172.16.91.1
 server=https://$control:6443
-declare -A address_of=() holder_of=() containerd_of=() kubelet_of=()
+declare -A address_of=() address6_of=() holder_of=() containerd_of=() kubelet_of=()
 
 # start NAME COMMAND...: in the background, its words in $work/log/NAME, its process in $started.
 mkdir -p $work/log
@@ -76,7 +76,7 @@ start_api() {
     --tls-cert-file=$work/pki/server.crt --tls-private-key-file=$work/pki/server.key --client-ca-file=$work/pki/ca.crt \
     --service-account-key-file=$work/pki/accounts.key --service-account-signing-key-file=$work/pki/accounts.key \
     --service-account-issuer=https://kubernetes.default.svc --token-auth-file=$work/pki/tokens \
-    --authorization-mode=Node,RBAC --allow-privileged=false --cert-dir=$work/api --etcd-compaction-interval=0 "$@"
+    --authorization-mode=Node,RBAC --allow-privileged=false --cert-dir=$work/api --etcd-compaction-interval=0 "${api_options[@]}" "$@"
   api=$started
 }
 api_ready() { [ "$(kubectl --request-timeout=2s get --raw /readyz 2>/dev/null)" = ok ]; }
@@ -89,7 +89,7 @@ start_managers() {
   manager=$started
   start scheduler kube-scheduler --kubeconfig=$work/admin.conf --port=0 --leader-elect=false
 }
-manager_options=()
+api_options=() manager_options=() kubelet_options=()
 lan_length=24
 control_plane() { # NODE...: names that may join
   ip link add lan type bridge
@@ -194,7 +194,7 @@ start_kubelet() { # NODE
 END
   start_on "$1" kubelet --config="$own/kubelet.json" --kubeconfig="$own/kubelet.conf" \
     --container-runtime=remote --container-runtime-endpoint=unix:///run/containerd/containerd.sock \
-    --root-dir="$own/kubelet" --cert-dir="$own/kubelet-pki" --node-ip="${address_of[$1]}" --hostname-override="$1"
+    --root-dir="$own/kubelet" --cert-dir="$own/kubelet-pki" --node-ip="${address_of[$1]}${address6_of[$1]:+,${address6_of[$1]}}" --hostname-override="$1" "${kubelet_options[@]}"
   kubelet_of[$1]=$started
 }
 start_proxy() { # NODE: the service addresses, that of the API server among them
