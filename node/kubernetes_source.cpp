@@ -20,7 +20,7 @@
 namespace onlink::node {
 namespace {
 
-// etcd takes objects of 1.5 MB; a page has 250.
+// etcd takes objects of 1.5 MB; a page has 100.
 constexpr std::size_t longest_line = 8u << 20;
 constexpr std::size_t longest_page = 256u << 20;
 // A watch in which nothing happens is asked for again after so long (in a large cluster there is always a

@@ -49,12 +49,12 @@ NodeWatch watching() {
 
 TEST(NodeWatch, ListsInPagesThenWatches) {
   NodeWatch watch(1);
-  EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=250");
+  EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100");
   ASSERT_TRUE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 7, "x+/=")));
   watch.ended(good, 10);
   EXPECT_FALSE(watch.take_news()) << "half a list is none";
   EXPECT_FALSE(watch.in_sync());
-  EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=250&continue=x%2B%2F%3D");
+  EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100&continue=x%2B%2F%3D");
   ASSERT_TRUE(watch.page(page({node_json("b", "192.0.2.2", 6)}, 7)));
   watch.ended(good, 10);
   EXPECT_TRUE(watch.take_news());
