@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The world of a fault test: network, mount and process namespaces of its own, in which the script's network namespace
 # is the host and /run and /var/lib are empty. When the script ends, however it ends, the kernel takes all of it away.
+import itertools
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -154,6 +157,35 @@ def cni(command, container, conf, prefix=(), plugin="onlink", prev=None, timeout
         return Answer(124, "", f"no end within {late.timeout} s", timeout)
     return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"),
                   time.monotonic() - begun)
+
+
+class Insistent:
+    """Sends packets to addresses again and again, whether there is a way to them or not."""
+
+    def __init__(self, addresses):
+        self.addresses, self.ended = addresses, threading.Event()
+        self.thread = threading.Thread(target=self.work)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def work(self):
+        families = {4: socket.AF_INET, 6: socket.AF_INET6}
+        senders = {version: socket.socket(family, socket.SOCK_DGRAM) for version, family in families.items()}
+        for address in itertools.cycle(self.addresses):
+            if self.ended.is_set():
+                break
+            try:
+                senders[6 if ":" in address else 4].sendto(b"", (address, 9))
+            except OSError:
+                pass  # no way to it yet, or it refuses
+            time.sleep(0.0001)
+        for sender in senders.values():
+            sender.close()
 
 
 def pod(name):
