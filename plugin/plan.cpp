@@ -92,10 +92,11 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
     end->sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/accept_ra", end->name), "0");
   }
   plan.host.settings.manual_link_local = true;
-  netlink::Address gateway{.prefix = {config.gateway6, 64}};
-  gateway.scope = config.gateway6.bytes()[0] == 0xfe ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-  if (gateway.scope != RT_SCOPE_LINK) gateway.prefix = IpPrefix::host(config.gateway6);
-  plan.host.addresses.push_back(gateway);
+  // One link-local address there must be: with it the host asks for the pod (ndisc_send_ns) when it forwards.
+  const bool is_link_local = config.gateway6.bytes()[0] == 0xfe;
+  const IpAddress link_local = is_link_local ? config.gateway6 : config.host_mac.link_local();
+  plan.host.addresses.push_back({.prefix = {link_local, 64}, .scope = RT_SCOPE_LINK});
+  if (!is_link_local) plan.host.addresses.push_back({.prefix = IpPrefix::host(config.gateway6)});
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }
 

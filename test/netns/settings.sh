@@ -51,6 +51,15 @@ holds "neighbours" '(map({key: .dst, value: .lladdr}) | from_entries) as $n |
 ip netns exec p1 ping -q -c 1 -W 2 192.0.2.1 >/dev/null || fail "no ping through another gateway"
 detach
 
+# A gateway that is not link-local: the host cannot ask for a pod to which it forwards, unless it also has an address that is.
+conf "$dual" '.gateway6 = "fd00:10:ffff::1"'
+sysctl -qw net.ipv6.conf.all.forwarding=1
+pod p2; cni ADD p2; ok "ADD p2"; other=$(jq -r '.ips[1].address | sub("/.*"; "")' <<<"$out")
+attach
+checks=$((checks + 1))
+ip netns exec p1 ping -q -c 1 -W 2 "$other" >/dev/null || fail "no ping from pod to pod through a gateway that is not link-local"
+detach; cni DEL p2; ok "DEL p2"; ip netns del p2
+
 # The container's MAC: derived, and asked for in each of the ways.
 conf; attach; derived=$(ip -n p1 -j link show eth0 | jq -r '.[0].address'); detach
 attach; same "the same MAC again" "$(ip -n p1 -j link show eth0 | jq -r '.[0].address')" "$derived"; detach
