@@ -204,10 +204,10 @@ std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox
   return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns)};
 }
 
-// The kernel finishes with an IPv6 address once its link carries packets. One that is late is no reason to
-// fail.
+// The kernel finishes with an IPv6 address once its link carries packets; on a host where many links come and
+// go its one worker (addrconf_wq) may be seconds behind. One that is later still is no reason to fail.
 void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& host, Watches& watches) {
-  constexpr int limit_ms = 500;
+  constexpr int limit_ms = 5'000;
   host.socket.execute(netlink::get_link(pair.host));
   (void)watches.host.wait(pair.host, plan.host.addresses, limit_ms);
   (void)watches.container.wait(pair.container, plan.container.addresses, limit_ms);
