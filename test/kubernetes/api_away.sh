@@ -82,6 +82,18 @@ same "the agent of n2" "$(agent_of n2)" "$frozen"
 listed_again() { jq -e --arg address 172.16.91.202 'select(.verb == "list" and .sourceIPs[0] == $address)' $work/audit.log; }
 wait_for 30 "n2 was told that its version is gone" listed_again
 stream_ends "the history is compacted" 0
+
+# The server freezes, for its kernel everything goes on: it is told, and nothing happens to anybody.
+silent='no word from the API since 2'
+declare -A said_before=()
+for node in n1 n2; do said_before[$node]=$(agent_log $node | grep -c "$silent") || true; done
+stream_from pod-1 "${pod_ip[pod-2]}"
+kill -STOP $api
+for node in n1 n2; do wait_for 150 "$node has noticed that nothing comes" agent_says_often $node "$silent" $((said_before[$node] + 1)); done
+has_route n1 10.10.52.0/24 172.16.91.52 || fail "a frozen API server withdrew a route"
+kill -CONT $api
+for node in n1 n2; do wait_for 120 "$node hears of it again" in_order $node; done
+stream_ends "a frozen API server" 0
 nodes_ready n1 n2
 talking_pods 4 pod-3=n1 pod-4=n2
 done_testing
