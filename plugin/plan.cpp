@@ -106,6 +106,8 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
 // learned by somebody else is not counted and not collected (neigh_alloc, neigh_update_gc_list). It holds no
 // MAC: the kernel asks the pod at the first packet, and again later, as ever; so a pod whose MAC a chained
 // plugin changes stays reachable. Before Linux 5.0 the mark changes nothing.
+// What a pod learns of the host from its ARP requests does count, but it is never used and may be collected
+// after 5 s (neigh_forced_gc): so the limit is no longer on pods, but on first contacts in 5 s.
 netlink::Neighbour neighbour_place(const IpAddress& address) {
   return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
 }
