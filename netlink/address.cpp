@@ -11,8 +11,9 @@ namespace {
 
 Message address_message(std::uint16_t type, std::uint16_t flags, const char* verb, const Address& address,
                         const std::string& link_name) {
-  Message message(type, flags,
-                  fmt::format("{} address {} dev {}", verb, address.prefix.to_string(), link_name));
+  Message message(type, flags, [verb, prefix = address.prefix, link_name] {
+    return fmt::format("{} address {} dev {}", verb, prefix.to_string(), link_name);
+  });
   auto& header = message.header<ifaddrmsg>();
   header.ifa_family = static_cast<std::uint8_t>(address.prefix.family());
   header.ifa_prefixlen = address.prefix.length;
@@ -51,7 +52,7 @@ std::optional<Address> parse_address(const nlmsghdr& message) {
 }
 
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link) {
-  Message request(RTM_GETADDR, 0, "list addresses" + of_interface(link));
+  Message request(RTM_GETADDR, 0, [link] { return "list addresses" + of_interface(link); });
   request.header<ifaddrmsg>().ifa_index = link;
   return socket.dump<Address>(request, parse_address);
 }

@@ -26,8 +26,8 @@ AddressWatch AddressWatch::open() {
   return AddressWatch(Monitor::open(NETLINK_ROUTE, groups));
 }
 
-AddressWatch AddressWatch::open_in(const Netns& netns) {
-  const NetnsScope inside(netns);
+AddressWatch AddressWatch::open_in(const Netns& netns, const Netns& home) {
+  const NetnsScope inside(netns, home);
   return open();
 }
 

@@ -18,8 +18,8 @@ namespace onlink::netlink {
 class AddressWatch {
  public:
   // Sees what happens from now on: made before the addresses are. Throws Failure.
-  static AddressWatch open();  // in the caller's network namespace
-  static AddressWatch open_in(const Netns& netns);
+  static AddressWatch open();                                          // in the caller's network namespace
+  static AddressWatch open_in(const Netns& netns, const Netns& home);  // home: where the caller is
 
   // Until the kernel has finished with the IPv6 addresses of the interface (its local routes are added last).
   // False where that was not seen within the time. IPv4 addresses work at once and are not waited for.

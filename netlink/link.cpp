@@ -80,9 +80,10 @@ const char* ipv4_setting_name(int devconf) {
 }
 
 Message create_veth(const VethPair& pair) {
-  Message message(
-      RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-      fmt::format("create veth {} (host) - {} ({})", pair.name, pair.peer_name, pair.peer_netns->path()));
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+                  [name = pair.name, peer_name = pair.peer_name, path = pair.peer_netns->path()] {
+                    return fmt::format("create veth {} (host) - {} ({})", name, peer_name, path);
+                  });
   link_header(message);
   message.put(link_name, pair.name);
   message.put(link_mac, pair.mac);
@@ -98,11 +99,12 @@ Message create_veth(const VethPair& pair) {
       });
     });
   });
-  return std::move(message).explain(EEXIST, "one of the two names is taken");
+  static constexpr Message::Explanation refusals[] = {{EEXIST, "one of the two names is taken"}};
+  return std::move(message).explain(refusals);
 }
 
 Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings) {
-  Message message(RTM_SETLINK, 0, fmt::format("configure {}", name));
+  Message message(RTM_SETLINK, 0, [name] { return "configure " + name; });
   link_header(message, index);
   if (!settings.alias.empty()) message.put(link_alias, settings.alias);
   message.nest(link_af_spec, [&] {
@@ -120,7 +122,7 @@ Message configure_link(std::uint32_t index, const std::string& name, const LinkS
 
 Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
                         std::uint64_t milliseconds) {
-  Message message(RTM_SETNEIGHTBL, 0, fmt::format("set proxy_delay of {}", name));
+  Message message(RTM_SETNEIGHTBL, 0, [name] { return "set proxy_delay of " + name; });
   message.header<ndtmsg>().ndtm_family = static_cast<std::uint8_t>(family);
   message.put(neightbl_name, family == IpFamily::v4 ? "arp_cache" : "ndisc_cache");
   message.nest(neightbl_parms, [&] {
@@ -131,7 +133,7 @@ Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily f
 }
 
 Message set_link_up(std::uint32_t index, const std::string& name) {
-  Message message(RTM_NEWLINK, 0, fmt::format("set {} up", name));
+  Message message(RTM_NEWLINK, 0, [name] { return fmt::format("set {} up", name); });
   auto& header = link_header(message, index);
   header.ifi_flags = IFF_UP;
   header.ifi_change = IFF_UP;
@@ -139,24 +141,26 @@ Message set_link_up(std::uint32_t index, const std::string& name) {
 }
 
 Message set_link_down(std::uint32_t index, const std::string& name) {
-  Message message(RTM_NEWLINK, 0, fmt::format("set {} down", name));
+  Message message(RTM_NEWLINK, 0, [name] { return fmt::format("set {} down", name); });
   link_header(message, index).ifi_change = IFF_UP;
   return message;
 }
 
 Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t mtu) {
-  Message message(RTM_NEWLINK, 0, fmt::format("set {} mtu {}", name, mtu));
+  Message message(RTM_NEWLINK, 0, [name, mtu] { return fmt::format("set {} mtu {}", name, mtu); });
   link_header(message, index);
   message.put(link_mtu, mtu);
   return message;
 }
 
 Message create_ipip(const std::string& name) {
-  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, fmt::format("create tunnel {} mode ipip", name));
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+                  [name] { return fmt::format("create tunnel {} mode ipip", name); });
   link_header(message);
   message.put(link_name, name);
   message.nest(link_info, [&] { message.put(link_info_kind, "ipip"); });
-  return std::move(message).explain(EOPNOTSUPP, "this kernel has no ipip module");
+  static constexpr Message::Explanation refusals[] = {{EOPNOTSUPP, "this kernel has no ipip module"}};
+  return std::move(message).explain(refusals);
 }
 
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc) {
@@ -177,7 +181,7 @@ void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc) {
 }
 
 Message delete_link(std::uint32_t index, const std::string& name) {
-  Message message(RTM_DELLINK, 0, fmt::format("delete {}", name));
+  Message message(RTM_DELLINK, 0, [name] { return "delete " + name; });
   link_header(message, index);
   return message;
 }
@@ -188,7 +192,7 @@ std::string of_interface(std::uint32_t index) {
 
 // Counters, which nobody here reads, are half of an answer, and gathered from every CPU.
 Message get_link(const std::string& name) {
-  Message message(RTM_GETLINK, 0, fmt::format("look up {}", name));
+  Message message = Message::question(RTM_GETLINK, [name] { return "look up " + name; });
   link_header(message);
   message.put(link_name, name);
   message.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
@@ -196,7 +200,8 @@ Message get_link(const std::string& name) {
 }
 
 Message get_link(std::uint32_t index) {
-  Message message(RTM_GETLINK, 0, fmt::format("look up interface {}", index));
+  Message message =
+      Message::question(RTM_GETLINK, [index] { return fmt::format("look up interface {}", index); });
   link_header(message, index);
   message.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
   return message;
@@ -228,7 +233,7 @@ std::optional<Link> find_link(Socket& socket, const std::string& name) {
 std::optional<Link> find_link(Socket& socket, std::uint32_t index) { return find(socket, get_link(index)); }
 
 std::vector<Link> list_links(Socket& socket, const std::string& kind) {
-  Message request(RTM_GETLINK, 0, "list links");
+  Message request(RTM_GETLINK, 0, [] { return std::string("list links"); });
   link_header(request);
   if (!kind.empty()) request.nest(link_info, [&] { request.put(link_info_kind, kind); });
   auto links = socket.dump<Link>(request, parse_link);

@@ -7,15 +7,21 @@
 
 namespace onlink::netlink {
 
-Message::Message(std::uint16_t type, std::uint16_t flags, std::string what) : what_(std::move(what)) {
+Message::Message(std::uint16_t type, std::uint16_t flags, Words what) : what_(std::move(what)) {
   nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
   header->nlmsg_type = type;
   header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
 }
 
+Message Message::question(std::uint16_t type, Words what) {
+  Message message(type, 0, std::move(what));
+  message.is_question_ = true;
+  return message;
+}
+
 void Message::require(std::size_t size) const {
   if (raw()->nlmsg_len + MNL_ALIGN(size) > capacity)
-    throw Failure(fmt::format("{}: the request is larger than {} bytes", what_, capacity));
+    throw Failure(fmt::format("{}: the request is larger than {} bytes", what(), capacity));
 }
 
 void* Message::extra_header(std::size_t size) {
@@ -44,8 +50,8 @@ void Message::put(Attribute<std::string> attribute, const std::string& value) {
   put_bytes(attribute.type, {reinterpret_cast<const std::uint8_t*>(value.c_str()), value.size() + 1});
 }
 
-Message&& Message::explain(int error, std::string words) && {
-  explanations_.emplace_back(error, std::move(words));
+Message&& Message::explain(std::span<const Explanation> explanations) && {
+  explanations_ = explanations;
   return std::move(*this);
 }
 
@@ -53,8 +59,8 @@ Failure Message::refusal(int error, std::string_view extended_ack) const {
   std::string words(extended_ack);
   for (const auto& [number, explanation] : explanations_)
     if (number == error) words = words.empty() ? explanation : fmt::format("{} ({})", explanation, words);
-  if (words.empty()) return system_failure(what_, error);
-  return Failure(fmt::format("{}: {} ({})", what_, words, errno_name(error)), error);
+  if (words.empty()) return system_failure(what(), error);
+  return Failure(fmt::format("{}: {} ({})", what(), words, errno_name(error)), error);
 }
 
 Attributes Attributes::after(const nlmsghdr& message, std::size_t header_size) {

@@ -10,12 +10,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <vector>
 
 #include "base/failure.h"
 #include "base/ip.h"
@@ -31,8 +31,13 @@ struct Attribute {
 
 class Message {
  public:
-  // what: the attempt in words, the start of every error about it ("add route 10.10.0.2/32 dev onl1").
-  Message(std::uint16_t type, std::uint16_t flags, std::string what);
+  // Tells the attempt, the start of every error about it ("add route 10.10.0.2/32 dev onl1"). Only asked when
+  // there is an error to tell: to write the words of all that succeeds would be a tenth of an ADD's
+  // instructions.
+  using Words = std::function<std::string()>;
+  Message(std::uint16_t type, std::uint16_t flags, Words what);
+  // A question about one object (RTM_GETLINK): the kernel answers with the object or with an error.
+  static Message question(std::uint16_t type, Words what);
 
   // The fixed header of the message's type, zeroed; to be called once, before any attribute.
   template <class Header>
@@ -71,12 +76,18 @@ class Message {
     mnl_attr_nest_end(raw(), start);
   }
 
-  // Our own words for an errno about which the kernel's extended ack is silent or misleading.
-  Message&& explain(int error, std::string words) &&;
+  // Our own words for errnos about which the kernel's extended ack is silent or misleading. They are kept by
+  // reference: constants.
+  struct Explanation {
+    int error;
+    const char* words;
+  };
+  Message&& explain(std::span<const Explanation> explanations) &&;
 
   nlmsghdr* raw() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
   const nlmsghdr* raw() const { return reinterpret_cast<const nlmsghdr*>(buffer_.data()); }
-  const std::string& what() const { return what_; }
+  std::string what() const { return what_(); }
+  bool is_question() const { return is_question_; }
   // The kernel refused this message: what was attempted, why in words, and the errno name.
   Failure refusal(int error, std::string_view extended_ack) const;
 
@@ -90,8 +101,9 @@ class Message {
   void require(std::size_t size) const;  // throws where the message would outgrow its buffer
 
   alignas(nlmsghdr) std::array<char, capacity> buffer_;
-  std::string what_;
-  std::vector<std::pair<int, std::string>> explanations_;
+  Words what_;
+  bool is_question_ = false;
+  std::span<const Explanation> explanations_;
 };
 
 // The attributes of a received message, or of a nested attribute. Views into the receive buffer.

@@ -11,9 +11,10 @@ namespace onlink::netlink {
 
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) {
   const bool has_mac = neighbour.state != NUD_NONE;
-  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                  fmt::format("add neighbour {}{} dev {}", neighbour.address.to_string(),
-                              has_mac ? " lladdr " + neighbour.mac.to_string() : "", link_name));
+  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, [neighbour, link_name, has_mac] {
+    return fmt::format("add neighbour {}{} dev {}", neighbour.address.to_string(),
+                       has_mac ? " lladdr " + neighbour.mac.to_string() : "", link_name);
+  });
   auto& header = message.header<ndmsg>();
   header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
   header.ndm_ifindex = static_cast<int>(neighbour.link);
@@ -36,7 +37,8 @@ std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
 }
 
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {
-  Message request(RTM_GETNEIGH, 0, "look up neighbour " + address.to_string());
+  Message request =
+      Message::question(RTM_GETNEIGH, [address] { return "look up neighbour " + address.to_string(); });
   auto& header = request.header<ndmsg>();
   header.ndm_family = static_cast<std::uint8_t>(address.family());
   header.ndm_ifindex = static_cast<int>(link);

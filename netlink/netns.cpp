@@ -59,22 +59,19 @@ std::optional<Netns> Netns::open_if_any(const std::string& path) {
   }
 }
 
-Netns Netns::current() {
-  // Asked through a socket, which belongs to the namespace where it is made: /proc/thread-self would cost
-  // 20 us, for the kernel makes a thread's folders there when they are first looked at.
-  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  UniqueFd fd(::ioctl(socket.get(), SIOCGSKNS));
-  if (!fd) throw system_failure("find out the current network namespace");
-  return Netns(std::move(fd), "the current network namespace");
+Netns Netns::of_socket(int socket) {
+  UniqueFd fd(::ioctl(socket, SIOCGSKNS));
+  if (!fd) throw system_failure("find out the network namespace of a socket");
+  return Netns(std::move(fd), "the network namespace of a socket");
 }
 
-NetnsScope::NetnsScope(const Netns& inside) : home_(Netns::current()) {
+NetnsScope::NetnsScope(const Netns& inside, const Netns& home) : home_(home.fd()) {
   if (::setns(inside.fd(), CLONE_NEWNET) != 0)
     throw system_failure("enter network namespace " + inside.path());
 }
 
 NetnsScope::~NetnsScope() {
-  if (::setns(home_.fd(), CLONE_NEWNET) != 0) std::terminate();
+  if (::setns(home_, CLONE_NEWNET) != 0) std::terminate();
 }
 
 }  // namespace onlink::netlink

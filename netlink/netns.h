@@ -18,8 +18,8 @@ class Netns {
   // Nothing where the path does not exist, or is no network namespace (any more): for DEL. Throws Failure
   // where that cannot be told.
   static std::optional<Netns> open_if_any(const std::string& path);
-  // The calling thread's. Needs CAP_NET_ADMIN.
-  static Netns current();
+  // That of a socket (SIOCGSKNS, net/socket.c): of the namespace where it was opened. Needs CAP_NET_ADMIN.
+  static Netns of_socket(int socket);
 
   // Compared by identity, not by path: two paths may name one namespace.
   bool same_as(const Netns& other) const { return device_ == other.device_ && inode_ == other.inode_; }
@@ -35,17 +35,18 @@ class Netns {
   ino_t inode_ = 0;
 };
 
-// The calling thread is in another network namespace while this lives. A thread that cannot return would act
+// The calling thread is in another network namespace while this lives, and then at home, where it has to be
+// before: to ask each time where that is costs more than to go there. A thread that cannot return would act
 // on the wrong namespace from then on, so the program ends there (std::terminate).
 class NetnsScope {
  public:
-  explicit NetnsScope(const Netns& inside);
+  NetnsScope(const Netns& inside, const Netns& home);
   NetnsScope(const NetnsScope&) = delete;
   NetnsScope& operator=(const NetnsScope&) = delete;
   ~NetnsScope();
 
  private:
-  Netns home_;
+  int home_;
 };
 
 }  // namespace onlink::netlink

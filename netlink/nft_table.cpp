@@ -55,7 +55,7 @@ std::vector<AddressRange> ranges_of(Bounds bounds) {
 
 Message request_for(std::uint16_t type, const std::string& table, const std::string& what) {
   Message request(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), 0,
-                  what + " of nftables table " + table);
+                  [what, table] { return what + " of nftables table " + table; });
   request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
   // The name of the table is the first attribute of all that lies in one.
   request.put(Attribute<std::string>{NFTA_TABLE_NAME}, table);

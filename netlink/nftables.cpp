@@ -16,7 +16,8 @@
 namespace onlink::netlink {
 
 bool has_nft_table(const std::string& name) {
-  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, "look up nftables table " + name);
+  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0,
+                  [name] { return "look up nftables table " + name; });
   request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
   request.put(Attribute<std::string>{NFTA_TABLE_NAME}, name);
   try {
@@ -35,7 +36,7 @@ std::string ruleset_generation() {
   const auto netns = socket.netns_cookie();
   if (!netns) return "";
   Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,
-                  "ask for the generation of the nftables rules");
+                  [] { return std::string("ask for the generation of the nftables rules"); });
   request.header<nfgenmsg>().nfgen_family = NFPROTO_UNSPEC;
   std::optional<std::uint32_t> generation;
   try {

@@ -71,21 +71,9 @@ std::optional<IpAddress> via_other_family(const Attributes& attributes) {
   return IpAddress::from_bytes(via.subspan(head));
 }
 
-Message look_up(const IpAddress& dst) {
-  Message request(RTM_GETROUTE, 0, "look up the route to " + dst.to_string());
-  auto& header = request.header<rtmsg>();
-  header.rtm_family = static_cast<std::uint8_t>(dst.family());
-  header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
-  header.rtm_flags = RTM_F_FIB_MATCH;
-  request.put(route_dst, dst);
-  return request;
-}
-
-// An unreachable, blackhole or prohibit route answers with its own errno: that is no usable route either.
-bool no_usable_route(int error) {
-  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL ||
-         error == ESRCH;
-}
+constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
+                                                 {EEXIST, "a route to this destination exists already"},
+                                                 {ENETDOWN, "the interface is down"}};
 
 }  // namespace
 
@@ -138,7 +126,8 @@ std::string to_string(const Route& route, const std::string& link_name) {
 }
 
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name) {
-  Message message(RTM_NEWROUTE, mode_flags(mode), "add route " + to_string(route, link_name));
+  Message message(RTM_NEWROUTE, mode_flags(mode),
+                  [route, link_name] { return "add route " + to_string(route, link_name); });
   auto& header = route_header(message, route);
   header.rtm_scope = route.scope;
   if (route.onlink) header.rtm_flags = RTNH_F_ONLINK;
@@ -147,14 +136,12 @@ Message add_route(const Route& route, RouteMode mode, const std::string& link_na
   if (route.link != 0) message.put(route_oif, route.link);
   if (route.source) message.put(route_prefsrc, *route.source);
   put_metrics(message, route);
-  return std::move(message)
-      .explain(ENODEV, fmt::format("interface {} does not exist", link_name))
-      .explain(EEXIST, "a route to this destination exists already")
-      .explain(ENETDOWN, fmt::format("interface {} is down", link_name));
+  return std::move(message).explain(add_refusals);
 }
 
 Message delete_route(const Route& route, const std::string& link_name) {
-  Message message(RTM_DELROUTE, 0, "delete route " + to_string(route, link_name));
+  Message message(RTM_DELROUTE, 0,
+                  [route, link_name] { return "delete route " + to_string(route, link_name); });
   route_header(message, route).rtm_scope =
       RT_SCOPE_NOWHERE;  // NOWHERE matches any scope (net/ipv4/fib_trie.c)
   put_key(message, route);
@@ -191,6 +178,22 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   return route;
 }
 
+Message get_route(const IpAddress& dst) {
+  Message request =
+      Message::question(RTM_GETROUTE, [dst] { return "look up the route to " + dst.to_string(); });
+  auto& header = request.header<rtmsg>();
+  header.rtm_family = static_cast<std::uint8_t>(dst.family());
+  header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
+  header.rtm_flags = RTM_F_FIB_MATCH;
+  request.put(route_dst, dst);
+  return request;
+}
+
+bool no_usable_route(int error) {
+  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL ||
+         error == ESRCH;
+}
+
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
   std::vector<std::optional<Route>> routes(destinations.size());
   std::vector<Message> requests;
@@ -198,7 +201,7 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
   for (std::size_t at = 0; at < destinations.size(); at += Socket::batch) {
     requests.clear();
     for (const IpAddress& dst : destinations.subspan(at, std::min(Socket::batch, destinations.size() - at)))
-      requests.push_back(look_up(dst));
+      requests.push_back(get_route(dst));
     const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
       routes[at + place] = parse_route(answer);
     });
@@ -213,7 +216,7 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
 }
 
 std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
-  Message request(RTM_GETROUTE, 0, "list routes" + of_interface(filter.link));
+  Message request(RTM_GETROUTE, 0, [link = filter.link] { return "list routes" + of_interface(link); });
   auto& header = request.header<rtmsg>();
   if (filter.family) header.rtm_family = static_cast<std::uint8_t>(*filter.family);
   header.rtm_protocol = filter.protocol;

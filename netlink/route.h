@@ -52,6 +52,12 @@ Message add_route(const Route& route, RouteMode mode, const std::string& link_na
 Message delete_route(const Route& route, const std::string& link_name);
 
 std::optional<Route> parse_route(const nlmsghdr& message);
+
+// A question for the route of table main that the kernel would use for a packet to dst.
+Message get_route(const IpAddress& dst);
+// Whether an error to that question means that there is none: ENETUNREACH, or what an unreachable, blackhole
+// or prohibit route answers with.
+bool no_usable_route(int error);
 // The route of table main that the kernel would use for a packet to dst, with its true prefix
 // (RTM_F_FIB_MATCH); nothing where there is none.
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);

@@ -19,8 +19,9 @@ namespace {
 
 constexpr int receive_seconds = 10;
 constexpr int dump_attempts = 20;
-// The kernel's dump datagrams have at most 32 KiB (net/netlink/af_netlink.c, netlink_dump).
-constexpr std::size_t buffer_size = 64 * 1024;
+// A dump's datagrams are as large as the buffer, up to 32 KiB (net/netlink/af_netlink.c, netlink_dump). Two
+// of these fit into what malloc takes from the kernel at first.
+constexpr std::size_t buffer_size = 16 * 1024;
 
 void set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0)
@@ -56,19 +57,19 @@ Socket Socket::open(int protocol) {
   return Socket(std::move(fd));
 }
 
-Socket Socket::open_in(const Netns& netns) {
-  const NetnsScope inside(netns);
+Socket Socket::open_in(const Netns& netns, const Netns& home) {
+  const NetnsScope inside(netns, home);
   return open();
 }
 
-void Socket::send(std::span<const char> bytes, const std::string& what) {
+void Socket::send(std::span<const char> bytes, const Message& about) {
   ssize_t sent;
   do sent = ::send(fd_.get(), bytes.data(), bytes.size(), 0);
   while (sent < 0 && errno == EINTR);
-  if (sent < 0) throw system_failure("send to the kernel: " + what);
+  if (sent < 0) throw system_failure("send to the kernel: " + about.what());
 }
 
-void Socket::receive(const std::string& what, const Answer& each) {
+void Socket::receive(const Message& about, const Answer& each) {
   // Not zeroed: only the pages that an answer fills are touched, mostly one. Not on the stack, which may be
   // small.
   if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
@@ -84,10 +85,11 @@ void Socket::receive(const std::string& what, const Answer& each) {
   while (received < 0 && errno == EINTR);
   if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
     throw Failure(FailureKind::try_again,
-                  fmt::format("{}: no answer from the kernel in {} s", what, receive_seconds), ETIMEDOUT);
-  if (received < 0) throw system_failure(what + ": receive the kernel's answer");
+                  fmt::format("{}: no answer from the kernel in {} s", about.what(), receive_seconds),
+                  ETIMEDOUT);
+  if (received < 0) throw system_failure(about.what() + ": receive the kernel's answer");
   if ((datagram.msg_flags & MSG_TRUNC) != 0)
-    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", what, buffer_size),
+    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", about.what(), buffer_size),
                   EMSGSIZE);
   if (sender.nl_pid != 0) return;  // not from the kernel: any process may send to us
   auto left = static_cast<int>(received);
@@ -134,34 +136,37 @@ void Socket::execute(std::span<Message> messages, const Answer& answer) {
 
 void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                            std::span<std::optional<Failure>> outcomes) {
-  // Only the last message asks for an acknowledgement: a refusal is always told, and the kernel works in
-  // order, so the last one's outcome ends the conversation. It saves a wake-up for each message.
+  // Only the last message asks for an acknowledgement, and a question not even that: a refusal is always
+  // told, and the kernel works in order, so what is heard of the last one ends the conversation.
   const std::uint32_t first = sequence_ + 1;
   std::vector<char> bytes;
   bytes.reserve(messages.size() * 256);
-  messages.back().raw()->nlmsg_flags |= NLM_F_ACK;
+  Message& last = messages.back();
+  if (!last.is_question()) last.raw()->nlmsg_flags |= NLM_F_ACK;
   for (Message& message : messages) {
     message.raw()->nlmsg_seq = ++sequence_;
     if (const int error = refused_for_test(); error != 0) {
       outcomes[message.raw()->nlmsg_seq - first] = message.refusal(error, "");
       message.raw()->nlmsg_type = NLMSG_NOOP;  // which the kernel passes over
+      last.raw()->nlmsg_flags |= NLM_F_ACK;
     }
     const auto* start = reinterpret_cast<const char*>(message.raw());
     bytes.insert(bytes.end(), start, start + message.raw()->nlmsg_len);
   }
-  const std::string& what = messages.back().what();
-  send(bytes, what);
+  send(bytes, last);
   for (bool done = false; !done;) {
-    receive(what, [&](const nlmsghdr& received) {
+    receive(last, [&](const nlmsghdr& received) {
       const std::uint32_t place = received.nlmsg_seq - first;
       if (place >= messages.size()) return;  // an answer to something given up earlier
       if (received.nlmsg_type != NLMSG_ERROR) {
         answer(place, received);
-        return;
+      } else {
+        const Refusal refusal = parse_refusal(received);
+        if (refusal.error != 0)
+          outcomes[place] = messages[place].refusal(refusal.error, refusal.extended_ack);
       }
-      const Refusal refusal = parse_refusal(received);
-      if (refusal.error != 0) outcomes[place] = messages[place].refusal(refusal.error, refusal.extended_ack);
-      done = done || place == messages.size() - 1;
+      done = done ||
+             (place == messages.size() - 1 && (received.nlmsg_type == NLMSG_ERROR || last.is_question()));
     });
   }
 }
@@ -180,10 +185,10 @@ bool Socket::dump_once(Message request, const Answer& each) {
   request.raw()->nlmsg_flags |= NLM_F_DUMP;
   request.raw()->nlmsg_seq = ++sequence_;
   if (const int error = refused_for_test(); error != 0) throw request.refusal(error, "");
-  send({reinterpret_cast<const char*>(request.raw()), request.raw()->nlmsg_len}, request.what());
+  send({reinterpret_cast<const char*>(request.raw()), request.raw()->nlmsg_len}, request);
   bool whole = true;
   for (bool done = false; !done;) {
-    receive(request.what(), [&](const nlmsghdr& received) {
+    receive(request, [&](const nlmsghdr& received) {
       if (received.nlmsg_seq != sequence_) return;
       if ((received.nlmsg_flags & NLM_F_DUMP_INTR) != 0) whole = false;
       if (received.nlmsg_type == NLMSG_ERROR) {

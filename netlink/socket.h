@@ -27,7 +27,7 @@ class Socket {
   // (try_again).
   // protocol: NETLINK_ROUTE, or another of netlink(7).
   static Socket open(int protocol = NETLINK_ROUTE);
-  static Socket open_in(const Netns& netns);
+  static Socket open_in(const Netns& netns, const Netns& home);  // home: where the caller is
   // A conversation with somebody who answers as the kernel would: for tests, which cannot make the kernel do
   // at will what it may do.
   static Socket adopt(UniqueFd fd) { return Socket(std::move(fd)); }
@@ -47,6 +47,9 @@ class Socket {
   using BatchAnswer = std::function<void(std::size_t place, const nlmsghdr&)>;
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
                                                    const BatchAnswer& answer = {});
+
+  // The namespace in which it was opened.
+  Netns netns() const { return Netns::of_socket(fd_.get()); }
 
   // The port id with which the kernel marks what this socket's requests changed (nlmsg_pid of notifications).
   std::uint32_t port() const;
@@ -70,9 +73,9 @@ class Socket {
  private:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  void send(std::span<const char> bytes, const std::string& what);
+  void send(std::span<const char> bytes, const Message& about);
   // Receives one datagram from the kernel and hands over its messages.
-  void receive(const std::string& what, const Answer& each);
+  void receive(const Message& about, const Answer& each);
   void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each);
   bool dump_once(Message request, const Answer& each);  // false: interrupted
   void execute_chunk(std::span<Message> messages, const BatchAnswer& answer,

@@ -22,7 +22,7 @@ std::string addresses_of(const cni::Result& lease) {
 
 cni::Result attach(const cni::Request& request, const NetConf& config, Log& log) {
   Host host = open_host();
-  Sandbox sandbox = open_sandbox(request.netns);
+  Sandbox sandbox = open_sandbox(request.netns, host);
   const auto notes = [&](const std::string& note) { log.info(note); };
   // Undone in reverse: the interface first, then its address, so that nobody gets an address that is still
   // routed.

@@ -101,7 +101,7 @@ Object on_link(Object object, std::uint32_t link) {
 // Linux 6.8: so the container's side ends with one, and the host's routes begin with one.
 void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
-    const netlink::NetnsScope inside(sandbox.netns);
+    const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
     write_sysctls(end.sysctls);
   }
   // Link down and up again would drop the routes and the permanent neighbour: they come after "up".
@@ -201,7 +201,7 @@ struct Watches {
 std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox& sandbox) {
   const auto& families = plan.families;
   if (std::find(families.begin(), families.end(), IpFamily::v6) == families.end()) return std::nullopt;
-  return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns)};
+  return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns, sandbox.home)};
 }
 
 // The kernel finishes with an IPv6 address once its link carries packets; on a host where many links come and
@@ -217,13 +217,14 @@ void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& 
 
 Host open_host() { return {netlink::Socket::open()}; }
 
-Sandbox open_sandbox(const std::string& path) {
+Sandbox open_sandbox(const std::string& path, const Host& host) {
+  auto home = host.socket.netns();
   auto netns = netlink::Netns::open(path);
-  if (netns.same_as(netlink::Netns::current()))
+  if (netns.same_as(home))
     throw Failure(FailureKind::environment,
                   fmt::format("CNI_NETNS: {} is the plugin's own network namespace", path));
-  auto socket = netlink::Socket::open_in(netns);
-  return {std::move(netns), std::move(socket)};
+  auto socket = netlink::Socket::open_in(netns, home);
+  return {std::move(home), std::move(netns), std::move(socket)};
 }
 
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover, Rollback& undo) {

@@ -15,13 +15,14 @@ struct Host {
   netlink::Socket socket;
 };
 struct Sandbox {
+  netlink::Netns home;  // the host's, to come back to
   netlink::Netns netns;
   netlink::Socket socket;
 };
 
 Host open_host();
-// Throws Failure where the path is no network namespace, or is the caller's own.
-Sandbox open_sandbox(const std::string& path);
+// Throws Failure where the path is no network namespace, or is the host's own.
+Sandbox open_sandbox(const std::string& path, const Host& host);
 
 // What may be done about leftovers that stand in the way.
 struct Takeover {

@@ -155,7 +155,7 @@ void compare_container(const AttachmentPlan& expected, Sandbox& sandbox, Differe
   compare_link("container", end, expected.container_mtu, link, found);
   if (!link) return;
   if (!end.sysctls.empty()) {
-    const netlink::NetnsScope inside(sandbox.netns);
+    const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
     compare_sysctls("container", end.sysctls, found);
   }
   compare_addresses("container", end, link->index, sandbox.socket, found);

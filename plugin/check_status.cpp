@@ -16,7 +16,7 @@ namespace {
 std::vector<std::string> read_differences(const cni::Request& request, const NetConf& config) {
   try {
     Host host = open_host();
-    Sandbox sandbox = open_sandbox(request.netns);
+    Sandbox sandbox = open_sandbox(request.netns, host);
     auto found = differences(expected_plan(request, config), host, sandbox);
     for (auto& missing : missing_interfaces(request, host, sandbox)) found.push_back(std::move(missing));
     if (config.ip_masq && !has_masquerade(request))

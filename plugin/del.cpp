@@ -57,7 +57,7 @@ std::optional<netlink::Link> find_by_container(const cni::Request& request, Host
                                                const std::string& alias) {
   const auto netns = request.netns.empty() ? std::nullopt : netlink::Netns::open_if_any(request.netns);
   if (!netns) return std::nullopt;
-  netlink::Socket socket = netlink::Socket::open_in(*netns);
+  netlink::Socket socket = netlink::Socket::open_in(*netns, host.socket.netns());
   const auto container = netlink::find_link(socket, request.attachment.ifname);
   if (!container || container->kind != "veth" || container->peer == 0) return std::nullopt;
   const auto link = netlink::find_link(host.socket, container->peer);

@@ -54,7 +54,7 @@ class Kernel : public testing::Test {
 
 TEST_F(Kernel, ReadsBackTheRouteThatItWasGiven) {
   // The kernel takes "onlink" only through a device that has neighbours, so not through lo.
-  const Netns here = Netns::current();
+  const Netns here = socket_->netns();
   socket_->execute(create_veth({"v0", *MacAddress::parse("0a:00:00:00:00:01"), 1500, "v1",
                                 *MacAddress::parse("0a:00:00:00:00:02"), &here}));
   const auto veth = find_link(*socket_, "v0");
@@ -130,7 +130,7 @@ void answer_dump(int fd, const char* dst, bool part_marked, bool end_marked) {
   Route route;
   route.dst = prefix(dst);
   Message part = add_route(route, RouteMode::create, "");
-  Message end(NLMSG_DONE, 0, "end");
+  Message end(NLMSG_DONE, 0, [] { return std::string("end"); });
   end.header<int>() = 0;
   const auto send = [&](Message& message, bool marked) {
     message.raw()->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_MULTI | (marked ? NLM_F_DUMP_INTR : 0));
@@ -237,7 +237,7 @@ TEST_F(Kernel, AnIpv6AddressWorksWhenItsWatchSaysSo) {
 
 // A message with a length that one can bend.
 struct Bent {
-  Bent() : message(RTM_NEWROUTE, 0, "test") {
+  Bent() : message(RTM_NEWROUTE, 0, [] { return std::string("test"); }) {
     auto& header = message.header<rtmsg>();
     header.rtm_family = AF_INET;
     header.rtm_dst_len = 24;
