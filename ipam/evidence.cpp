@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/evidence.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -17,9 +18,12 @@ std::int64_t nanoseconds(const timespec& time) {
   return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
 }
 
-std::uint64_t own_mount_namespace() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/mnt", &status) == 0 ? status.st_ino : 0;
+// Told since Linux 5.8. /proc/self/ns/mnt would tell mount namespaces apart as well, at ten times the cost.
+std::uint64_t root_mount() {
+  struct statx status {};
+  const bool told = ::statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_MNT_ID, &status) == 0 &&
+                    (status.stx_mask & STATX_MNT_ID) != 0;
+  return told ? status.stx_mnt_id : 0;
 }
 
 std::string folder_name(const std::string& network, int folder) {
@@ -60,11 +64,11 @@ class Lines {
 
 std::string to_text(const Record& record) {
   return fmt::format(
-      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmaker {}\nmount-namespace "
-      "{}\nnetns {}\n"
+      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmaker {}\nroot-mount {}\nnetns "
+      "{}\n"
       "netns-device {}\nnetns-inode {}\nnetns-since {}\n",
       record.owner.container_id, record.owner.ifname, record.boot, record.file.inode, record.file.modified,
-      record.maker, record.mount_namespace, record.netns, record.netns_id.device, record.netns_id.inode,
+      record.maker, record.root_mount, record.netns, record.netns_id.device, record.netns_id.inode,
       record.netns_id.since);
 }
 
@@ -77,7 +81,7 @@ std::optional<Record> from_text(std::string_view text) {
   record.file.inode = lines.number<std::uint64_t>("file-inode");
   record.file.modified = lines.number<std::int64_t>("file-modified");
   record.maker = lines.number<std::int64_t>("maker");
-  record.mount_namespace = lines.number<std::uint64_t>("mount-namespace");
+  record.root_mount = lines.number<std::uint64_t>("root-mount");
   record.netns = lines.next("netns");
   record.netns_id.device = lines.number<std::uint64_t>("netns-device");
   record.netns_id.inode = lines.number<std::uint64_t>("netns-inode");
@@ -107,7 +111,7 @@ std::optional<NamespaceId> identify_namespace(const std::string& path) {
 Evidence::Evidence(const std::string& run_dir, const std::string& network, int folder)
     : path_(run_dir + "/ipam/" + folder_name(network, folder)),
       boot_(read_boot_id()),
-      mount_namespace_(own_mount_namespace()) {}
+      root_mount_(root_mount()) {}
 
 const UniqueFd* Evidence::open(bool create) const {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -123,7 +127,7 @@ const UniqueFd* Evidence::open(bool create) const {
 }
 
 Record Evidence::observe(const cni::Attachment& owner, const std::string& netns) const {
-  Record record{owner, {}, boot_, ::getpid(), mount_namespace_, {}, {}};
+  Record record{owner, {}, boot_, ::getpid(), root_mount_, {}, {}};
   // The path ends a line of the record: one that does not fit there is not remembered.
   if (netns.empty() || netns.find('\n') != std::string::npos) return record;
   try {
@@ -201,7 +205,7 @@ bool Evidence::is_inhabited(std::uint64_t network_namespace) const {
 Verdict Evidence::judge_namespace(const Record& record, const IpAddress& address) const {
   using enum Verdict::State;
   if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
-  if (record.mount_namespace == 0 || record.mount_namespace != mount_namespace_)
+  if (record.root_mount == 0 || record.root_mount != root_mount_)
     return {unknown, fmt::format("its namespace {} was seen from another mount namespace", record.netns)};
   std::optional<NamespaceId> now;
   try {

@@ -52,9 +52,9 @@ struct Record {
   cni::Attachment owner;
   FileId file;  // of the reservation
   std::string boot;
-  std::int64_t maker = 0;             // process ID
-  std::uint64_t mount_namespace = 0;  // inode; 0 where unknown
-  std::string netns;                  // path; empty where there was nothing at it
+  std::int64_t maker = 0;        // process ID
+  std::uint64_t root_mount = 0;  // ID of the mount at /, which no two mount namespaces share; 0 where unknown
+  std::string netns;             // path; empty where there was nothing at it
   NamespaceId netns_id;
 
   bool operator==(const Record&) const = default;
@@ -100,7 +100,7 @@ class Evidence {
 
   std::string path_;
   std::string boot_;
-  std::uint64_t mount_namespace_;
+  std::uint64_t root_mount_;
   // Read when they are first needed.
   mutable std::optional<HostRoutes> routes_;
   mutable std::optional<std::set<std::uint64_t>> inhabited_;  // network namespaces that processes are in

@@ -39,8 +39,8 @@ std::uint64_t PagedFile::checksum_of(const Page& page, std::size_t number) {
 
 PagedFile PagedFile::fresh(std::size_t pages) {
   PagedFile file;
-  for (std::size_t i = 0; i < pages; ++i) file.pages_.push_back(std::make_unique<Page>());
-  file.changed_.assign(pages, true);
+  file.page_count_ = pages;
+  for (std::size_t i = 0; i < pages; ++i) file.pages_[i].changed = true;
   return file;
 }
 
@@ -52,40 +52,47 @@ std::optional<PagedFile> PagedFile::open(int directory, const char* name) {
   if (status.st_nlink != 1) return std::nullopt;  // it may be anybody's under its other name
   if (status.st_size == 0 || status.st_size > largest_file || status.st_size % off_t{page_size} != 0)
     return std::nullopt;
-  file.pages_.resize(static_cast<std::size_t>(status.st_size) / page_size);
-  file.changed_.assign(file.pages_.size(), false);
+  file.page_count_ = static_cast<std::size_t>(status.st_size) / page_size;
   return file;
 }
 
-PagedFile::Page& PagedFile::load(std::size_t number) {
-  if (number >= pages_.size()) throw DamagedFile("index: refers to a page that it does not have");
-  if (pages_[number]) return *pages_[number];
-  auto page = std::make_unique<Page>();
+PagedFile::Loaded& PagedFile::load(std::size_t number) {
+  if (number >= page_count_) throw DamagedFile("index: refers to a page that it does not have");
+  const auto [place, is_new] = pages_.try_emplace(number);
+  if (!is_new) return place->second;
+  try {
+    fetch(number, place->second.page);
+  } catch (...) {
+    pages_.erase(place);
+    throw;
+  }
+  return place->second;
+}
+
+void PagedFile::fetch(std::size_t number, Page& page) const {
   const auto offset = static_cast<off_t>(number * page_size);
-  if (::pread(fd_.get(), page.get(), page_size, offset) != static_cast<ssize_t>(page_size))
+  if (::pread(fd_.get(), &page, page_size, offset) != static_cast<ssize_t>(page_size))
     throw DamagedFile("index: page " + std::to_string(number) + " cannot be read", errno);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  if (page->number != number || page->checksum != checksum_of(*page, number))
+  if (page.number != number || page.checksum != checksum_of(page, number))
     throw DamagedFile("index: page " + std::to_string(number) + " is damaged");
 #endif
-  pages_[number] = std::move(page);
-  return *pages_[number];
 }
 
 std::byte* PagedFile::edit(std::size_t number) {
-  Page& page = load(number);
-  changed_[number] = true;
-  return page.payload.data();
+  Loaded& loaded = load(number);
+  loaded.changed = true;
+  return loaded.page.payload.data();
 }
 
-void PagedFile::write(std::size_t number) {
-  Page& page = *pages_[number];
+void PagedFile::write(std::size_t number, Loaded& loaded) {
+  Page& page = loaded.page;
   page.number = number;
   page.checksum = checksum_of(page, number);
   const auto offset = static_cast<off_t>(number * page_size);
   if (::pwrite(fd_.get(), &page, page_size, offset) != static_cast<ssize_t>(page_size))
     throw system_failure("index: write a page");
-  changed_[number] = false;
+  loaded.changed = false;
 }
 
 void PagedFile::write_changes(int directory, const char* name, const char* draft_name) {
@@ -94,12 +101,12 @@ void PagedFile::write_changes(int directory, const char* name, const char* draft
     (void)::unlinkat(directory, draft_name, 0);
     fd_ = open_file(directory, draft_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   }
-  for (std::size_t i = 1; i < pages_.size(); ++i)
-    if (changed_[i]) write(i);
+  for (auto& [number, loaded] : pages_)
+    if (number != 0 && loaded.changed) write(number, loaded);
   if (is_fresh && ::renameat(directory, draft_name, directory, name) != 0)
     throw system_failure("index: rename to " + std::string(name));
 }
 
-void PagedFile::write_first() { write(0); }
+void PagedFile::write_first() { write(0, load(0)); }
 
 }  // namespace onlink::ipam

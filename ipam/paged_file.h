@@ -9,11 +9,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 #include "base/failure.h"
 #include "base/unique_fd.h"
@@ -28,7 +27,8 @@ class DamagedFile : public Failure {
 
 class PagedFile {
  public:
-  static constexpr std::size_t page_size = 4096;
+  // Small: a call reads and writes about five of them, and touches, copies and sums up no more than those.
+  static constexpr std::size_t page_size = 1024;
   static constexpr std::size_t payload_size = page_size - 16;  // divisible by the sizes of what is stored
 
   // A file that is not written yet: all pages zero, in memory.
@@ -36,9 +36,9 @@ class PagedFile {
   // An existing one. Nothing where there is none, or none that can be used (no regular file, a broken size).
   static std::optional<PagedFile> open(int directory, const char* name);
 
-  std::size_t page_count() const { return pages_.size(); }
+  std::size_t page_count() const { return page_count_; }
   // Throws DamagedFile where the page is damaged or cannot be read.
-  const std::byte* read(std::size_t page) { return load(page).payload.data(); }
+  const std::byte* read(std::size_t page) { return load(page).page.payload.data(); }
   std::byte* edit(std::size_t page);
 
   // Writes every changed page but the first. A fresh file is made under the other name first and renamed.
@@ -53,14 +53,19 @@ class PagedFile {
     std::uint64_t number = 0;
   };
   static_assert(sizeof(Page) == page_size);
+  struct Loaded {
+    Page page;
+    bool changed = false;
+  };
   static std::uint64_t checksum_of(const Page& page, std::size_t number);
 
-  Page& load(std::size_t page);
-  void write(std::size_t page);
+  Loaded& load(std::size_t page);
+  void fetch(std::size_t number, Page& page) const;
+  void write(std::size_t number, Loaded& loaded);
 
   UniqueFd fd_;  // none while fresh
-  std::vector<std::unique_ptr<Page>> pages_;
-  std::vector<bool> changed_;
+  std::size_t page_count_ = 0;
+  std::unordered_map<std::size_t, Loaded> pages_;  // by number; references to them stay valid
 };
 
 // A part of a file as an array of small values, none of which crosses a page.
