@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What packets cost between two pods of one host: TCP through iperf3, round trips through ping. The floor is a bare
-routed veth pair for each pod."""
+"""What packets cost between two pods of one host, and of two nodes: TCP through iperf3, round trips through ping. The
+floor is a bare routed veth pair for each pod."""
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -66,3 +67,16 @@ def measure(bench, rounds, seconds, packets):
             figures[name][1].append(round_trip_us(client, address, packets))
             bench.timer.run([each.job("DEL", pod) for pod in (client, server)])
     return {name: [statistics.median(series) for series in both] for name, both in figures.items()}
+
+
+def between_nodes(programs, rounds, seconds, packets):
+    """[way, contestant, Gbit/s, microseconds] in user-mode Linux, where IPIP is; empty where that is not installed."""
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    command = [f"{tests}/kernel/run", "-t", "900", f"{tests}/bench/nodes", str(rounds), str(seconds), str(packets)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False,
+                          env=os.environ | {"ONLINK_BIN": programs})
+    if told.returncode == 77:
+        return []
+    if told.returncode != 0:
+        raise RuntimeError(told.stdout + told.stderr)
+    return [line.split("\t") for line in told.stdout.splitlines()]

@@ -199,13 +199,15 @@ static void add_route(int index, int family, const void *dst, const void *gatewa
   put_u32(RTA_OIF, (unsigned)index);
 }
 
-static void add_neighbour(int index, int family, const void *address, size_t size) {
+// Without a MAC: the host's place for a pod, filled by the kernel when it is needed.
+static void add_neighbour(int index, int family, const void *address, size_t size, const unsigned char *mac) {
   struct ndmsg *head = message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sizeof *head);
   head->ndm_family = (unsigned char)family;
   head->ndm_ifindex = index;
-  head->ndm_state = NUD_PERMANENT;
+  head->ndm_state = mac ? NUD_PERMANENT : NUD_NONE;
+  head->ndm_flags = mac ? 0 : NTF_EXT_LEARNED;
   put(NDA_DST, address, size);
-  put(NDA_LLADDR, host_mac, sizeof host_mac);
+  if (mac) put(NDA_LLADDR, mac, sizeof host_mac);
 }
 
 static void configure_host(const struct attachment *a, int fd, int netns) {
@@ -220,9 +222,12 @@ static void configure_host(const struct attachment *a, int fd, int netns) {
     if (a->family[i].family == AF_INET6)
       add_address(a->index, AF_INET6, 64, RT_SCOPE_LINK, a->family[i].gateway, 16);
   if (has_ipv6(a)) set_up(a->index);
-  for (int i = 0; i < a->families; ++i)
-    add_route(a->index, a->family[i].family, a->family[i].address, NULL, (size_t)a->family[i].size,
-              ONLINK_PROTOCOL);
+  for (int i = 0; i < a->families; ++i) {
+    const int family = a->family[i].family;
+    const size_t size = (size_t)a->family[i].size;
+    add_neighbour(a->index, family, a->family[i].address, size, NULL);
+    add_route(a->index, family, a->family[i].address, NULL, size, ONLINK_PROTOCOL);
+  }
   run(fd, "configure the host");
 }
 
@@ -239,7 +244,7 @@ static void configure_container(const struct attachment *a, int netns) {
     const size_t size = (size_t)a->family[i].size;
     add_route(a->index, family, a->family[i].gateway, NULL, size, RTPROT_BOOT);
     add_route(a->index, family, NULL, a->family[i].gateway, size, RTPROT_BOOT);
-    add_neighbour(a->index, family, a->family[i].gateway, size);
+    add_neighbour(a->index, family, a->family[i].gateway, size, host_mac);
   }
   run(open_socket(), "configure the container");
 }

@@ -130,6 +130,10 @@ def data_path(measured):
                   for name in DATA_PATH_NAMES])
 
 
+def node_path(measured):
+    return table(("user-mode Linux 6.1", "", "TCP, Gbit/s", "round trip, us"), measured)
+
+
 SECTIONS = (
     ("One attachment, IPv4, no leases", "one", lambda measured: attachments(measured["nothing attached"], EVERYBODY)),
     ("Addresses taken", "leases", lambda measured: varied("leases", measured, (FLOOR, ONLINK, PTP))),
@@ -141,6 +145,7 @@ SECTIONS = (
     ("From the return of ADD to the first answered ping", "first_packet", first_packet),
     ("Counted", "counters", counted),
     ("Between two pods of one host", "data_path", data_path),
+    ("Between pods of two nodes", "node_path", node_path),
 )
 
 
