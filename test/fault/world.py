@@ -139,6 +139,7 @@ def environment(command, container, ifname="eth0", netns=None, **more):
     values = {"PATH": os.environ["PATH"], "CNI_COMMAND": command, "CNI_CONTAINERID": container,
               "CNI_IFNAME": ifname, "CNI_PATH": f"{bin_dir}:{work}:/usr/lib/cni",
               "CNI_NETNS": f"/run/netns/{container}" if netns is None else netns, **more}
+    values |= {name: os.environ.get(name) for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Faults in system calls, by strace: which calls can fail with what, and how to have one fail.
+import re
+
+# What a call can fail with, besides the ones for all.
+fitting = {
+    "openat": ["EMFILE", "ENFILE", "EIO", "ENOSPC", "EROFS", "EACCES", "EPERM", "ELOOP", "ETIMEDOUT"],
+    "read": ["EIO", "EAGAIN"], "pread64": ["EIO"], "write": ["ENOSPC", "EIO", "EPIPE", "EDQUOT"],
+    "pwrite64": ["ENOSPC", "EIO"], "close": ["EIO", "ENOSPC"], "mkdir": ["ENOSPC", "EROFS", "EACCES", "EDQUOT"],
+    "renameat2": ["ENOSPC", "EIO", "EPERM", "EINVAL", "EXDEV"], "renameat": ["ENOSPC", "EIO"], "rename": ["EIO"],
+    "linkat": ["EPERM", "EMLINK", "ENOSPC"], "unlinkat": ["EIO", "EPERM", "EROFS", "EBUSY"],
+    "flock": ["ENOLCK", "EIO"], "fsetxattr": ["EOPNOTSUPP", "ENOSPC", "EPERM"], "fgetxattr": ["EOPNOTSUPP", "EIO"],
+    "newfstatat": ["EIO", "ESTALE", "EACCES"], "faccessat2": ["EIO", "EACCES", "EPERM"], "fstatfs": ["EIO"],
+    "utimensat": ["EPERM", "EROFS", "EIO"], "ftruncate": ["EIO", "EPERM"], "getdents64": ["EIO", "ENOENT"],
+    "socket": ["EMFILE", "EPERM", "EAFNOSUPPORT", "ENOBUFS"], "setsockopt": ["ENOPROTOOPT", "EPERM"],
+    "sendto": ["ENOBUFS", "EPERM", "ECONNREFUSED", "EMSGSIZE", "EAGAIN"],
+    "recvmsg": ["ENOBUFS", "EIO", "EAGAIN", "ETIMEDOUT"], "setns": ["EPERM", "EINVAL"], "ioctl": ["ENOTTY", "EPERM"],
+    "fsync": ["EIO", "ENOSPC"], "pipe2": ["EMFILE", "ENFILE"], "memfd_create": ["EMFILE", "ENOSYS"],
+    "clone3": ["EAGAIN"], "clone": ["EAGAIN"], "wait4": ["ECHILD"], "lseek": ["ESPIPE"], "mmap": [], "brk": [],
+}
+for_all = ["ENOMEM", "EPERM", "EIO"]
+interruptible = {"openat", "read", "write", "pread64", "pwrite64", "flock", "recvmsg", "recvfrom", "sendto", "sendmsg",
+                 "wait4", "ftruncate", "fsync", "faccessat2", "newfstatat", "getdents64", "mkdir", "unlinkat"}
+# signal(7): those of the list above that really do return EINTR, on any file system.
+must_bear_interruption = {"openat", "read", "write", "flock", "recvmsg", "recvfrom", "sendto", "sendmsg", "wait4",
+                          "pread64", "pwrite64", "ftruncate", "fsync"}
+never_fail = {"exit_group", "exit", "getpid", "gettid", "getuid", "execve", "rt_sigreturn", "vfork"}
+
+
+def inject(name, which, fault):
+    how = "signal=SIGKILL" if fault == "SIGKILL" else f"error={fault}"
+    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:{how}:when={which}"]
+
+
+def read_trace(path):
+    """What strace -o wrote: (name, first argument) of each system call, in order."""
+    calls = []
+    for line in open(path, errors="replace"):
+        if match := re.match(r"(\w+)\(([^,)]*)", line):
+            calls.append((match[1], match[2]))
+    return calls
