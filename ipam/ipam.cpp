@@ -204,6 +204,8 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   const std::int64_t begun = now_in_nanoseconds() - tick;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
+  // With the lock in our hands nothing is made any more: a later time is of before the clock was set back.
+  const std::int64_t locked = now_in_nanoseconds();
   std::optional<Failure> failed;
   for (const IpAddress& address : ledger->index().taken()) {
     std::optional<Reservation> reservation;
@@ -214,8 +216,9 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     }
     if (!reservation || !reservation->obstacle.empty()) continue;
     const Verdict verdict = ledger->judge(*reservation);
+    const std::int64_t made = reservation->file.modified;
     const bool dropped =
-        !is_valid(*reservation, request.valid_attachments) && reservation->file.modified < begun;
+        !is_valid(*reservation, request.valid_attachments) && (made < begun || made > locked);
     if (!dropped && !verdict.is_stale()) continue;
     ledger->give_back(*reservation, "collect",
                       verdict.is_stale() ? verdict.why : "no valid attachment has it");

@@ -332,6 +332,22 @@ TEST_F(ReserveTest, CollectsWhatIsNotValid) {
   EXPECT_FALSE(exists("10.1.2.6"));
 }
 
+// The clock was set back: what was reserved before it has a time that is still to come.
+TEST_F(ReserveTest, CollectsWhatIsNotValidFromBeforeTheClockWasSetBack) {
+  using namespace std::chrono_literals;
+  for (const char* c : {"c1", "c2"}) {
+    make_namespace(c);
+    (void)add(c);
+  }
+  for (const char* address : {"10.1.2.2", "10.1.2.3"})
+    std::filesystem::last_write_time(file(address), std::filesystem::file_time_type::clock::now() + 87600h);
+  auto call = request("", cni::Command::gc);
+  call.valid_attachments = {{"c1", "eth0"}};
+  collect(parse_config(call), call, notes());
+  EXPECT_TRUE(exists("10.1.2.2"));
+  EXPECT_FALSE(exists("10.1.2.3"));
+}
+
 TEST_F(ReserveTest, CheckComparesWithPrevResult) {
   (void)add("c1");
   auto call = request("c1", cni::Command::check);
