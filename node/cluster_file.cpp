@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -127,9 +128,37 @@ ClusterFile parse_cluster_file(std::string_view text, std::string_view name, con
   return file;
 }
 
+namespace {
+
+struct stat status_of(const UniqueFd& file, const std::string& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_failure("look at " + path);
+  return status;
+}
+
+// Half of a list and half of the one that is being written over it can be a list too. A file system's times
+// have the kernel's ticks: what is written twice within one of them passes for unchanged.
+std::string read_unchanged(const std::string& path) {
+  constexpr int attempts = 10;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY);
+    const struct stat before = status_of(file, path);
+    std::string text = read_all(file.get(), path, largest_cluster_file);
+    const struct stat after = status_of(file, path);
+    const auto unchanged = [](const timespec& a, const timespec& b) {
+      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    };
+    if (!S_ISREG(before.st_mode) ||
+        (before.st_size == after.st_size && unchanged(before.st_mtim, after.st_mtim)))
+      return text;
+  }
+  throw Failure(FailureKind::try_again, fmt::format("{} changes each time that it is read", path));
+}
+
+}  // namespace
+
 ClusterFile read_cluster_file(const std::string& path, const std::string& node_name) {
-  const UniqueFd fd = open_file(AT_FDCWD, path, O_RDONLY);
-  return parse_cluster_file(read_all(fd.get(), path, largest_cluster_file), path, node_name);
+  return parse_cluster_file(read_unchanged(path), path, node_name);
 }
 
 Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const std::string& node_name) {
