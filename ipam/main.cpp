@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/standard_streams.h"
 #include "cni/program.h"
 #include "ipam/commands.h"
 #include "ipam/ipam.h"
@@ -56,6 +57,7 @@ int run_for_plugin() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   const std::vector<std::string_view> arguments(argv + 1, argv + std::max(argc, 1));
   if (!arguments.empty()) return run_for_person(arguments);
   if (::getenv("CNI_COMMAND") == nullptr && ::isatty(STDIN_FILENO) != 0) {

@@ -17,6 +17,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/standard_streams.h"
 #include "node/bird_config.h"
 #include "node/clean.h"
 #include "node/feed.h"
@@ -47,7 +48,7 @@ std::string host_name() {
 }
 
 void complain(const std::vector<std::string>& problems) {
-  for (const std::string& problem : problems) fmt::print(stderr, "onlink-node: {}\n", problem);
+  for (const std::string& problem : problems) print_error(fmt::format("onlink-node: {}\n", problem));
 }
 
 SourceContext source_context(const Options& options) {
@@ -213,6 +214,7 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   CLI::App app(
       "Makes this node reach the pod subnets of the other nodes: routes, IPIP tunnel, masquerade, filter.");
   app.set_version_flag("--version", ONLINK_VERSION);
@@ -232,9 +234,11 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     if (options.node_name.empty()) options.node_name = host_name();
-    return chosen(options);
+    const int status = chosen(options);
+    if (std::fflush(stdout) != 0) throw system_failure("print");  // what is told to nobody is not told
+    return status;
   } catch (const std::exception& failure) {
-    fmt::print(stderr, "onlink-node: {}\n", failure.what());
+    print_error(fmt::format("onlink-node: {}\n", failure.what()));
     return 1;
   }
 }

@@ -19,6 +19,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/standard_streams.h"
 #include "node/notify.h"
 
 namespace onlink::node {
@@ -37,6 +38,7 @@ std::int64_t with_jitter(std::int64_t milliseconds) {
 }
 
 UniqueFd open_signals() {
+  (void)::signal(SIGPIPE, SIG_IGN);  // the reader of our log may go
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
@@ -101,7 +103,7 @@ Service::Service(SourceContext context)
   state_.pid = ::getpid();
 }
 
-void Service::say(const std::string& line) const { fmt::print(stderr, "onlink-node: {}\n", line); }
+void Service::say(const std::string& line) const { print_error(fmt::format("onlink-node: {}\n", line)); }
 
 // The monitors are opened before the first look at the host, so that nothing is missed in between.
 void Service::watch() {

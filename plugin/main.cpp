@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/standard_streams.h"
 #include "cni/program.h"
 #include "plugin/verbs.h"
 
@@ -48,6 +49,7 @@ int print_version() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  onlink::hold_standard_streams();
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--explain") return explain();
   if (option == "--version") return print_version();

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptors 0, 1 and 2, also where a program was started without them, or somebody has left.
+#pragma once
+
+#include <string_view>
+
+namespace onlink {
+
+// What a program opens takes the lowest free descriptor: without stdout its next file would get what is
+// printed. Each that is closed is held by one that can be neither read from (0) nor written to (1, 2), so
+// that whoever prints is told. Call it first.
+void hold_standard_streams() noexcept;
+
+// A line for people, on standard error, whole or not at all. Whether it arrives changes nothing: a log that
+// has gone away must not end a service.
+void print_error(std::string_view line) noexcept;
+
+}  // namespace onlink
