@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <random>
 
 #include "base/clock.h"
@@ -48,6 +49,15 @@ UniqueFd open_signals() {
   return fd;
 }
 
+// Of replace_file in processes that were killed: with the node's lock in hand, nobody is at work on these.
+void remove_drafts(const std::string& folder) noexcept {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> drafts;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (entry.path().filename().string().find(".tmp.") != std::string::npos) drafts.push_back(entry.path());
+  for (const auto& draft : drafts) std::filesystem::remove(draft, ignored);
+}
+
 std::string service_file(const Directories& directories) { return directories.run + "/service.json"; }
 
 }  // namespace
@@ -66,6 +76,8 @@ UniqueFd lock_node(const Directories& directories) {
   }
   if (::ftruncate(lock.get(), 0) != 0) throw system_failure("write " + path);
   write_all(lock.get(), std::to_string(::getpid()), path);
+  remove_drafts(directories.run);
+  remove_drafts(directories.state);
   return lock;
 }
 

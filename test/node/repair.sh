@@ -27,7 +27,7 @@ eventually 2 has_route
 reaches netns01 10.10.1.2
 on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 kill -HUP "${service[A]}"
-eventually 2 reaches netns01 10.10.1.2
+eventually 20 reaches netns01 10.10.1.2 -W1 # the first may still be lost
 
 # A new node, in the file as an editor replaces it; then it moves to another address; then it is gone.
 with_c='.nodes += [{"name":"C","nodeIP":"172.16.91.203","podCIDRs":["10.10.2.0/24"]}]'
