@@ -34,8 +34,8 @@ struct ClusterFile {
 // Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the
 // words. node_name: which of the nodes we are.
 ClusterFile parse_cluster_file(std::string_view text, std::string_view name, const std::string& node_name);
-// The same for the file at a path. What is written in place meanwhile is read again; Failure (try_again) where
-// that does not end.
+// The same for the file at a path. What is written in place meanwhile is read again; Failure (try_again)
+// where that does not end.
 ClusterFile read_cluster_file(const std::string& path, const std::string& node_name);
 
 // Rules and nodes together. The nodes have been checked, and node_name is among them.
