@@ -5,12 +5,19 @@
 #include <ctime>
 
 namespace onlink {
+namespace {
 
-std::int64_t monotonic_ms() {
+std::int64_t milliseconds(clockid_t clock) {
   timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  (void)::clock_gettime(clock, &now);
   return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
+
+}  // namespace
+
+std::int64_t monotonic_ms() { return milliseconds(CLOCK_MONOTONIC); }
+
+std::int64_t processor_ms() { return milliseconds(CLOCK_PROCESS_CPUTIME_ID); }
 
 std::string in_utc(std::int64_t seconds) {
   const std::time_t when = seconds;

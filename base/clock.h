@@ -9,6 +9,8 @@ namespace onlink {
 
 // CLOCK_MONOTONIC in milliseconds: for spans of time within one boot.
 std::int64_t monotonic_ms();
+// What this process has used of processors so far, the kernel's work for it included, in milliseconds.
+std::int64_t processor_ms();
 
 // "2026-11-22T10:28:35Z", of seconds since 1970; empty where there is no such date.
 std::string in_utc(std::int64_t seconds);
