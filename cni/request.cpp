@@ -90,6 +90,7 @@ void read_version(const JsonReader& reader, Request& request) {
   const auto version = text.empty() ? oldest_version : Version::parse(text);
   if (!version || !is_supported(*version)) {
     std::vector<std::string> names;
+    names.reserve(supported_versions.size());
     for (const Version& supported : supported_versions) names.push_back(supported.to_string());
     throw Failure(
         FailureKind::incompatible_version,

@@ -21,7 +21,7 @@ constexpr int receive_seconds = 10;
 constexpr int dump_attempts = 20;
 // A dump's datagrams are as large as the buffer, up to 32 KiB (net/netlink/af_netlink.c, netlink_dump). Two
 // of these fit into what malloc takes from the kernel at first.
-constexpr std::size_t buffer_size = 16 * 1024;
+constexpr std::size_t buffer_size = std::size_t{16} * 1024;
 
 void set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0)

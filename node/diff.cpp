@@ -95,10 +95,10 @@ void set_conflicts_apart(Changes& changes, const std::vector<std::optional<netli
 std::vector<std::string> commands(const Changes& changes, const Host& host) {
   std::vector<std::string> lines;
   const TunnelChanges& tunnel = changes.tunnel;
-  if (changes.forwarding_v4) lines.push_back("sysctl -w net.ipv4.ip_forward=1");
+  if (changes.forwarding_v4) lines.emplace_back("sysctl -w net.ipv4.ip_forward=1");
   for (const std::string& link : changes.accept_ra)
     lines.push_back(fmt::format("sysctl -w {}=2", netlink::accept_ra_setting(link)));
-  if (changes.forwarding_v6) lines.push_back("sysctl -w net.ipv6.conf.all.forwarding=1");
+  if (changes.forwarding_v6) lines.emplace_back("sysctl -w net.ipv6.conf.all.forwarding=1");
   // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
   if (tunnel.create)
     lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));

@@ -208,7 +208,7 @@ Ruleset Firewall::supported(Ruleset ruleset) const {
 }
 
 const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
-  const auto refused = [&](Ruleset part, const char* consequence) {
+  const auto refused = [&](const Ruleset& part, const char* consequence) {
     std::string error;
     if (part.empty() || accepted(part, error)) return false;
     refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, error));

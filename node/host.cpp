@@ -85,6 +85,7 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,
                                                         const std::vector<netlink::Route>& wanted) {
   std::vector<IpAddress> addresses;
+  addresses.reserve(wanted.size());
   for (const netlink::Route& route : wanted) addresses.push_back(route.dst.address);
   auto holders = netlink::lookup_routes(socket, addresses);
   for (std::size_t i = 0; i < holders.size(); ++i) {

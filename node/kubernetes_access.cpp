@@ -167,8 +167,8 @@ HttpRequest api_request(const KubernetesConfig& config) {
     request = kubeconfig_request(read_needed(config.kubeconfig), config.kubeconfig, folder);
   }
   if (!config.server.empty()) request.url = config.server;
-  request.headers.push_back("Accept: application/json");
-  request.headers.push_back("User-Agent: onlink-node/" ONLINK_VERSION);
+  request.headers.emplace_back("Accept: application/json");
+  request.headers.emplace_back("User-Agent: onlink-node/" ONLINK_VERSION);
   return request;
 }
 

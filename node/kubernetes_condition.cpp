@@ -16,7 +16,7 @@ void patch(HttpRequest& request, const std::string& node_name, nlohmann::json co
   const nlohmann::json body = {{"status", {{"conditions", nlohmann::json::array({std::move(condition)})}}}};
   request.method = "PATCH";
   request.url += "/api/v1/nodes/" + node_name + "/status";
-  request.headers.push_back("Content-Type: application/strategic-merge-patch+json");
+  request.headers.emplace_back("Content-Type: application/strategic-merge-patch+json");
   request.body = dump_json(body);
 }
 

@@ -161,7 +161,7 @@ std::string LearnedRoutes::held_words() const {
   std::vector<std::string> named;
   for (const auto& [dst, gone] : gone_) {
     if (named.size() == most_named) {
-      named.push_back("...");
+      named.emplace_back("...");
       break;
     }
     named.push_back(fmt::format("{} ({})", dst.to_string(), name_of(gone.gateway)));

@@ -213,6 +213,8 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
 
 }  // namespace
 
+// What is thrown before there are options ends the program, which is right.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   hold_standard_streams();
   CLI::App app(

@@ -198,7 +198,7 @@ void Service::pass() {
 
 void Service::report(const Pass& pass) {
   auto lines = commands(pass.changes, pass.host);
-  if (!pass.rules.empty()) lines.push_back("nft: table inet onlink");
+  if (!pass.rules.empty()) lines.emplace_back("nft: table inet onlink");
   for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
   if (lines.size() > lines_per_pass)
     say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));

@@ -25,7 +25,7 @@ class Script {
  public:
   Script(std::string& text, std::string enter) : text_(text), enter_(std::move(enter)) {}
 
-  void line(const std::string& command) { text_ += enter_ + command + "\n"; }
+  void line(const std::string& command) { text_.append(enter_).append(command).append("\n"); }
 
   void sysctls(const std::vector<Sysctl>& sysctls) {
     for (const auto& [name, value] : sysctls) line(fmt::format("sysctl -qw {}", quoted(name + "=" + value)));
