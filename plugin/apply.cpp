@@ -14,7 +14,6 @@
 namespace onlink::plugin {
 namespace {
 
-using netlink::Link;
 using netlink::Message;
 using netlink::Route;
 using netlink::RouteMode;
@@ -156,6 +155,7 @@ void take_route(const Route& wanted, const End& end, Host& host, Takeover takeov
 // rule takes away, would leave a pod that nobody can talk to.
 void verify_routes(const std::vector<Route>& routes, const End& end, Host& host) {
   std::vector<IpAddress> addresses;
+  addresses.reserve(routes.size());
   for (const auto& route : routes) addresses.push_back(route.dst.address);
   const auto all_used = netlink::lookup_routes(host.socket, addresses);
   for (std::size_t i = 0; i < routes.size(); ++i) {

@@ -20,7 +20,7 @@ std::vector<std::string> read_differences(const cni::Request& request, const Net
     auto found = differences(expected_plan(request, config), host, sandbox);
     for (auto& missing : missing_interfaces(request, host, sandbox)) found.push_back(std::move(missing));
     if (config.ip_masq && !has_masquerade(request))
-      found.push_back("host: the nftables table for ipMasq is missing");
+      found.emplace_back("host: the nftables table for ipMasq is missing");
     return found;
   } catch (const Failure& failure) {
     if (failure.kind() != FailureKind::internal) throw;

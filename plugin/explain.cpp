@@ -28,7 +28,8 @@ class Script {
   void line(const std::string& command) { text_.append(enter_).append(command).append("\n"); }
 
   void sysctls(const std::vector<Sysctl>& sysctls) {
-    for (const auto& [name, value] : sysctls) line(fmt::format("sysctl -qw {}", quoted(name + "=" + value)));
+    for (const auto& [name, value] : sysctls)
+      line(fmt::format("sysctl -qw {}", quoted(fmt::format("{}={}", name, value))));
   }
 
   void addresses(const End& end) {
