@@ -43,3 +43,16 @@ lossless() {
   pinged=$((${pinged:-0} + $(grep -c time= "$log")))
 }
 routes_source() { printf '.source = {"type":"routes","table":169,"holdSeconds":%s} | .bgp = {"asNumber":64512}' "$1"; }
+
+# hosts_behind_router: the seed's hosts, and C behind router R; $third_node makes C a node of their cluster.
+third_node='.nodes += [{"name":"C","nodeIP":"172.16.92.203","podCIDRs":["10.10.2.0/24"]}]'
+hosts_behind_router() {
+  seed_hosts
+  wire far
+  host R && plug R eth0 lan 172.16.91.1/24 && plug R eth1 far 172.16.92.1/24
+  on R sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+  host C && plug C eth0 far 172.16.92.203/24
+  ip -n A route add default via 172.16.91.1
+  ip -n B route add default via 172.16.91.1
+  ip -n C route add default via 172.16.92.1
+}

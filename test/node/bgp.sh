@@ -27,10 +27,9 @@ ip -n A route add 10.78.0.0/16 via 172.16.91.1 proto bird table 170
 ip -n A route add 10.77.0.0/16 via 172.16.91.1 proto bird
 before=$(others)
 
-third='.nodes += [{"name":"C","nodeIP":"172.16.92.203","podCIDRs":["10.10.2.0/24"]}]'
 dual='.nodes[0] += {"nodeIPv6":"fd00::201"} | .nodes[1] += {"nodeIPv6":"fd00::202"} |
   .nodes[0].podCIDRs += ["fd00:10::/64"] | .nodes[1].podCIDRs += ["fd00:10:1::/64"]'
-with_c=("$(routes_source 30)" "$third" "$dual")
+with_c=("$(routes_source 30)" "$third_node" "$dual")
 seed_cluster "${with_c[@]}"
 # Nothing has been learned yet: nothing is touched, though the file has a peer with its subnet.
 start_node A; start_node B
@@ -88,7 +87,7 @@ all_established() { for each in A B C; do [ "$(ask_bird $each show protocols | g
 for each in A B C; do configure_bird $each; ask_bird $each configure >/dev/null; done
 eventually 30 all_established
 eventually 20 eval '[ "$(learned A | wc -l)" = 2 ]'
-with_c=("$(routes_source 2)" "$third" "$dual")
+with_c=("$(routes_source 2)" "$third_node" "$dual")
 seed_cluster "${with_c[@]}"
 eventually 10 eval 'node A status --json; [ "$(jq .service.complete <<<"$out")" = true ]'
 

@@ -9,17 +9,10 @@ source "$(dirname "$0")/lib.bash"
 source "$(dirname "$0")/bgp.bash"
 [ -x /usr/lib/frr/bgpd ] || { echo "no FRR here (package frr): skipped"; exit 77; }
 
-seed_hosts
-wire far
-host R && plug R eth0 lan 172.16.91.1/24 && plug R eth1 far 172.16.92.1/24
-on R sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-host C && plug C eth0 far 172.16.92.203/24
-ip -n A route add default via 172.16.91.1
-ip -n B route add default via 172.16.91.1
-ip -n C route add default via 172.16.92.1
+hosts_behind_router
 seed_pods
 pod_at C netns05 10.10.2.2
-seed_cluster "$(routes_source 60)" '.nodes += [{"name":"C","nodeIP":"172.16.92.203","podCIDRs":["10.10.2.0/24"]}]' '.ipipMode = "CrossSubnet"'
+seed_cluster "$(routes_source 60)" "$third_node" '.ipipMode = "CrossSubnet"'
 
 # FRR gives up root's rights: its files are in a folder of its user's.
 start_frr() { # HOST SED-PROGRAM

@@ -8,18 +8,11 @@ source "$(dirname "$0")/lib.bash"
 # shellcheck source=bgp.bash
 source "$(dirname "$0")/bgp.bash"
 
-seed_hosts
-wire far
-host R && plug R eth0 lan 172.16.91.1/24 && plug R eth1 far 172.16.92.1/24
-on R sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-host C && plug C eth0 far 172.16.92.203/24
-ip -n A route add default via 172.16.91.1
-ip -n B route add default via 172.16.91.1
-ip -n C route add default via 172.16.92.1
+hosts_behind_router
 pod_at A netns01 10.10.0.2
 pod_at B netns03 10.10.1.2
 pod_at C netns05 10.10.2.2
-seed_cluster "$(routes_source 60)" '.nodes += [{"name":"C","nodeIP":"172.16.92.203","podCIDRs":["10.10.2.0/24"]}]' \
+seed_cluster "$(routes_source 60)" "$third_node" \
   '.ipipMode = "CrossSubnet" | .filter = true | .masquerade = true'
 for each in A B C; do start_node $each; configure_bird $each; start_bird $each -R; done
 through_tunnel() { [ "$(route_line A 10.10.2.0/24)" = "10.10.2.0/24 via 172.16.92.203 dev tunl0 proto 169 src 10.10.0.1 onlink" ]; }
