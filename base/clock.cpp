@@ -2,22 +2,22 @@
 #include "base/clock.h"
 
 #include <array>
-#include <ctime>
 
 namespace onlink {
-namespace {
 
-std::int64_t milliseconds(clockid_t clock) {
+timespec time_by(clockid_t clock) {
   timespec now{};
   (void)::clock_gettime(clock, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+  return now;
 }
 
-}  // namespace
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
 
-std::int64_t monotonic_ms() { return milliseconds(CLOCK_MONOTONIC); }
+std::int64_t monotonic_ms() { return nanoseconds(time_by(CLOCK_MONOTONIC)) / 1'000'000; }
 
-std::int64_t processor_ms() { return milliseconds(CLOCK_PROCESS_CPUTIME_ID); }
+std::int64_t processor_ms() { return nanoseconds(time_by(CLOCK_PROCESS_CPUTIME_ID)) / 1'000'000; }
 
 std::string in_utc(std::int64_t seconds) {
   const std::time_t when = seconds;

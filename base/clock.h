@@ -3,9 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 namespace onlink {
+
+timespec time_by(clockid_t clock);
+std::int64_t nanoseconds(const timespec& time);
 
 // CLOCK_MONOTONIC in milliseconds: for spans of time within one boot.
 std::int64_t monotonic_ms();

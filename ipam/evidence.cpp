@@ -8,15 +8,12 @@
 #include <cerrno>
 #include <charconv>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 
 namespace onlink::ipam {
 namespace {
-
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
 
 // Told since Linux 5.8. /proc/self/ns/mnt would tell mount namespaces apart as well, at ten times the cost.
 std::uint64_t root_mount() {

@@ -29,9 +29,7 @@ constexpr mode_t lock_mode = 0750;
 // tmpfs has "user." attributes since Linux 6.6 only, and "trusted." ones for root since long before.
 constexpr std::array boot_attributes{"user.onlink.boot", "trusted.onlink.boot"};
 
-FileId id_of(const struct stat& status) {
-  return {status.st_ino, status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec};
-}
+FileId id_of(const struct stat& status) { return {status.st_ino, nanoseconds(status.st_mtim)}; }
 
 void set_boot(int fd, const std::string& boot) noexcept {
   for (const char* name : boot_attributes)

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <map>
 
+#include "base/clock.h"
 #include "base/failure.h"
 
 namespace onlink::ipam {
@@ -17,18 +17,8 @@ namespace {
 constexpr char index_name[] = ".onlink-index";
 constexpr char index_draft_name[] = ".onlink-index-draft";
 
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
-}
-
-timespec clock_time(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return time;
-}
-
 // Goes on while the machine sleeps and is never set: for how long an address has rested within one boot.
-std::int64_t boot_time() { return nanoseconds(clock_time(CLOCK_BOOTTIME)); }
+std::int64_t boot_time() { return nanoseconds(time_by(CLOCK_BOOTTIME)); }
 
 // FNV-1a with a final mix: names that people give differ in their last letters.
 std::uint64_t hash_of(const cni::Attachment& owner) {
@@ -235,7 +225,7 @@ void Index::save() {
   if (!changed_ || !is_trusted_ || !unreadable_.empty()) return;
   changed_ = false;
   table_->file().write_changes(folder_->fd(), index_name, index_draft_name);
-  const timespec now = clock_time(CLOCK_REALTIME);
+  const timespec now = time_by(CLOCK_REALTIME);
   const timespec times[2] = {{0, UTIME_OMIT}, now};
   if (::futimens(folder_->fd(), times) != 0) throw system_failure("set the time of " + folder_->path());
   const struct stat status = status_of(*folder_);

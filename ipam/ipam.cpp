@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/rollback.h"
@@ -52,11 +52,7 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
-std::int64_t now_in_nanoseconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
-}
+std::int64_t now_in_nanoseconds() { return nanoseconds(time_by(CLOCK_REALTIME)); }
 
 std::string read_list(const std::string& path) {
   try {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
@@ -145,12 +146,9 @@ std::string read_unchanged(const std::string& path) {
     const struct stat before = status_of(file, path);
     std::string text = read_all(file.get(), path, largest_cluster_file);
     const struct stat after = status_of(file, path);
-    const auto unchanged = [](const timespec& a, const timespec& b) {
-      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-    };
-    if (!S_ISREG(before.st_mode) ||
-        (before.st_size == after.st_size && unchanged(before.st_mtim, after.st_mtim)))
-      return text;
+    const bool unchanged =
+        before.st_size == after.st_size && nanoseconds(before.st_mtim) == nanoseconds(after.st_mtim);
+    if (!S_ISREG(before.st_mode) || unchanged) return text;
   }
   throw Failure(FailureKind::try_again, fmt::format("{} changes each time that it is read", path));
 }
