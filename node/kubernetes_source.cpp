@@ -203,17 +203,12 @@ void KubernetesSource::condition_answered(const HttpAnswer& answer) {
       monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
 }
 
-// For the next question, and the next try to set the condition.
+// For the next question, the end of a silence, and the next try to set the condition.
 void KubernetesSource::set_alarm() {
-  std::int64_t at = 0;
-  const auto consider = [&](std::int64_t when) { at = at == 0 ? when : std::min(at, when); };
-  consider(request_ == 0 ? std::max<std::int64_t>(ask_at_, 1) : silent_until());
+  std::int64_t at = request_ == 0 ? ask_at_ : silent_until();
   const std::int64_t now = monotonic_ms();
-  if (wanted_ && patch_ == 0 && patch_at_ > now) consider(patch_at_);
-  if (at != 0)
-    alarm_.set(at - now);
-  else
-    alarm_.stop();
+  if (wanted_ && patch_ == 0 && patch_at_ > now) at = std::min(at, patch_at_);
+  alarm_.set(at - now);
 }
 
 namespace {
