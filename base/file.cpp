@@ -8,27 +8,22 @@
 #include <cstdio>
 
 #include "base/failure.h"
+#include "base/uninterrupted.h"
 
 namespace onlink {
-namespace {
 
-int open_retrying(int directory, const std::string& path, int flags, mode_t mode) {
-  int fd;
-  do fd = ::openat(directory, path.c_str(), flags | O_CLOEXEC, mode);
-  while (fd < 0 && errno == EINTR);
-  return fd;
+UniqueFd try_open(int directory, const char* path, int flags, mode_t mode) noexcept {
+  return UniqueFd(uninterrupted([&] { return ::openat(directory, path, flags | O_CLOEXEC, mode); }));
 }
 
-}  // namespace
-
 UniqueFd open_file(int directory, const std::string& path, int flags, mode_t mode) {
-  UniqueFd fd(open_retrying(directory, path, flags, mode));
+  UniqueFd fd = try_open(directory, path.c_str(), flags, mode);
   if (!fd) throw system_failure("open " + path);
   return fd;
 }
 
 std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, int flags) {
-  UniqueFd fd(open_retrying(directory, path, flags, 0));
+  UniqueFd fd = try_open(directory, path.c_str(), flags);
   if (fd) return fd;
   if (errno == ENOENT) return std::nullopt;
   throw system_failure("open " + path);
@@ -38,12 +33,9 @@ std::string read_all(int fd, std::string_view name, std::size_t limit) {
   std::string content;
   char buffer[4096];
   for (;;) {
-    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    const ssize_t count = uninterrupted([&] { return ::read(fd, buffer, sizeof buffer); });
     if (count == 0) return content;
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      throw system_failure("read " + std::string(name));
-    }
+    if (count < 0) throw system_failure("read " + std::string(name));
     content.append(buffer, static_cast<std::size_t>(count));
     if (content.size() > limit)
       throw Failure("read " + std::string(name) + ": larger than " + std::to_string(limit) + " bytes", EFBIG);
@@ -57,14 +49,42 @@ std::optional<std::string> read_file(int directory, const std::string& path) {
 }
 
 void write_all(int fd, std::string_view content, std::string_view name) {
+  if (!try_write(fd, content)) throw system_failure("write " + std::string(name));
+}
+
+bool try_write(int fd, std::string_view content) noexcept {
   while (!content.empty()) {
-    const ssize_t count = ::write(fd, content.data(), content.size());
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      throw system_failure("write " + std::string(name));
-    }
+    const ssize_t count = uninterrupted([&] { return ::write(fd, content.data(), content.size()); });
+    if (count < 0) return false;
     content.remove_prefix(static_cast<std::size_t>(count));
   }
+  return true;
+}
+
+std::size_t read_at(int fd, std::span<std::byte> content, off_t offset, std::string_view name) {
+  std::size_t done = 0;
+  while (done < content.size()) {
+    const auto left = content.subspan(done);
+    const ssize_t count = uninterrupted(
+        [&] { return ::pread(fd, left.data(), left.size(), offset + static_cast<off_t>(done)); });
+    if (count < 0) throw system_failure("read " + std::string(name));
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+void write_at(int fd, std::span<const std::byte> content, off_t offset, std::string_view name) {
+  while (!content.empty()) {
+    const ssize_t count = uninterrupted([&] { return ::pwrite(fd, content.data(), content.size(), offset); });
+    if (count < 0) throw system_failure("write " + std::string(name));
+    content = content.subspan(static_cast<std::size_t>(count));
+    offset += count;
+  }
+}
+
+void sync(int fd, std::string_view name) {
+  if (uninterrupted([&] { return ::fsync(fd); }) != 0) throw system_failure("fsync " + std::string(name));
 }
 
 void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode,
@@ -75,7 +95,7 @@ void replace_file(int directory, const std::string& path, std::string_view conte
   try {
     const UniqueFd fd = open_file(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     write_all(fd.get(), content, temporary);
-    if (durable && ::fsync(fd.get()) != 0) throw system_failure("fsync " + temporary);
+    if (durable) sync(fd.get(), temporary);
     if (::renameat(directory, temporary.c_str(), directory, path.c_str()) != 0)
       throw system_failure("rename " + temporary + " to " + path);
   } catch (...) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,9 @@ namespace onlink {
 
 inline constexpr std::size_t small_file_limit = 1 << 20;
 
-// open(2) with O_CLOEXEC, retried on EINTR. Throws Failure naming the path.
+// open(2) with O_CLOEXEC, retried on EINTR. Invalid, with errno, where it fails.
+UniqueFd try_open(int directory, const char* path, int flags, mode_t mode = 0) noexcept;
+// The same. Throws Failure naming the path.
 UniqueFd open_file(int directory, const std::string& path, int flags, mode_t mode = 0);
 // The same, but nothing where the file does not exist (ENOENT).
 std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, int flags);
@@ -24,8 +27,18 @@ std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, i
 std::string read_all(int fd, std::string_view name, std::size_t limit = small_file_limit);
 // The content of a file, or nothing where it does not exist.
 std::optional<std::string> read_file(int directory, const std::string& path);
-// Writes everything, whatever the number of write(2) calls that it takes.
+// Writes everything, whatever the number of write(2) calls that it takes. Throws Failure.
 void write_all(int fd, std::string_view content, std::string_view name);
+// The same; false, with errno, where it fails.
+bool try_write(int fd, std::string_view content) noexcept;
+
+// From a place in the file, whatever the number of pread(2) calls: how many bytes, fewer than asked for only
+// where the file ends. Throws Failure.
+std::size_t read_at(int fd, std::span<std::byte> content, off_t offset, std::string_view name);
+void write_at(int fd, std::span<const std::byte> content, off_t offset, std::string_view name);
+
+// fsync(2). Throws Failure.
+void sync(int fd, std::string_view name);
 
 // Replaces the file: whoever reads it sees the old content or the new, whole, also after a power cut
 // (a temporary file beside it, fsync, rename). With durable = false the fsync is left out: for /run.

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "base/file.h"
+
 namespace onlink {
 
 void hold_standard_streams() noexcept {
@@ -14,9 +16,8 @@ void hold_standard_streams() noexcept {
     if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-void print_error(std::string_view line) noexcept {
-  while (::write(STDERR_FILENO, line.data(), line.size()) < 0 && errno == EINTR) {
-  }
-}
+bool print(std::string_view text) noexcept { return try_write(STDOUT_FILENO, text); }
+
+void print_error(std::string_view line) noexcept { (void)try_write(STDERR_FILENO, line); }
 
 }  // namespace onlink

@@ -11,7 +11,11 @@ namespace onlink {
 // that whoever prints is told. Call it first.
 void hold_standard_streams() noexcept;
 
-// A line for people, on standard error, whole or not at all. Whether it arrives changes nothing: a log that
+// What a person has asked for, on standard output. False where it could not be written (a reader that went
+// away).
+bool print(std::string_view text) noexcept;
+
+// A line for people, on standard error. Whether it arrives changes nothing: a log that
 // has gone away must not end a service.
 void print_error(std::string_view line) noexcept;
 

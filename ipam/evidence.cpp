@@ -143,7 +143,7 @@ void Evidence::write(const IpAddress& address, const Record& record) {
   const std::string name = address.to_string();
   // What is there under the name is replaced, not written into: it may be a link to anything.
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  UniqueFd fd(::openat(directory.get(), name.c_str(), flags | O_CLOEXEC, 0600));
+  UniqueFd fd = try_open(directory.get(), name.c_str(), flags, 0600);
   if (!fd) {
     (void)::unlinkat(directory.get(), name.c_str(), 0);
     fd = open_file(directory.get(), name, flags, 0600);

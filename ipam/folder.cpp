@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/uninterrupted.h"
 #include "ipam/lock.h"
 
 namespace onlink::ipam {
@@ -243,8 +244,8 @@ bool Folder::remove(const IpAddress& address) {
 }
 
 void Folder::mark_boot(const IpAddress& address, const std::string& boot) const noexcept {
-  const UniqueFd fd(::openat(directory_.get(), address.to_string().c_str(),
-                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const UniqueFd fd =
+      try_open(directory_.get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
   // With another name elsewhere it may be anybody's file.
   if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1) set_boot(fd.get(), boot);
@@ -252,11 +253,16 @@ void Folder::mark_boot(const IpAddress& address, const std::string& boot) const 
 
 std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
   const std::string name = "last_reserved_ip." + std::to_string(range_set);
-  const UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const UniqueFd fd = try_open(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd) return std::nullopt;
   std::array<char, 64> text{};
-  // Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
-  const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
-  return size > 0 ? IpAddress::parse({text.data(), static_cast<std::size_t>(size)}) : std::nullopt;
+  try {
+    const std::size_t size = read_at(fd.get(), std::as_writable_bytes(std::span(text)), 0, name);
+    return IpAddress::parse({text.data(), size});
+  } catch (const Failure&) {
+    // Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
+    return std::nullopt;
+  }
 }
 
 void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) const {
@@ -269,10 +275,10 @@ void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) 
   if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
   if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
     throw Failure(fmt::format("{}/{} is not a file of its own (a link?)", path_, name));
-  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-    throw system_failure("write " + path_ + "/" + name);
+  write_at(fd.get(), std::as_bytes(std::span(text)), 0, path_ + "/" + name);
   const auto size = static_cast<off_t>(text.size());
-  if (status.st_size > size && ::ftruncate(fd.get(), size) != 0) throw system_failure("truncate " + name);
+  if (status.st_size > size && uninterrupted([&] { return ::ftruncate(fd.get(), size); }) != 0)
+    throw system_failure("truncate " + path_ + "/" + name);
 }
 
 }  // namespace onlink::ipam

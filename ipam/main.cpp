@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file.h"
 #include "base/standard_streams.h"
 #include "cni/program.h"
 #include "ipam/commands.h"
@@ -18,8 +17,6 @@ namespace {
 
 using namespace onlink;
 
-void print(std::string_view text, int fd = STDOUT_FILENO) { (void)!::write(fd, text.data(), text.size()); }
-
 std::string version_text() {
   std::string versions;
   for (const auto& version : cni::supported_versions) versions.append(1, ' ').append(version.to_string());
@@ -27,22 +24,17 @@ std::string version_text() {
 }
 
 int run_for_person(const std::vector<std::string_view>& arguments) {
-  if (arguments[0] == "--help" || arguments[0] == "-h") return print(ipam::help_text()), 0;
-  if (arguments[0] == "--version") return print(version_text()), 0;
+  if (arguments[0] == "--help" || arguments[0] == "-h") return print(ipam::help_text()) ? 0 : 1;
+  if (arguments[0] == "--version") return print(version_text()) ? 0 : 1;
   const ipam::Answer answer = ipam::run_command(arguments);
-  print(answer.error, STDERR_FILENO);
-  try {
-    write_all(STDOUT_FILENO, answer.output, "standard output");
-  } catch (const std::exception&) {
-    return 1;  // the reader went away (| head)
-  }
-  return answer.status;
+  print_error(answer.error);
+  return print(answer.output) ? answer.status : 1;
 }
 
 int run_for_plugin() {
   // The caller's standard error is a log in most runtimes.
   const ipam::Notes notes = [](const std::string& text) {
-    print(fmt::format("onlink-ipam: {}\n", text), STDERR_FILENO);
+    print_error(fmt::format("onlink-ipam: {}\n", text));
   };
   const cni::Handlers handlers{
       [&](const cni::Request& request) { return ipam::reserve(ipam::parse_config(request), request, notes); },
@@ -61,7 +53,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string_view> arguments(argv + 1, argv + std::max(argc, 1));
   if (!arguments.empty()) return run_for_person(arguments);
   if (::getenv("CNI_COMMAND") == nullptr && ::isatty(STDIN_FILENO) != 0) {
-    print("onlink-ipam is a CNI plugin: other plugins call it. See onlink-ipam --help.\n", STDERR_FILENO);
+    print_error("onlink-ipam is a CNI plugin: other plugins call it. See onlink-ipam --help.\n");
     return 2;
   }
   return run_for_plugin();

@@ -2,6 +2,7 @@
 #include "ipam/paged_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -46,7 +47,7 @@ PagedFile PagedFile::fresh(std::size_t pages) {
 
 std::optional<PagedFile> PagedFile::open(int directory, const char* name) {
   PagedFile file;
-  file.fd_ = UniqueFd(::openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  file.fd_ = try_open(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
   if (!file.fd_ || ::fstat(file.fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   if (status.st_nlink != 1) return std::nullopt;  // it may be anybody's under its other name
@@ -71,8 +72,13 @@ PagedFile::Loaded& PagedFile::load(std::size_t number) {
 
 void PagedFile::fetch(std::size_t number, Page& page) const {
   const auto offset = static_cast<off_t>(number * page_size);
-  if (::pread(fd_.get(), &page, page_size, offset) != static_cast<ssize_t>(page_size))
-    throw DamagedFile("index: page " + std::to_string(number) + " cannot be read", errno);
+  std::size_t size = 0;
+  try {
+    size = read_at(fd_.get(), std::as_writable_bytes(std::span(&page, 1)), offset, "a page");
+  } catch (const Failure& failure) {
+    throw DamagedFile(fmt::format("index: page {}: {}", number, failure.what()), failure.error());
+  }
+  if (size != page_size) throw DamagedFile(fmt::format("index: page {} is cut off", number));
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   if (page.number != number || page.checksum != checksum_of(page, number))
     throw DamagedFile("index: page " + std::to_string(number) + " is damaged");
@@ -90,8 +96,7 @@ void PagedFile::write(std::size_t number, Loaded& loaded) {
   page.number = number;
   page.checksum = checksum_of(page, number);
   const auto offset = static_cast<off_t>(number * page_size);
-  if (::pwrite(fd_.get(), &page, page_size, offset) != static_cast<ssize_t>(page_size))
-    throw system_failure("index: write a page");
+  write_at(fd_.get(), std::as_bytes(std::span(&page, 1)), offset, "a page of the index");
   loaded.changed = false;
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <set>
 
+#include "base/uninterrupted.h"
 #include "netlink/route.h"
 
 namespace onlink::netlink {
@@ -16,7 +17,8 @@ namespace {
 bool await(int descriptor, std::chrono::steady_clock::time_point end) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   pollfd waiting{descriptor, POLLIN, 0};
-  return left.count() > 0 && ::poll(&waiting, 1, static_cast<int>(left.count())) >= 0;
+  return left.count() > 0 &&
+         uninterrupted([&] { return ::poll(&waiting, 1, static_cast<int>(left.count())); }) >= 0;
 }
 
 }  // namespace

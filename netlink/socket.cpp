@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/uninterrupted.h"
 #include "netlink/attributes.h"
 #ifdef ONLINK_FAULTS
 #include "netlink/refusal_for_test.h"
@@ -63,10 +64,8 @@ Socket Socket::open_in(const Netns& netns, const Netns& home) {
 }
 
 void Socket::send(std::span<const char> bytes, const Message& about) {
-  ssize_t sent;
-  do sent = ::send(fd_.get(), bytes.data(), bytes.size(), 0);
-  while (sent < 0 && errno == EINTR);
-  if (sent < 0) throw system_failure("send to the kernel: " + about.what());
+  if (uninterrupted([&] { return ::send(fd_.get(), bytes.data(), bytes.size(), 0); }) < 0)
+    throw system_failure("send to the kernel: " + about.what());
 }
 
 void Socket::receive(const Message& about, const Answer& each) {
@@ -80,9 +79,7 @@ void Socket::receive(const Message& about, const Answer& each) {
   datagram.msg_namelen = sizeof sender;
   datagram.msg_iov = &area;
   datagram.msg_iovlen = 1;
-  ssize_t received;
-  do received = ::recvmsg(fd_.get(), &datagram, 0);
-  while (received < 0 && errno == EINTR);
+  const ssize_t received = uninterrupted([&] { return ::recvmsg(fd_.get(), &datagram, 0); });
   if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
     throw Failure(FailureKind::try_again,
                   fmt::format("{}: no answer from the kernel in {} s", about.what(), receive_seconds),

@@ -9,6 +9,7 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/uninterrupted.h"
 
 namespace onlink::node {
 
@@ -26,8 +27,7 @@ bool FileWatch::changed() {
   char events[4096];
   bool changed = std::exchange(first_, false);
   for (;;) {
-    const ssize_t count = ::read(inotify_.get(), events, sizeof events);
-    if (count < 0 && errno == EINTR) continue;
+    const ssize_t count = uninterrupted([&] { return ::read(inotify_.get(), events, sizeof events); });
     if (count <= 0) return changed;
     changed = true;
   }

@@ -12,6 +12,7 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/uninterrupted.h"
 
 namespace onlink::node {
 namespace {
@@ -36,8 +37,7 @@ std::optional<Program> read_program(int directory, const std::string& name) {
 // container.
 UniqueFd lock_folder(const std::string& folder) {
   UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-  while (::flock(fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR) throw system_failure("lock " + folder);
+  if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX); }) != 0) throw system_failure("lock " + folder);
   return fd;
 }
 
@@ -63,7 +63,7 @@ std::vector<std::string> install_plugins(const std::string& from, const std::str
     std::vector<std::string> lines;
     for (const char* name : plugins)
       lines.push_back(to + "/" + install_one(source.get(), target.get(), name));
-    if (::fsync(target.get()) != 0) throw system_failure("fsync " + to);
+    sync(target.get(), to);
     return lines;
   });
 }

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/json_reader.h"
 #include "base/standard_streams.h"
+#include "base/uninterrupted.h"
 #include "node/notify.h"
 
 namespace onlink::node {
@@ -67,7 +68,7 @@ UniqueFd lock_node(const Directories& directories) {
   make_directories(directories.run);
   const std::string path = directories.run + "/node.lock";
   UniqueFd lock = open_file(AT_FDCWD, path, O_RDWR | O_CREAT, 0644);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (uninterrupted([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) != 0) {
     if (errno != EWOULDBLOCK) throw system_failure("lock " + path);
     const std::string pid = read_all(lock.get(), path);
     throw Failure(FailureKind::try_again,
@@ -75,7 +76,7 @@ UniqueFd lock_node(const Directories& directories) {
                               "{} is locked",
                               pid.empty() ? "unknown" : pid, path));
   }
-  if (::ftruncate(lock.get(), 0) != 0) throw system_failure("write " + path);
+  if (uninterrupted([&] { return ::ftruncate(lock.get(), 0); }) != 0) throw system_failure("write " + path);
   write_all(lock.get(), std::to_string(::getpid()), path);
   remove_drafts(directories.run);
   remove_drafts(directories.state);

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/failure.h"
+#include "base/file.h"
 
 namespace onlink::plugin {
 namespace {
@@ -40,8 +41,8 @@ std::string subject_of(const cni::Request& request) {
 
 void write_line(int fd, const std::string& line) {
   // One write(2) for a line: lines of plugins that run at the same time do not mix (O_APPEND). A log that
-  // cannot be written must not fail an attachment, ignoring.
-  (void)!::write(fd, line.data(), line.size());
+  // cannot be written must not fail an attachment.
+  (void)try_write(fd, line);
 }
 
 }  // namespace
@@ -49,9 +50,8 @@ void write_line(int fd, const std::string& line) {
 Log::Log(const NetConf& config, const cni::Request& request)
     : level_(config.log_level), subject_(subject_of(request)), last_step_(monotonic_now()) {
   if (config.log_file.empty()) return;
-  file_ =
-      UniqueFd(::open(config.log_file.c_str(),
-                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640));
+  file_ = try_open(AT_FDCWD, config.log_file.c_str(),
+                   O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640);
   std::string reason = file_ ? "" : errno_name(errno);
   struct stat status {};
   // A link may have been planted to have us write into somebody's file.

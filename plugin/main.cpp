@@ -26,15 +26,13 @@ configuration on standard input.
   onlink --help      print this text
 )";
 
-void print(std::string_view text, int fd = STDOUT_FILENO) { (void)!::write(fd, text.data(), text.size()); }
-
 int explain() {
   ::setenv("CNI_COMMAND", "ADD", 1);
   try {
-    print(onlink::plugin::explain_add(onlink::cni::read_request(onlink::cni::process_source())));
-    return 0;
+    const auto request = onlink::cni::read_request(onlink::cni::process_source());
+    return onlink::print(onlink::plugin::explain_add(request)) ? 0 : 1;
   } catch (const std::exception& failure) {
-    print(fmt::format("onlink --explain: {}\n", failure.what()), STDERR_FILENO);
+    onlink::print_error(fmt::format("onlink --explain: {}\n", failure.what()));
     return 1;
   }
 }
@@ -42,8 +40,8 @@ int explain() {
 int print_version() {
   std::string versions;
   for (const auto& version : onlink::cni::supported_versions) versions += " " + version.to_string();
-  print(fmt::format("onlink {}\nCNI protocol versions supported:{}\n", ONLINK_VERSION, versions));
-  return 0;
+  const auto text = fmt::format("onlink {}\nCNI protocol versions supported:{}\n", ONLINK_VERSION, versions);
+  return onlink::print(text) ? 0 : 1;
 }
 
 }  // namespace
@@ -53,13 +51,13 @@ int main(int argc, char** argv) {
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--explain") return explain();
   if (option == "--version") return print_version();
-  if (option == "--help" || option == "-h") return print(help), 0;
+  if (option == "--help" || option == "-h") return onlink::print(help) ? 0 : 1;
   if (!option.empty()) {
-    print(fmt::format("onlink: unknown option {} (--help tells what there is)\n", option), STDERR_FILENO);
+    onlink::print_error(fmt::format("onlink: unknown option {} (--help tells what there is)\n", option));
     return 2;
   }
   if (::getenv("CNI_COMMAND") == nullptr && ::isatty(STDIN_FILENO) != 0) {
-    print("onlink is a CNI plugin: a container runtime calls it. See onlink --help.\n", STDERR_FILENO);
+    onlink::print_error("onlink is a CNI plugin: a container runtime calls it. See onlink --help.\n");
     return 2;
   }
   using namespace onlink;

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/uninterrupted.h"
 #include "base/unique_fd.h"
 
 namespace onlink::plugin {
@@ -71,8 +72,7 @@ pid_t spawn(std::vector<std::string>& command, std::vector<std::string>& environ
 
 int wait_for(pid_t pid) {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR) throw system_failure("wait for it");
+  if (uninterrupted([&] { return ::waitpid(pid, &status, 0); }) < 0) throw system_failure("wait for it");
   return status;
 }
 
@@ -86,17 +86,16 @@ std::string read_output(int fd, pid_t pid) {
   char buffer[4096];
   for (;;) {
     const bool ended = events[1].revents != 0;
-    const int ready = ::poll(events, ended ? 1 : 2, ended ? 0 : -1);
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) throw system_failure("wait for its output");
+    if (uninterrupted([&] { return ::poll(events, ended ? 1 : 2, ended ? 0 : -1); }) < 0)
+      throw system_failure("wait for its output");
     if (events[0].revents == 0) {
       if (ended) return output;
       continue;
     }
-    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    const ssize_t count = uninterrupted([&] { return ::read(fd, buffer, sizeof buffer); });
     if (count == 0) return output;
-    if (count < 0 && errno != EINTR) throw system_failure("read its output");
-    if (count > 0) output.append(buffer, static_cast<std::size_t>(count));
+    if (count < 0) throw system_failure("read its output");
+    output.append(buffer, static_cast<std::size_t>(count));
     if (output.size() > output_limit)
       throw Failure(fmt::format("read its output: larger than {} bytes", output_limit), EFBIG);
   }
