@@ -6,8 +6,15 @@
 #include <cerrno>
 
 #include "base/failure.h"
+#include "base/uninterrupted.h"
 
 namespace onlink::netlink {
+namespace {
+
+// Within one call: each of them means that the queue was read to its end and ran over again meanwhile.
+constexpr int most_overflows = 100;
+
+}  // namespace
 
 Monitor Monitor::open(int protocol, std::span<const int> groups, int receive_buffer) {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
@@ -26,7 +33,7 @@ Monitor Monitor::open(int protocol, std::span<const int> groups, int receive_buf
 }
 
 bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
-  bool complete = true;
+  int overflows = 0;
   for (;;) {
     sockaddr_nl sender{};
     iovec area{buffer_.get(), buffer_size};
@@ -35,15 +42,15 @@ bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
     datagram.msg_namelen = sizeof sender;
     datagram.msg_iov = &area;
     datagram.msg_iovlen = 1;
-    const ssize_t received = ::recvmsg(fd_.get(), &datagram, 0);
+    const ssize_t received = uninterrupted([&] { return ::recvmsg(fd_.get(), &datagram, 0); });
     if (received < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return complete;
-      if (errno != ENOBUFS) throw system_failure("receive kernel notifications");
-      complete = false;  // told once; what is still queued follows
-      continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return overflows == 0;
+      // Told once; what is still queued follows, and is to be read: until the queue is empty, the kernel does
+      // not tell of what it drops (NETLINK_S_CONGESTED).
+      if (errno == ENOBUFS && ++overflows <= most_overflows) continue;
+      throw system_failure("receive kernel notifications");
     }
-    if ((datagram.msg_flags & MSG_TRUNC) != 0) complete = false;
+    if ((datagram.msg_flags & MSG_TRUNC) != 0) ++overflows;
     if (sender.nl_pid != 0) continue;  // not from the kernel: any process may send to us
     auto left = static_cast<int>(received);
     for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.get()); mnl_nlmsg_ok(message, left);

@@ -21,7 +21,8 @@ class Monitor {
   int descriptor() const { return fd_.get(); }  // readable when something has arrived
 
   // Hands over everything that has arrived and does not wait for more. False: notifications were dropped
-  // (ENOBUFS), so whoever follows the state must look at all of it again.
+  // (ENOBUFS), so whoever follows the state must look at all of it again. Throws Failure of the socket: it is
+  // of no more use.
   bool drain(const std::function<void(const nlmsghdr&)>& each);
 
  private:
