@@ -24,12 +24,26 @@ interruptible = {"openat", "read", "write", "pread64", "pwrite64", "flock", "rec
 # signal(7): those of the list above that really do return EINTR, on any file system.
 must_bear_interruption = {"openat", "read", "write", "flock", "recvmsg", "recvfrom", "sendto", "sendmsg", "wait4",
                           "pread64", "pwrite64", "ftruncate", "fsync"}
+# Errors that last: a full disk, a broken one, one that turned read-only, a limit that is reached.
+lasting = {"openat": ["EMFILE", "ENOSPC", "EROFS", "EIO"], "write": ["ENOSPC", "EIO"], "pwrite64": ["ENOSPC", "EIO"],
+           "mkdir": ["ENOSPC", "EROFS"], "linkat": ["ENOSPC", "EROFS"], "renameat2": ["EROFS", "ENOSPC"],
+           "unlinkat": ["EROFS", "EIO"], "ftruncate": ["EROFS", "EIO"], "fsync": ["EIO"], "read": ["EIO"],
+           "pread64": ["EIO"], "flock": ["ENOLCK"], "socket": ["EMFILE", "ENOBUFS"], "sendto": ["ENOBUFS", "EPERM"],
+           "recvmsg": ["ENOBUFS", "ENOMEM"], "setns": ["EPERM"], "newfstatat": ["EIO"], "getdents64": ["EIO"]}
 never_fail = {"exit_group", "exit", "getpid", "gettid", "getuid", "execve", "rt_sigreturn", "vfork"}
 
 
 def inject(name, which, fault):
-    how = "signal=SIGKILL" if fault == "SIGKILL" else f"error={fault}"
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:{how}:when={which}"]
+    """fault: SIGKILL, an errno's name, or that with "+": so does every later call of that name."""
+    error, lasts = fault.rstrip("+"), "+" if fault.endswith("+") else ""
+    how = "signal=SIGKILL" if error == "SIGKILL" else f"error={error}"
+    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:{how}:when={which}{lasts}"]
+
+
+def interrupt_all(names):
+    """Every such call is interrupted, and done when it is tried again; in children as well."""
+    calls = ",".join(sorted(names))
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error=EINTR:when=1+2"]
 
 
 def read_trace(path):
