@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 
 #include "plugin/apply.h"
@@ -47,7 +48,7 @@ void delete_link(Host& host, const netlink::Link& link) {
   try {
     host.socket.execute(netlink::delete_link(link.index, link.name));
   } catch (const Failure& failure) {
-    if (!failure.missing()) throw;  // it went with its namespace, or another DEL was faster
+    if (failure.error() != ENODEV) throw;  // it went with its namespace, or another DEL was faster
   }
 }
 
