@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "cni/result.h"
 #include "cni/version.h"
 
@@ -51,8 +53,9 @@ struct Request {
   nlohmann::json config;                    // standard input, parsed
   std::optional<Result> prev_result;        // parsed; for DEL left out when it is unusable
 
-  // The valid attachments of GC ("cni.dev/valid-attachments").
-  std::vector<Attachment> valid_attachments;  // of GC; sorted
+  std::vector<Attachment> valid_attachments;  // of GC ("cni.dev/valid-attachments"); sorted
+  // When the call began (CLOCK_REALTIME, nanoseconds). The list of GC knows nothing of what came later.
+  std::int64_t begun = nanoseconds(time_by(CLOCK_REALTIME));
 };
 
 // Reads and checks a call as the specification demands for its command, in this order: the variables
@@ -60,10 +63,9 @@ struct Request {
 // cniVersion (incompatible_version; CHECK needs 0.4.0, STATUS and GC 1.1.0), and the keys that belong to the
 // protocol itself: name, prevResult, cni.dev/valid-attachments (configuration; all problems in one message).
 // The keys of a plugin are the plugin's own to check, as is whether CNI_NETNS is a network namespace.
-//   variable         ADD CHECK DEL GC STATUS   (as libcni's skel; VERSION needs none and takes any input, or
-//   none) CNI_CONTAINERID   x    x    x CNI_IFNAME        x    x    x CNI_NETNS         x    x CNI_PATH x x
-//   x   x    x
-// DEL goes as far as it can: bad pairs in CNI_ARGS and an unusable prevResult are left out.
+// As with libcni's skel, CNI_CONTAINERID and CNI_IFNAME are required for ADD, CHECK and DEL, CNI_NETNS for
+// ADD and CHECK, CNI_PATH for all but VERSION, which needs nothing and takes any input, or none. DEL goes as
+// far as it can: bad pairs in CNI_ARGS and an unusable prevResult are left out.
 Request read_request(const Source& source);
 // The same into an object that holds, after a failure, what was understood before it: the version to answer
 // in.

@@ -211,6 +211,10 @@ FileId Folder::draft(const cni::Attachment& owner, const std::string& boot) {
     try {
       write_all(fd.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
       set_boot(fd.get(), boot);
+      // The kernel's own time of a file is up to a tick old, which GC would take for before its beginning.
+      const timespec now = time_by(CLOCK_REALTIME);
+      const timespec times[2] = {now, now};
+      if (::futimens(fd.get(), times) != 0) throw system_failure("set the time of a reservation");
       if (::fstat(fd.get(), &status) != 0) throw system_failure("stat a reservation");
     } catch (...) {
       discard();

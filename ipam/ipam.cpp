@@ -52,8 +52,6 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
-std::int64_t now_in_nanoseconds() { return nanoseconds(time_by(CLOCK_REALTIME)); }
-
 std::string read_list(const std::string& path) {
   try {
     return read_file(AT_FDCWD, path).value_or("");
@@ -194,14 +192,10 @@ void require_addresses(const Config& given) {
 }
 
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
-  // What was made after the runtime had listed its attachments is not for this list to judge. File times lag
-  // behind the clock by up to a tick of the kernel.
-  constexpr std::int64_t tick = 20'000'000;
-  const std::int64_t begun = now_in_nanoseconds() - tick;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   // With the lock in our hands nothing is made any more: a later time is of before the clock was set back.
-  const std::int64_t locked = now_in_nanoseconds();
+  const std::int64_t locked = nanoseconds(time_by(CLOCK_REALTIME));
   std::optional<Failure> failed;
   for (const IpAddress& address : ledger->index().taken()) {
     std::optional<Reservation> reservation;
@@ -213,8 +207,9 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     if (!reservation || !reservation->obstacle.empty()) continue;
     const Verdict verdict = ledger->judge(*reservation);
     const std::int64_t made = reservation->file.modified;
-    const bool dropped =
-        !is_valid(*reservation, request.valid_attachments) && (made < begun || made > locked);
+    // What was made after the runtime had listed its attachments is not for this list to judge.
+    const bool is_listed = made < request.begun || made > locked;
+    const bool dropped = is_listed && !is_valid(*reservation, request.valid_attachments);
     if (!dropped && !verdict.is_stale()) continue;
     ledger->give_back(*reservation, "collect",
                       verdict.is_stale() ? verdict.why : "no valid attachment has it");

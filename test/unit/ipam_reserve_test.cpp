@@ -316,7 +316,6 @@ TEST_F(ReserveTest, CollectsWhatIsNotValid) {
   write("10.1.2.5", "old");
   write("10.1.2.6", "old-valid");
   end_namespace("c2");
-  ::usleep(30'000);  // older than the call
   auto call = request("", cni::Command::gc);
   call.valid_attachments = {{"c1", "eth0"}, {"c2", "eth0"}, {"c3", "eth1"}, {"old-valid", "eth0"}};
   collect(parse_config(call), call, notes());
@@ -330,6 +329,15 @@ TEST_F(ReserveTest, CollectsWhatIsNotValid) {
   collect(parse_config(call), call, notes());
   EXPECT_FALSE(exists("10.1.2.2"));
   EXPECT_FALSE(exists("10.1.2.6"));
+}
+
+TEST_F(ReserveTest, DoesNotCollectWhatCameAfterTheCallHadBegun) {
+  (void)add("c1");
+  const auto call = request("", cni::Command::gc);
+  (void)add("c2");
+  collect(parse_config(call), call, notes());
+  EXPECT_FALSE(exists("10.1.2.2"));
+  EXPECT_TRUE(exists("10.1.2.3"));
 }
 
 // The clock was set back: what was reserved before it has a time that is still to come.
