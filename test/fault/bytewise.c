@@ -2,10 +2,10 @@
 // Runs a program of which each read and write moves one byte at most, as a file system or a pipe may do at any time
 // (read(2), write(2)): read, write, pread64 and pwrite64 are called with the length 1, in children as well.
 //
-//   bytewise [-d] PROGRAM [ARGUMENT...]
+//   bytewise PROGRAM [ARGUMENT...]
 //
-// -d: the program is linked dynamically. The loader does not bear it, so it begins when that has ended: with munmap, of
-// its cache.
+// The loader of a program that is linked dynamically does not bear it. There it begins when the loader has ended: with
+// munmap, of its cache.
 // Standard streams, environment and exit status are the program's.
 #define _GNU_SOURCE
 #include <elf.h>
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int begun = 1;
+static int begun;
 
 static void die(const char *what) {
   fprintf(stderr, "bytewise: %s: %s\n", what, strerror(errno));
@@ -63,14 +63,22 @@ static int at_stop(pid_t pid, int status) {
   return is_news_of_ptrace ? 0 : signal;
 }
 
+static int has_loader(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/auxv", pid);
+  FILE *file = fopen(path, "re");
+  if (!file) die(path);
+  Elf64_auxv_t entry;
+  int found = 0;
+  while (fread(&entry, sizeof entry, 1, file) == 1)
+    if (entry.a_type == AT_BASE) found = entry.a_un.a_val != 0;
+  fclose(file);
+  return found;
+}
+
 int main(int count, char **arguments) {
-  if (count > 1 && strcmp(arguments[1], "-d") == 0) {
-    begun = 0;
-    ++arguments;
-    --count;
-  }
   if (count < 2) {
-    fputs("usage: bytewise [-d] PROGRAM [ARGUMENT...]\n", stderr);
+    fputs("usage: bytewise PROGRAM [ARGUMENT...]\n", stderr);
     return 64;
   }
   const pid_t first = fork();
@@ -85,6 +93,7 @@ int main(int count, char **arguments) {
   const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                        PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
   if (WIFEXITED(status)) return WEXITSTATUS(status);
+  begun = !has_loader(first);
   if (ptrace(PTRACE_SETOPTIONS, first, NULL, (void *)options) != 0) die("PTRACE_SETOPTIONS");
   ptrace(PTRACE_SYSCALL, first, NULL, NULL);
   int answer = 125;
