@@ -19,6 +19,7 @@ namespace onlink::netlink {
 // Links
 inline constexpr Attribute<std::string> link_name{IFLA_IFNAME};
 inline constexpr Attribute<std::string> link_alias{IFLA_IFALIAS};
+inline constexpr Attribute<std::uint32_t> link_group{IFLA_GROUP};
 inline constexpr Attribute<MacAddress> link_mac{IFLA_ADDRESS};
 inline constexpr Attribute<std::uint32_t> link_mtu{IFLA_MTU};
 inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};

@@ -88,6 +88,7 @@ Message create_veth(const VethPair& pair) {
   message.put(link_name, pair.name);
   message.put(link_mac, pair.mac);
   message.put(link_mtu, pair.mtu);
+  message.put(link_group, pair.group);
   message.nest(link_info, [&] {
     message.put(link_info_kind, "veth");
     message.nest(link_info_data, [&] {
@@ -107,6 +108,7 @@ Message configure_link(std::uint32_t index, const std::string& name, const LinkS
   Message message(RTM_SETLINK, 0, [name] { return "configure " + name; });
   link_header(message, index);
   if (!settings.alias.empty()) message.put(link_alias, settings.alias);
+  message.put(link_group, 0u);
   message.nest(link_af_spec, [&] {
     message.nest(af_spec_inet, [&] {
       message.nest(inet_conf, [&] {
@@ -216,6 +218,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.flags = header->ifi_flags;
   link.name = attributes.get(link_name).value_or("");
   link.alias = attributes.get(link_alias).value_or("");
+  link.group = attributes.get(link_group).value_or(0);
   link.mac = attributes.get(link_mac);
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);

@@ -30,6 +30,7 @@ struct Link {
   std::string name;
   std::string kind;  // "veth", "ipip"; empty for physical devices and lo
   std::string alias;
+  std::uint32_t group = 0;  // "default"
   std::optional<MacAddress> mac;
   std::uint32_t mtu = 0;
   std::uint32_t flags = 0;               // IFF_*
@@ -48,10 +49,12 @@ struct VethPair {
   std::string peer_name;
   MacAddress peer_mac;
   const Netns* peer_netns = nullptr;  // where the peer is created directly
+  std::uint32_t group = 0;            // of the first end: all of its identity until it can have an alias
 };
 
-// Both ends in one step, down. A MAC given at creation has addr_assign_type 3 (NET_ADDR_SET), which udev's
-// MACAddressPolicy leaves alone; one given later is raced by it (systemd#21185).
+// Both ends in one step, down. The kernel takes no alias at creation (rtnl_create_link). A MAC given at
+// creation has addr_assign_type 3 (NET_ADDR_SET), which udev's MACAddressPolicy leaves alone; one given later
+// is raced by it (systemd#21185).
 Message create_veth(const VethPair& pair);
 
 // Per-interface IPv4 settings by IPV4_DEVCONF_*, through IFLA_INET_CONF (net/ipv4/devinet.c,
@@ -59,7 +62,7 @@ Message create_veth(const VethPair& pair);
 using Ipv4Settings = std::map<int, std::uint32_t>;
 // The name of the file there: "rp_filter" for IPV4_DEVCONF_RP_FILTER. Only for the settings that onlink uses.
 const char* ipv4_setting_name(int devconf);
-// alias: for people, and as proof of ownership.
+// alias: for people, and as proof of ownership. The group becomes "default".
 // manual_link_local: no IPv6 link-local address is formed; the caller adds one.
 struct LinkSettings {
   std::string alias;

@@ -39,8 +39,8 @@ void remove_unanswered_pair(const AttachmentPlan& plan, Host& host, Failure& cau
 
 PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& sandbox) {
   std::vector<Message> messages;
-  messages.push_back(netlink::create_veth(
-      {plan.host.name, plan.host.mac, plan.mtu, plan.container.name, plan.container.mac, &sandbox.netns}));
+  messages.push_back(netlink::create_veth({plan.host.name, plan.host.mac, plan.mtu, plan.container.name,
+                                           plan.container.mac, &sandbox.netns, plan.unfinished_group}));
   messages.push_back(netlink::get_link(plan.host.name));
   PairIndexes pair;
   const auto read_pair = [&](std::size_t, const nlmsghdr& answer) {

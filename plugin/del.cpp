@@ -85,6 +85,9 @@ void remove_stale_interfaces(const cni::Request& request, Log& log) {
   Host host = open_host();
   Steps steps(log);
   for (const auto& link : netlink::list_links(host.socket, "veth")) {
+    if (link.alias.empty() && link.group == unfinished_group(request.network))
+      steps.run(fmt::format("delete {}, which an ADD has left unfinished", link.name),
+                [&] { delete_link(host, link); });
     const auto attachment = parse_alias(link.alias, request.network);
     if (attachment && !is_valid(request, *attachment))
       steps.run(fmt::format("delete {} of {}:{}", link.name, attachment->container_id, attachment->ifname),

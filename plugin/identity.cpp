@@ -42,6 +42,10 @@ std::string link_alias(const std::string& network, const cni::Attachment& key) {
   return fmt::format("onlink {} {} {}", network, key.container_id, key.ifname);
 }
 
+std::uint32_t unfinished_group(const std::string& network) {
+  return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is everybody's
+}
+
 std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network) {
   const std::string start = fmt::format("onlink {} ", network);
   if (!alias.starts_with(start)) return std::nullopt;

@@ -3,6 +3,7 @@
 // stored: a repeated ADD, a DEL without its namespace, CHECK and GC all find the same objects.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,9 @@ MacAddress container_mac(const std::string& network, const cni::Attachment& key)
 
 // "onlink <network> <container> <ifname>": none of the three may hold a space.
 std::string link_alias(const std::string& network, const cni::Attachment& key);
+// The group of a pair that has no alias yet: by it GC knows what an ADD of the network has left that was
+// killed.
+std::uint32_t unfinished_group(const std::string& network);
 // The attachment that an alias names, where the alias is of this network.
 std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network);
 

@@ -119,6 +119,7 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
   AttachmentPlan plan;
   plan.netns = request.netns;
   plan.mtu = plan.container_mtu = mtu;
+  plan.unfinished_group = unfinished_group(request.network);
   plan.families = families_of(lease.ips);
   check_lease(lease, plan.families);
   plan.container.name = request.attachment.ifname;
