@@ -143,11 +143,6 @@ def environment(command, container, ifname="eth0", netns=None, **more):
     return {name: value for name, value in values.items() if value is not None}
 
 
-def traced(variables):
-    """The environment under a tracer, where LeakSanitizer cannot work."""
-    return {**variables, "ASAN_OPTIONS": variables.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
-
-
 def cni(command, container, conf, prefix=(), plugin="onlink", prev=None, timeout=longest_call, **variables):
     """Calls a plugin; prefix: a command that runs it."""
     if prev is not None:
@@ -156,8 +151,6 @@ def cni(command, container, conf, prefix=(), plugin="onlink", prev=None, timeout
     data = text.encode() if isinstance(text, str) else text
     path = plugin if "/" in plugin else os.path.join(bin_dir, plugin)
     env = environment(command, container, **variables)
-    if prefix and os.path.basename(prefix[0]) in ("strace", "bytewise"):
-        env = traced(env)
     begun = time.monotonic()
     try:
         done = subprocess.run([*prefix, path], input=data, env=env, timeout=timeout,
