@@ -217,7 +217,7 @@ FileId Folder::draft(const cni::Attachment& owner, const std::string& boot) {
       if (::futimens(fd.get(), times) != 0) throw system_failure("set the time of a reservation");
       if (::fstat(fd.get(), &status) != 0) throw system_failure("stat a reservation");
     } catch (...) {
-      discard();
+      (void)discard();
       throw;
     }
     return id_of(status);
@@ -239,7 +239,9 @@ bool Folder::publish(const IpAddress& address) {
   return true;
 }
 
-void Folder::discard() noexcept { (void)::unlinkat(directory_.get(), draft_name, 0); }
+bool Folder::discard() noexcept {
+  return ::unlinkat(directory_.get(), draft_name, 0) == 0 || errno == ENOENT;
+}
 
 bool Folder::remove(const IpAddress& address) {
   if (::unlinkat(directory_.get(), address.to_string().c_str(), 0) == 0) return true;

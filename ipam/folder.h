@@ -92,7 +92,7 @@ class Folder {
   // published goes with discard(); one whose process was killed, with the next draft.
   FileId draft(const cni::Attachment& owner, const std::string& boot);
   bool publish(const IpAddress& address);
-  void discard() noexcept;
+  bool discard() noexcept;  // false: it is still there
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address);

@@ -23,7 +23,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 
 // Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.
 void Ledger::clear_leftovers() {
-  folder_.discard();
+  discard();
   try {
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
@@ -32,6 +32,11 @@ void Ledger::clear_leftovers() {
   } catch (const Failure& failure) {
     note(fmt::format("{}, ignoring: records of released addresses may stay", failure.what()));
   }
+}
+
+// What cannot be taken away now is left to the next call: without a sealed index it looks for leftovers.
+void Ledger::discard() {
+  if (!folder_.discard()) index_.distrust();
 }
 
 void Ledger::forget(const IpAddress& address) {
@@ -81,11 +86,11 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
   }
   try {
     if (!folder_.publish(address)) {
-      folder_.discard();
+      discard();
       return false;
     }
   } catch (...) {
-    folder_.discard();
+    discard();
     forget(address);
     throw;
   }

@@ -48,6 +48,7 @@ class Ledger {
  private:
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
+  void discard();
   void forget(const IpAddress& address);
 
   Folder folder_;
