@@ -81,11 +81,21 @@ bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
   return std::binary_search(request.valid_attachments.begin(), request.valid_attachments.end(), attachment);
 }
 
-void remove_stale_interfaces(const cni::Request& request, Log& log) {
+// A pair without an alias: an ADD was killed before it could set one, or is about to. Its name says whose it
+// is.
+bool is_unfinished(const netlink::Link& link, const cni::Request& request, const NetConf& config) {
+  if (!link.alias.empty() || link.group != unfinished_group(request.network)) return false;
+  const auto& valid = request.valid_attachments;
+  return std::none_of(valid.begin(), valid.end(), [&](const cni::Attachment& attachment) {
+    return link.name == host_interface_name(config.host_interface_prefix, request.network, attachment);
+  });
+}
+
+void remove_stale_interfaces(const cni::Request& request, const NetConf& config, Log& log) {
   Host host = open_host();
   Steps steps(log);
   for (const auto& link : netlink::list_links(host.socket, "veth")) {
-    if (link.alias.empty() && link.group == unfinished_group(request.network))
+    if (is_unfinished(link, request, config))
       steps.run(fmt::format("delete {}, which an ADD has left unfinished", link.name),
                 [&] { delete_link(host, link); });
     const auto attachment = parse_alias(link.alias, request.network);
@@ -117,7 +127,7 @@ void gc(const cni::Request& request) {
   Log log(parsed.config, request);
   log.failures([&] {
     Steps steps(log);
-    steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, log); });
+    steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, parsed.config, log); });
     if (request.valid_attachments.empty())
       steps.run("remove masquerade", [&] { remove_masquerade(request); });
     steps.run("release stale addresses", [&] {
