@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <ctime>
 
+#include "base/clock.h"
 #include "base/unique_fd.h"
 
 namespace onlink::node {
@@ -29,9 +29,7 @@ void notify_manager(const std::string& state) {
 }
 
 void notify_reloading() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto microseconds = now.tv_sec * 1'000'000LL + now.tv_nsec / 1000;
+  const auto microseconds = nanoseconds(time_by(CLOCK_MONOTONIC)) / 1000;
   notify_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 
@@ -16,15 +17,10 @@ namespace {
 
 constexpr std::string_view level_names[] = {"error", "info", "debug"};
 
-std::int64_t monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
+std::int64_t monotonic_now() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
 
 std::string utc_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  const timespec now = time_by(CLOCK_REALTIME);
   tm parts{};
   ::gmtime_r(&now.tv_sec, &parts);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
