@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Faults in system calls, by strace: which calls can fail with what, and how to have one fail.
+import os
 import re
+
+import world
 
 # What a call can fail with, besides the ones for all.
 fitting = {
@@ -38,6 +41,10 @@ def inject(name, which, fault):
     error, lasts = fault.rstrip("+"), "+" if fault.endswith("+") else ""
     how = "signal=SIGKILL" if error == "SIGKILL" else f"error={error}"
     return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:{how}:when={which}{lasts}"]
+
+
+# A prefix: each read and write moves a single byte. AddressSanitizer itself does not bear it.
+bytewise = [] if os.environ.get("ASAN_OPTIONS") else [os.path.join(world.bin_dir, "fault", "bytewise")]
 
 
 def interrupt_all(names):

@@ -95,6 +95,11 @@ def config(network="net1", **changes):
     return {"cniVersion": "1.1.0", "name": network, "type": "onlink", "mtu": 1500, "ipam": ipam, **changes}
 
 
+def of_gc(conf, *containers):
+    """The configuration of a GC for which the attachments of these containers are valid, and no others."""
+    return {**conf, "cni.dev/valid-attachments": [{"containerID": name, "ifname": "eth0"} for name in containers]}
+
+
 class Answer:
     def __init__(self, status, out, err, seconds=0.0, peak=0):
         self.status, self.out, self.err, self.seconds, self.peak = status, out, err, seconds, peak
