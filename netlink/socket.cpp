@@ -29,12 +29,19 @@ void set_option(int fd, int level, int option, int value, const char* name) {
     throw system_failure(fmt::format("set netlink socket option {}", name));
 }
 
+// The errno that a status of the kernel means: 0 is success, else it is the errno, negated (netlink(7)). What
+// is neither makes no sense, and is EPROTO.
+int errno_of(int status) {
+  constexpr int largest = 4095;  // MAX_ERRNO in include/linux/err.h
+  return status > 0 || status < -largest ? EPROTO : -status;
+}
+
 // The errno in an NLMSG_DONE; 0 where the dump is complete (older kernels send no payload).
 int dump_outcome(const nlmsghdr& message) {
   int outcome = 0;
   if (mnl_nlmsg_get_payload_len(&message) >= sizeof outcome)
     std::memcpy(&outcome, mnl_nlmsg_get_payload(&message), sizeof outcome);
-  return outcome < 0 ? -outcome : 0;
+  return errno_of(outcome);
 }
 
 // Only a build for tests refuses what the kernel would not (refusal_for_test.h).
@@ -210,7 +217,7 @@ bool Socket::dump_once(Message request, const Answer& each) {
 Refusal parse_refusal(const nlmsghdr& message) {
   const nlmsgerr* error = nullptr;
   (void)Attributes::of(message, error);
-  Refusal refusal{-error->error, {}};
+  Refusal refusal{errno_of(error->error), {}};
   if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return refusal;
   // Without NLM_F_CAPPED the refused request comes back whole, in front of the attributes.
   std::size_t header = sizeof(nlmsgerr);

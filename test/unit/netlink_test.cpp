@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <thread>
 
@@ -286,6 +287,21 @@ TEST(Parsing, AnAttributeThatClaimsMoreThanThereIsEndsTheMessage) {
   EXPECT_FALSE(route->gateway);
   first->nla_len = 0;
   EXPECT_FALSE(parse_route(*bent.message.raw())->gateway);
+}
+
+TEST(Parsing, AStatusThatIsNoErrnoIsAProtocolError) {
+  Message answer(NLMSG_ERROR, 0, [] { return std::string("test"); });
+  auto& status = answer.header<nlmsgerr>().error;
+  for (const auto& [said, meant] : {std::pair{0, 0},
+                                    {-ENOENT, ENOENT},
+                                    {-4095, 4095},
+                                    {-4096, EPROTO},
+                                    {EEXIST, EPROTO},
+                                    {INT_MAX, EPROTO},
+                                    {INT_MIN, EPROTO}}) {
+    status = said;
+    EXPECT_EQ(parse_refusal(*answer.raw()).error, meant) << said;
+  }
 }
 
 TEST(Rules, ElementsDoNotOverlap) {
