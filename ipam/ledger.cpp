@@ -105,7 +105,8 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
 }
 
 void Ledger::give_back(const Reservation& reservation, Index::Then then) {
-  folder_.remove(reservation.address);
+  // The file was there a moment ago. Who misses it now looks at the whole folder again.
+  if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
   index_.remove(reservation.address, reservation.owner, then);
 }
