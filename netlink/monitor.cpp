@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/failure.h"
-#include "base/uninterrupted.h"
+#include "netlink/datagram.h"
 
 namespace onlink::netlink {
 namespace {
@@ -35,27 +35,16 @@ Monitor Monitor::open(int protocol, std::span<const int> groups, int receive_buf
 bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
   int overflows = 0;
   for (;;) {
-    sockaddr_nl sender{};
-    iovec area{buffer_.get(), buffer_size};
-    msghdr datagram{};
-    datagram.msg_name = &sender;
-    datagram.msg_namelen = sizeof sender;
-    datagram.msg_iov = &area;
-    datagram.msg_iovlen = 1;
-    const ssize_t received = uninterrupted([&] { return ::recvmsg(fd_.get(), &datagram, 0); });
-    if (received < 0) {
+    const auto datagram = receive_datagram(fd_.get(), {buffer_.get(), buffer_size});
+    if (!datagram) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return overflows == 0;
       // Told once; what is still queued follows, and is to be read: until the queue is empty, the kernel does
       // not tell of what it drops (NETLINK_S_CONGESTED).
       if (errno == ENOBUFS && ++overflows <= most_overflows) continue;
       throw system_failure("receive kernel notifications");
     }
-    if ((datagram.msg_flags & MSG_TRUNC) != 0) ++overflows;
-    if (sender.nl_pid != 0) continue;  // not from the kernel: any process may send to us
-    auto left = static_cast<int>(received);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.get()); mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left))
-      each(*message);
+    if (datagram->is_cut_off) ++overflows;
+    if (datagram->is_from_kernel) for_each_message(datagram->messages, each);
   }
 }
 

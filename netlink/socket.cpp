@@ -11,6 +11,7 @@
 
 #include "base/uninterrupted.h"
 #include "netlink/attributes.h"
+#include "netlink/datagram.h"
 #ifdef ONLINK_FAULTS
 #include "netlink/refusal_for_test.h"
 #endif
@@ -79,27 +80,16 @@ void Socket::receive(const Message& about, const Answer& each) {
   // Not zeroed: only the pages that an answer fills are touched, mostly one. Not on the stack, which may be
   // small.
   if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
-  sockaddr_nl sender{};
-  iovec area{buffer_.get(), buffer_size};
-  msghdr datagram{};
-  datagram.msg_name = &sender;
-  datagram.msg_namelen = sizeof sender;
-  datagram.msg_iov = &area;
-  datagram.msg_iovlen = 1;
-  const ssize_t received = uninterrupted([&] { return ::recvmsg(fd_.get(), &datagram, 0); });
-  if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+  const auto datagram = receive_datagram(fd_.get(), {buffer_.get(), buffer_size});
+  if (!datagram && (errno == EAGAIN || errno == EWOULDBLOCK))
     throw Failure(FailureKind::try_again,
                   fmt::format("{}: no answer from the kernel in {} s", about.what(), receive_seconds),
                   ETIMEDOUT);
-  if (received < 0) throw system_failure(about.what() + ": receive the kernel's answer");
-  if ((datagram.msg_flags & MSG_TRUNC) != 0)
+  if (!datagram) throw system_failure(about.what() + ": receive the kernel's answer");
+  if (datagram->is_cut_off)
     throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", about.what(), buffer_size),
                   EMSGSIZE);
-  if (sender.nl_pid != 0) return;  // not from the kernel: any process may send to us
-  auto left = static_cast<int>(received);
-  for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.get()); mnl_nlmsg_ok(message, left);
-       message = mnl_nlmsg_next(message, &left))
-    each(*message);
+  if (datagram->is_from_kernel) for_each_message(datagram->messages, each);
 }
 
 std::uint32_t Socket::port() const {

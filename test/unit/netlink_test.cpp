@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <climits>
@@ -18,6 +19,7 @@
 #include "netlink/address.h"
 #include "netlink/address_watch.h"
 #include "netlink/attributes.h"
+#include "netlink/datagram.h"
 #include "netlink/link.h"
 #include "netlink/monitor.h"
 #include "netlink/route.h"
@@ -287,6 +289,23 @@ TEST(Parsing, AnAttributeThatClaimsMoreThanThereIsEndsTheMessage) {
   EXPECT_FALSE(route->gateway);
   first->nla_len = 0;
   EXPECT_FALSE(parse_route(*bent.message.raw())->gateway);
+}
+
+TEST(Parsing, AMessageThatClaimsMoreThanThereIsEndsTheDatagram) {
+  std::array<nlmsghdr, 3> datagram{};
+  for (auto& header : datagram) header.nlmsg_len = sizeof header;
+  for (const std::uint32_t claimed : {0u, 15u, 33u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
+    datagram[1].nlmsg_len = claimed;
+    int count = 0;
+    for_each_message({reinterpret_cast<const char*>(datagram.data()), sizeof datagram},
+                     [&](const nlmsghdr&) { ++count; });
+    EXPECT_EQ(count, 1) << claimed;
+  }
+  datagram[1].nlmsg_len = 31;  // aligned to 32, with which the datagram ends
+  int count = 0;
+  for_each_message({reinterpret_cast<const char*>(datagram.data()), sizeof datagram},
+                   [&](const nlmsghdr&) { ++count; });
+  EXPECT_EQ(count, 2);
 }
 
 TEST(Parsing, AStatusThatIsNoErrnoIsAProtocolError) {
