@@ -9,7 +9,6 @@
 #include <algorithm>
 
 #include "netlink/nftables.h"
-#include "netlink/socket.h"
 
 namespace onlink::netlink {
 namespace {
@@ -79,12 +78,13 @@ std::string AddressRange::to_string() const {
   return first == last ? first.to_string() : first.to_string() + "-" + last.to_string();
 }
 
-std::optional<std::vector<AddressRange>> list_set(const std::string& table, const std::string& set) {
+std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
+                                                  const std::string& set) {
   Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + set);
   request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
   try {
     Bounds bounds;
-    for (const Bounds& part : Socket::open(NETLINK_NETFILTER).dump<Bounds>(request, parse_elements))
+    for (const Bounds& part : socket.dump<Bounds>(request, parse_elements))
       bounds.insert(bounds.end(), part.begin(), part.end());
     return ranges_of(std::move(bounds));
   } catch (const Failure& failure) {

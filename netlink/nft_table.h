@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "netlink/socket.h"
 
 namespace onlink::netlink {
 
@@ -22,12 +23,14 @@ struct AddressRange {
   auto operator<=>(const AddressRange&) const = default;
 };
 
-// The elements of a set with flag interval, in order. Nothing where there is no such set.
-std::optional<std::vector<AddressRange>> list_set(const std::string& table, const std::string& set);
+// The elements of a set with flag interval, in order. Nothing where there is no such set. socket: of
+// NETLINK_NETFILTER.
+std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
+                                                  const std::string& set);
 
 // The table, its chains and their rules, as bytes that stay the same until somebody changes one of them, or
 // adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:
-// there is no such table.
+// there is no such table. In the caller's network namespace.
 std::string rules_of_table(const std::string& table);
 
 }  // namespace onlink::netlink

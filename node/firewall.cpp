@@ -59,8 +59,9 @@ std::string commands_for(const Ruleset& wanted, const Elements& sets, const Load
   if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing)
     return netlink::print_table(wanted);
   std::string commands;
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   for (const auto& [set, ranges] : sets) {
-    const auto present = netlink::list_set(wanted.table, set);
+    const auto present = netlink::list_set(socket, wanted.table, set);
     if (!present) return netlink::print_table(wanted);
     commands +=
         netlink::print_change(wanted.table, set, without(*present, ranges), without(ranges, *present));

@@ -3,6 +3,8 @@
 //   what is asked; then for each message: type, flags, sequence, by how much its length lies, how long its
 //   content is (2 bytes), the content
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -15,6 +17,7 @@
 #include "netlink/address.h"
 #include "netlink/link.h"
 #include "netlink/neighbour.h"
+#include "netlink/nft_table.h"
 #include "netlink/route.h"
 #include "netlink/socket.h"
 #include "test/fuzz/input.h"
@@ -25,9 +28,19 @@ using namespace onlink;
 
 // False where it is the last of its datagram.
 bool append_message(std::vector<char>& datagram, fuzz::Input& input) {
-  constexpr std::array<std::uint16_t, 12> types{NLMSG_NOOP,  NLMSG_ERROR, NLMSG_DONE,   NLMSG_OVERRUN,
-                                                RTM_NEWLINK, RTM_DELLINK, RTM_NEWROUTE, RTM_DELROUTE,
-                                                RTM_NEWADDR, RTM_DELADDR, RTM_NEWNEIGH, RTM_DELNEIGH};
+  constexpr std::array<std::uint16_t, 13> types{NLMSG_NOOP,
+                                                NLMSG_ERROR,
+                                                NLMSG_DONE,
+                                                NLMSG_OVERRUN,
+                                                RTM_NEWLINK,
+                                                RTM_DELLINK,
+                                                RTM_NEWROUTE,
+                                                RTM_DELROUTE,
+                                                RTM_NEWADDR,
+                                                RTM_DELADDR,
+                                                RTM_NEWNEIGH,
+                                                RTM_DELNEIGH,
+                                                NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM};
   constexpr std::array<unsigned, 4> all_flags{NLM_F_MULTI, NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS};
   nlmsghdr header{};
   header.nlmsg_type = types[input.byte() % types.size()];
@@ -77,7 +90,7 @@ void converse(netlink::Socket& socket, std::uint8_t what) {
   const std::array<IpAddress, 2> addresses{address, *IpAddress::parse("fd00:10::2")};
   netlink::Route route;
   route.dst = {address, 32};
-  switch (what % 8) {
+  switch (what % 9) {
     case 0:
       (void)netlink::find_link(socket, "eth0");
       break;
@@ -97,7 +110,10 @@ void converse(netlink::Socket& socket, std::uint8_t what) {
     case 5:
       (void)netlink::find_neighbour(socket, 2, address);
       break;
-    case 6: {
+    case 6:
+      (void)netlink::list_set(socket, "onlink", "tunnel_sources");
+      break;
+    case 7: {
       std::vector<netlink::Message> changes(3, netlink::add_route(route, netlink::RouteMode::create, "eth0"));
       const auto outcomes = socket.execute_each(changes, [&](std::size_t place, const nlmsghdr&) {
         fuzz::require(place < changes.size(), "an answer belongs to a message");
