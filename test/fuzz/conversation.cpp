@@ -63,26 +63,31 @@ void send_datagram(int fd, const std::vector<char>& datagram) {
   fuzz::require(::send(fd, datagram.data(), datagram.size(), MSG_DONTWAIT) > 0, "the answers are sent");
 }
 
+// No more than a socket holds without anybody reading.
 void send_answers(int fd, fuzz::Input& input) {
-  constexpr int most = 20;  // what a socket holds without anybody reading
-  for (int count = 0; count < most && !input.empty(); ++count) {
+  std::size_t sent = 0;
+  for (int count = 0; count < 20 && sent < 48'000 && !input.empty(); ++count) {
     std::vector<char> datagram;
     while (append_message(datagram, input) && !input.empty() && datagram.size() < 20'000) {
     }
     send_datagram(fd, datagram);
+    sent += datagram.size();
   }
 }
 
-// Whatever was answered, each question gets an end: the success of a change, and that of a dump.
+// Whatever was answered, each question gets an end at last: the success of a change, and that of a dump,
+// which is asked for 20 times.
 void end_everything(int fd) {
-  for (std::uint32_t sequence = 1; sequence <= netlink::Socket::batch; ++sequence)
+  for (std::uint32_t sequence = 1; sequence <= 20; ++sequence) {
+    std::vector<char> datagram;
     for (const int type : {NLMSG_ERROR, NLMSG_DONE}) {
-      std::vector<char> end(sizeof(nlmsghdr) + sizeof(nlmsgerr));
-      const nlmsghdr header{static_cast<std::uint32_t>(end.size()), static_cast<std::uint16_t>(type), 0,
-                            sequence, 0};
+      std::array<char, sizeof(nlmsghdr) + sizeof(nlmsgerr)> end{};
+      const nlmsghdr header{end.size(), static_cast<std::uint16_t>(type), 0, sequence, 0};
       std::memcpy(end.data(), &header, sizeof header);
-      send_datagram(fd, end);
+      datagram.insert(datagram.end(), end.begin(), end.end());
     }
+    send_datagram(fd, datagram);
+  }
 }
 
 void converse(netlink::Socket& socket, std::uint8_t what) {
