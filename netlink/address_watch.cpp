@@ -34,15 +34,19 @@ AddressWatch AddressWatch::open_in(const Netns& netns, const Netns& home) {
 }
 
 bool AddressWatch::wait(std::uint32_t link, std::span<const Address> addresses, int milliseconds) {
-  std::set<IpAddress> missing;
+  const IpPrefix multicast = *IpPrefix::parse("ff00::/8");
+  std::set<IpPrefix> missing;
   for (const Address& address : addresses)
-    if (!address.prefix.address.is_v4()) missing.insert(address.prefix.address);
+    if (!address.prefix.address.is_v4()) missing.insert(IpPrefix::host(address.prefix.address));
+  if (!missing.empty()) missing.insert(multicast);
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   while (!missing.empty()) {
     const bool complete = monitor_.drain([&](const nlmsghdr& message) {
       if (message.nlmsg_type != RTM_NEWROUTE) return;
       const auto route = parse_route(message);
-      if (route && route->type == RTN_LOCAL && route->link == link) missing.erase(route->dst.address);
+      // The type of the multicast route is unicast before Linux 5.11.
+      if (route && route->link == link && (route->type == RTN_LOCAL || route->dst == multicast))
+        missing.erase(route->dst);
     });
     if (missing.empty()) break;
     if (!complete || !await(monitor_.descriptor(), end)) return false;

@@ -219,23 +219,31 @@ TEST_F(Kernel, SaysWhenNotificationsWereDropped) {
 }
 
 TEST_F(Kernel, AnIpv6AddressWorksWhenItsWatchSaysSo) {
-  const auto works = [&](const char* address) {
+  const auto has_local_route = [&](const IpPrefix& dst) {
     constexpr std::uint32_t local_table = 255;
     for (const Route& found :
          list_routes(*socket_, {.family = IpFamily::v6, .table = local_table, .protocol = 0, .link = 0}))
-      if (found.type == RTN_LOCAL && found.dst == IpPrefix::host(*IpAddress::parse(address))) return true;
+      if (found.dst == dst) return true;
     return false;
   };
+  const Netns here = socket_->netns();
   for (int i = 1; i <= 20; ++i) {
+    socket_->execute(create_veth({"v0", *MacAddress::parse("0a:00:00:00:00:01"), 1500, "v1",
+                                  *MacAddress::parse("0a:00:00:00:00:02"), &here}));
+    const std::uint32_t link = find_link(*socket_, "v0")->index;
     const std::string text = "fd00:10::" + std::to_string(i);
-    const Address address{lo_, IpPrefix::host(*IpAddress::parse(text)), 0, 0};
-    AddressWatch watch = AddressWatch::open();
-    socket_->execute(add_address(address, "lo"));
-    EXPECT_TRUE(watch.wait(lo_, {&address, 1}, 5000)) << text;
-    EXPECT_TRUE(works(text.c_str())) << text;
+    const Address address{link, IpPrefix::host(*IpAddress::parse(text)), 0, 0};
+    std::array watches{AddressWatch::open(), AddressWatch::open(), AddressWatch::open()};
+    socket_->execute(add_address(address, "v0"));
+    EXPECT_FALSE(watches[0].wait(link, {&address, 1}, 20)) << text << ": the interface is down";
+    socket_->execute(set_link_up(link, "v0"));
+    EXPECT_FALSE(watches[1].wait(link, {&address, 1}, 20)) << text << ": its peer is down";
+    socket_->execute(set_link_up(find_link(*socket_, "v1")->index, "v1"));
+    EXPECT_TRUE(watches[2].wait(link, {&address, 1}, 5000)) << text;
+    EXPECT_TRUE(has_local_route(address.prefix)) << text;
+    EXPECT_TRUE(has_local_route(prefix("ff00::/8"))) << text;
+    socket_->execute(delete_link(link, "v0"));
   }
-  const Address never{lo_, prefix("fd00:10::99/128"), 0, 0};
-  EXPECT_FALSE(AddressWatch::open().wait(lo_, {&never, 1}, 10)) << "nobody adds it";
 }
 
 // A message with a length that one can bend.
