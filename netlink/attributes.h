@@ -24,7 +24,6 @@ inline constexpr Attribute<MacAddress> link_mac{IFLA_ADDRESS};
 inline constexpr Attribute<std::uint32_t> link_mtu{IFLA_MTU};
 inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};
-inline constexpr Attribute<std::uint8_t> link_operstate{IFLA_OPERSTATE};
 inline constexpr Attribute<std::uint32_t> link_extensions{IFLA_EXT_MASK};
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
 inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
