@@ -35,12 +35,12 @@ struct End {
 };
 
 struct AttachmentPlan {
-  std::string netns;                // path of the container's namespace
-  std::uint32_t mtu = 0;            // of the host's end; 0 (CHECK only): not known
-  std::uint32_t container_mtu = 0;  // the same but where a chained plugin changed it
-  std::uint32_t unfinished_group = 0;
-  std::vector<IpFamily> families;    // of the addresses, IPv4 first
-  std::vector<Sysctl> host_sysctls;  // of the whole host: forwarding, where it is off
+  std::string netns;                   // path of the container's namespace
+  std::uint32_t mtu = 0;               // of the host's end; 0 (CHECK only): not known
+  std::uint32_t container_mtu = 0;     // the same but where a chained plugin changed it
+  std::uint32_t unfinished_group = 0;  // of the pair, until the host's end has its alias
+  std::vector<IpFamily> families;      // of the addresses, IPv4 first
+  std::vector<Sysctl> host_sysctls;    // of the whole host: forwarding, where it is off
   End host;
   End container;
 };
