@@ -2,7 +2,6 @@
 // Answers of a kernel to questions, dumps and changes, as no kernel should give them.
 //   what is asked; then for each message: type, flags, sequence, by how much its length lies, how long its
 //   content is (2 bytes), the content
-#include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -55,7 +54,7 @@ bool append_message(std::vector<char>& datagram, fuzz::Input& input) {
   const auto* start = reinterpret_cast<const char*>(&header);
   datagram.insert(datagram.end(), start, start + sizeof header);
   datagram.insert(datagram.end(), content.begin(), content.end());
-  datagram.resize(MNL_ALIGN(datagram.size()));
+  datagram.resize(NLMSG_ALIGN(datagram.size()));
   return (flags >> all_flags.size() & 1) == 0;
 }
 
@@ -94,7 +93,7 @@ void converse(netlink::Socket& socket, std::uint8_t what) {
   const IpAddress address = *IpAddress::parse("10.10.0.2");
   const std::array<IpAddress, 2> addresses{address, *IpAddress::parse("fd00:10::2")};
   netlink::Route route;
-  route.dst = {address, 32};
+  route.dst = IpPrefix::host(address);
   switch (what % 9) {
     case 0:
       (void)netlink::find_link(socket, "eth0");
@@ -145,7 +144,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     converse(socket, what);
   } catch (const Failure& failure) {
-    fuzz::require(failure.what()[0] != '\0' && failure.error() >= 0, "a refusal has words");
+    fuzz::require(failure.what()[0] != '\0' && failure.error() >= 0,
+                  "a refusal has words, and no errno below 0");
   }
   return 0;
 }

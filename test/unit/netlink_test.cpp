@@ -219,11 +219,11 @@ TEST_F(Kernel, SaysWhenNotificationsWereDropped) {
 }
 
 TEST_F(Kernel, AnIpv6AddressWorksWhenItsWatchSaysSo) {
-  const auto has_local_route = [&](const IpPrefix& dst) {
+  const auto has_local_route = [&](const IpPrefix& dst, std::uint8_t type) {
     constexpr std::uint32_t local_table = 255;
     for (const Route& found :
          list_routes(*socket_, {.family = IpFamily::v6, .table = local_table, .protocol = 0, .link = 0}))
-      if (found.dst == dst) return true;
+      if (found.type == type && found.dst == dst) return true;
     return false;
   };
   const Netns here = socket_->netns();
@@ -240,10 +240,12 @@ TEST_F(Kernel, AnIpv6AddressWorksWhenItsWatchSaysSo) {
     EXPECT_FALSE(watches[1].wait(link, {&address, 1}, 20)) << text << ": its peer is down";
     socket_->execute(set_link_up(find_link(*socket_, "v1")->index, "v1"));
     EXPECT_TRUE(watches[2].wait(link, {&address, 1}, 5000)) << text;
-    EXPECT_TRUE(has_local_route(address.prefix)) << text;
-    EXPECT_TRUE(has_local_route(prefix("ff00::/8"))) << text;
+    EXPECT_TRUE(has_local_route(address.prefix, RTN_LOCAL)) << text;
+    EXPECT_TRUE(has_local_route(prefix("ff00::/8"), RTN_MULTICAST)) << text;
     socket_->execute(delete_link(link, "v0"));
   }
+  const Address never{lo_, prefix("fd00:10::99/128"), 0, 0};
+  EXPECT_FALSE(AddressWatch::open().wait(lo_, {&never, 1}, 10)) << "nobody adds it";
 }
 
 // A message with a length that one can bend.
