@@ -36,11 +36,16 @@ lasting = {"openat": ["EMFILE", "ENOSPC", "EROFS", "EIO"], "write": ["ENOSPC", "
 never_fail = {"exit_group", "exit", "getpid", "gettid", "getuid", "execve", "rt_sigreturn", "vfork"}
 
 
+def strace(*expressions):
+    """A prefix; expressions: those of strace -e."""
+    return ["strace", "-qq", "-o", "/dev/null", *(part for expression in expressions for part in ("-e", expression))]
+
+
 def inject(name, which, fault):
     """fault: SIGKILL, an errno's name, or that with "+": so does every later call of that name."""
     error, lasts = fault.rstrip("+"), "+" if fault.endswith("+") else ""
     how = "signal=SIGKILL" if error == "SIGKILL" else f"error={error}"
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", f"inject={name}:{how}:when={which}{lasts}"]
+    return strace(f"trace={name}", f"inject={name}:{how}:when={which}{lasts}")
 
 
 # A prefix: each read and write moves a single byte. AddressSanitizer itself does not bear it.
@@ -50,7 +55,7 @@ bytewise = [] if os.environ.get("ASAN_OPTIONS") else [os.path.join(world.bin_dir
 def interrupt_all(names):
     """Every such call is interrupted, and done when it is tried again; in children as well."""
     calls = ",".join(sorted(names))
-    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error=EINTR:when=1+2"]
+    return strace(f"trace={calls}", f"inject={calls}:error=EINTR:when=1+2") + ["-f"]
 
 
 def read_trace(path):
