@@ -39,11 +39,10 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   HostEnds ends(host.socket, request, config);
   require_unattached(request, ends, sandbox);
   const auto notes = [&](const std::string& note) { log.info(note); };
+  const ipam::Lease leased = lease(request, config, ends, notes);
   // Undone in reverse: the interface first, then its address, so that nobody gets an address that is still
   // routed.
   Rollback undo([&](const std::string& message) { log.error(message); });
-
-  const ipam::Lease leased = lease(request, config, ends, notes);
   undo.add("release " + addresses_of(leased.result), [&] { give_back(request, config, leased, ends, notes); });
   log.step("lease " + addresses_of(leased.result));
 

@@ -8,7 +8,6 @@
 #include "base/failures.h"
 #include "plugin/apply.h"
 #include "plugin/host_ends.h"
-#include "plugin/identity.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
 #include "plugin/masquerade.h"
@@ -42,7 +41,7 @@ bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
 
 // An unfinished pair: an ADD was killed, or is about to go on. Its name says whose it is.
 bool is_stale(const netlink::Link& link, const cni::Request& request, const HostEnds& ends) {
-  if (const auto attachment = parse_alias(link.alias, request.network)) return !is_valid(request, *attachment);
+  if (const auto attachment = ends.owner_of(link)) return !is_valid(request, *attachment);
   const auto& valid = request.valid_attachments;
   return std::none_of(valid.begin(), valid.end(),
                       [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });

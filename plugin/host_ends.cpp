@@ -22,6 +22,11 @@ bool HostEnds::is_unfinished(const Link& link) const {
   return link.kind == "veth" && link.alias.empty() && link.group == unfinished_group(network_);
 }
 
+std::optional<cni::Attachment> HostEnds::owner_of(const Link& link) const {
+  auto owner = parse_alias(link.alias);
+  return owner && owner->network == network_ ? std::optional(std::move(owner->attachment)) : std::nullopt;
+}
+
 bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
   if (link.kind != "veth") return false;
   return link.alias.empty() ? link.name == name_of(owner) : link.alias == link_alias(network_, owner);
@@ -41,7 +46,7 @@ std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
 
 std::vector<Link> HostEnds::list() {
   auto links = netlink::list_links(socket_, "veth");
-  std::erase_if(links, [&](const Link& link) { return !parse_alias(link.alias, network_) && !is_unfinished(link); });
+  std::erase_if(links, [&](const Link& link) { return !owner_of(link) && !is_unfinished(link); });
   return links;
 }
 
@@ -52,7 +57,7 @@ std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
   const auto links = netlink::list_links(socket_, "veth");
   for (const Link& link : links) {
     names[link.name] = &link;
-    if (const auto owner = parse_alias(link.alias, network_)) attached[*owner] = &link;
+    if (const auto owner = owner_of(link)) attached[*owner] = &link;
   }
   std::vector<bool> exist;
   for (const Suspect& suspect : suspects) {
@@ -74,7 +79,7 @@ bool HostEnds::remove_if_dead(const Link& link) {
 std::vector<ipam::Holding> HostEnds::holdings() {
   std::map<std::uint32_t, cni::Attachment> owners;
   for (const Link& link : list())
-    if (const auto owner = parse_alias(link.alias, network_); owner && netlink::peer_lives(socket_, link))
+    if (const auto owner = owner_of(link); owner && netlink::peer_lives(socket_, link))
       owners[link.index] = *owner;
   std::vector<ipam::Holding> holdings;
   if (owners.empty()) return holdings;

@@ -31,6 +31,8 @@ class HostEnds : public ipam::HostEnds {
   std::optional<netlink::Link> find_by_name(const cni::Attachment& owner);
   // All that there are, each with its alias, and unfinished ones.
   std::vector<netlink::Link> list();
+  // The attachment of this network that the link's alias names.
+  std::optional<cni::Attachment> owner_of(const netlink::Link& link) const;
   bool is_of(const netlink::Link& link, const cni::Attachment& owner) const;
   // Takes the end of an attachment away whose sandbox has died, a little before the kernel does. False: it lives.
   bool remove_if_dead(const netlink::Link& link);
