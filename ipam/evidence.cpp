@@ -176,23 +176,21 @@ bool Evidence::remove(const IpAddress& address) noexcept {
 }
 
 std::optional<Record> Evidence::read(const IpAddress& address) const {
-  const UniqueFd* directory = open(false);
-  if (directory == nullptr) return std::nullopt;
-  const auto fd = open_if_exists(directory->get(), address.to_string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  return fd ? from_text(read_all(fd->get(), path_ + "/" + address.to_string())) : std::nullopt;
+  try {
+    const UniqueFd* directory = open(false);
+    const auto text = directory != nullptr ? read_file(directory->get(), address.to_string()) : std::nullopt;
+    return text ? from_text(*text) : std::nullopt;
+  } catch (const Failure&) {
+    return std::nullopt;  // no evidence, then: nothing is taken back because its record is broken
+  }
 }
 
 std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
-  std::optional<Record> record;
-  try {
-    record = read(reservation.address);
-  } catch (const Failure&) {
-    // No evidence, then: nothing is taken back because its record is broken.
-  }
+  auto record = read(reservation.address);
   if (!record) return std::nullopt;
   const bool is_its = record->file ? *record->file == reservation.file && record->owner == reservation.owner
                                    : is_part_of(reservation.owner, record->owner);
-  return is_its ? record : std::nullopt;
+  return is_its ? std::move(record) : std::nullopt;
 }
 
 std::vector<std::string> Evidence::names() const {

@@ -67,6 +67,7 @@ class Evidence {
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record is still there: without its reservation it means nothing.
   bool remove(const IpAddress& address) noexcept;
+  // Nothing where there is none that can be understood.
   std::optional<Record> read(const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;

@@ -134,6 +134,12 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   return Folder(path, std::move(*directory), UniqueFd());
 }
 
+std::int64_t Folder::changed() const {
+  struct stat status {};
+  if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);
+  return nanoseconds(status.st_ctim);
+}
+
 std::optional<Reservation> Folder::read(const IpAddress& address) const {
   const std::string name = address.to_string();
   Reservation reservation;

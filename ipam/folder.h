@@ -73,6 +73,7 @@ class Folder {
   static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
 
   int fd() const { return directory_.get(); }
+  std::int64_t changed() const;  // when anything in it was made, removed or given a name: nanoseconds since 1970
   const std::string& path() const { return path_; }
 
   // Throws Failure where there is a file that cannot be read.

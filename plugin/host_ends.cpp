@@ -76,18 +76,25 @@ bool HostEnds::remove_if_dead(const Link& link) {
 }
 
 // By the host's routes to them: what a pod does to its own addresses says nothing.
-std::vector<ipam::Holding> HostEnds::holdings() {
-  std::map<std::uint32_t, cni::Attachment> owners;
-  for (const Link& link : list())
-    if (const auto owner = owner_of(link); owner && netlink::peer_lives(socket_, link))
-      owners[link.index] = *owner;
-  std::vector<ipam::Holding> holdings;
-  if (owners.empty()) return holdings;
+std::vector<HostEnds::Attached> HostEnds::attached() {
+  std::map<std::uint32_t, Owner> owners;
+  for (const Link& link : netlink::list_links(socket_, "veth"))
+    if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
+      owners[link.index] = std::move(*owner);
+  std::vector<Attached> all;
+  if (owners.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
   for (const netlink::Route& route : netlink::list_routes(socket_, ours))
     if (const auto owner = owners.find(route.link);
         owner != owners.end() && route.dst.length == route.dst.address.bits())
-      holdings.push_back({route.dst.address, owner->second});
+      all.push_back({owner->second, route.dst.address});
+  return all;
+}
+
+std::vector<ipam::Holding> HostEnds::holdings() {
+  std::vector<ipam::Holding> holdings;
+  for (const Attached& attached : attached())
+    if (attached.owner.network == network_) holdings.push_back({attached.address, attached.owner.attachment});
   return holdings;
 }
 

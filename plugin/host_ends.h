@@ -11,6 +11,7 @@
 #include "netlink/link.h"
 #include "netlink/socket.h"
 #include "plugin/config.h"
+#include "plugin/identity.h"
 
 namespace onlink::plugin {
 
@@ -23,6 +24,13 @@ class HostEnds : public ipam::HostEnds {
   std::string name_of(const cni::Attachment& owner) const override;
   std::vector<bool> exist(std::span<const Suspect> suspects) override;
   std::vector<ipam::Holding> holdings() override;
+
+  // The living attachments of every network, each with an address that the host has its route to.
+  struct Attached {
+    Owner owner;
+    IpAddress address;
+  };
+  std::vector<Attached> attached();
 
   // That of the attachment: by its name, and where it has not got that (any more), by its alias: a dump. A pair without
   // an alias is of an ADD that was killed, or has not come so far.
