@@ -2,10 +2,13 @@
 #include "ipam/commands.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <optional>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/json_reader.h"

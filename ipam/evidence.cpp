@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"

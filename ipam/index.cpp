@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"

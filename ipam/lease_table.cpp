@@ -2,8 +2,11 @@
 #include "ipam/lease_table.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstddef>
 #include <cstring>
+#include <utility>
 
 namespace onlink::ipam {
 namespace {

@@ -15,10 +15,12 @@
 // Links that lead nowhere or in circles throw DamagedFile, as damaged pages do.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "netlink/attributes.h"
 #include "netlink/link.h"

@@ -2,6 +2,8 @@
 // Brings a plan into the kernel: ADD.
 #pragma once
 
+#include <string>
+
 #include "base/rollback.h"
 #include "netlink/netns.h"
 #include "netlink/socket.h"

@@ -5,6 +5,8 @@
 #include <linux/ip.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 #include "netlink/sysctl.h"
 

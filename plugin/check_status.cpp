@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CHECK and STATUS: the two that only look.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "netlink/sysctl.h"
 #include "plugin/check.h"

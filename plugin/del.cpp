@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // DEL and GC: what takes attachments away. Every step is done whatever becomes of the others.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "plugin/apply.h"
 #include "plugin/identity.h"

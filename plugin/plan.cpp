@@ -5,6 +5,7 @@
 #include <linux/ip.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 #include "plugin/identity.h"

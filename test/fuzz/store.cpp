@@ -6,8 +6,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
 
 #include "base/failure.h"
 #include "base/unique_fd.h"

@@ -4,8 +4,14 @@
 #include <sys/file.h>
 #include <sys/xattr.h>
 
+#include <array>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 
 #include "base/file.h"
 #include "ipam/evidence.h"
