@@ -68,7 +68,9 @@ ip -n p1 link set eth0 mtu 1300; ip link add ifb0 type bridge
 conf=$(jq -c '.prevResult.interfaces[1].mtu = 1300 | .prevResult.interfaces += [{"name":"ifb0"}]' <<<"$conf")
 cni CHECK p1; ok "CHECK beside what chained plugins made"
 # The kernel may forget what only keeps a place in its table of neighbours (plan.cpp).
-ip neigh flush dev "$host" nud all; cni CHECK p1; ok "CHECK after the host's neighbours were forgotten"
+# Each by its address: `ip neigh flush` fails where one of the multicast neighbours goes between its look and its deletion.
+for address in $(jq -r '.ips[].address' <<<"$result"); do ip neigh del "${address%/*}" dev "$host"; done
+cni CHECK p1; ok "CHECK after the host's neighbours were forgotten"
 ip link del ifb0; cni CHECK p1; refused 101 "interface ifb0 of prevResult is missing"; ip link add ifb0 type bridge
 mac=0a:00:00:00:00:77
 ip -n p1 link set eth0 down; ip -n p1 link set eth0 address $mac; ip -n p1 link set eth0 up
