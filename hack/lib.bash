@@ -83,3 +83,11 @@ fetch_packages() {
   mkdir -p "$destination"
   for file in "$folder"/*.deb; do dpkg -x "$file" "$destination" && rm "$file" || return 1; done
 }
+
+# debian_site: where this machine's apt gets its own release of Debian from.
+debian_site() {
+  local site
+  site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
+    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" { print $1; exit }')
+  [ -n "$site" ] && echo "$site"
+}

@@ -2,13 +2,17 @@
 #include "ipam/commands.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <net/if.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <map>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/json_reader.h"
@@ -68,7 +72,8 @@ std::vector<std::string> asked_networks(const Options& options, const std::optio
   return network ? std::vector{*network} : list_networks(options.data_dir);
 }
 
-// For people: whether the interface that a record names is there. Who reclaims an address looks more closely (onlink).
+// For people: whether the interface that a record names is there. Who reclaims an address looks more closely
+// (onlink).
 class NamedHostEnds : public HostEnds {
  public:
   std::string home() const override {

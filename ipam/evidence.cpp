@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -31,8 +33,8 @@ std::string records_name(const Folder& folder) {
   return fmt::format("{}.{}", network, identity_of(status));
 }
 
-// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that is no
-// record. The last line, that of the file, is written when the reservation is whole.
+// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that
+// is no record. The last line, that of the file, is written when the reservation is whole.
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}
@@ -135,7 +137,8 @@ void Evidence::sweep(const std::string& folders) const {
     struct stat status {};
     const bool found = ::stat(path.c_str(), &status) == 0;
     if (found ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
-    for (const std::string& file : names_in(records.get(), name)) (void)::unlinkat(records.get(), file.c_str(), 0);
+    for (const std::string& file : names_in(records.get(), name))
+      (void)::unlinkat(records.get(), file.c_str(), 0);
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
   }
 }
@@ -199,7 +202,8 @@ std::vector<std::string> Evidence::names() const {
 }
 
 bool Evidence::is_being_made(const IpAddress& address) const {
-  const UniqueFd fd = try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const UniqueFd fd =
+      try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 

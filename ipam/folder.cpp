@@ -8,9 +8,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"

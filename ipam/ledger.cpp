@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+#include <optional>
+#include <utility>
+
 #include "base/failure.h"
 
 namespace onlink::ipam {

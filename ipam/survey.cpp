@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/failure.h"
 #include "cni/names.h"
@@ -62,9 +63,10 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
   const auto item_of = [&](const IpAddress& address) {
-    const auto item = std::lower_bound(
-        survey.items.begin(), survey.items.end(), address,
-        [](const Survey::Item& candidate, const IpAddress& wanted) { return candidate.reservation.address < wanted; });
+    const auto item = std::lower_bound(survey.items.begin(), survey.items.end(), address,
+                                       [](const Survey::Item& candidate, const IpAddress& wanted) {
+                                         return candidate.reservation.address < wanted;
+                                       });
     return item != survey.items.end() && item->reservation.address == address ? &*item : nullptr;
   };
   for (const std::string& name : evidence.names()) {

@@ -23,8 +23,8 @@ struct Survey {
   std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
   std::vector<std::string> remarks;  // what is well but worth knowing
 
-  // As it is at one moment. The lock is held for moments only, unless the folder changes all the time. Nothing where
-  // there is no such network. Throws Failure.
+  // As it is at one moment. The lock is held for moments only, unless the folder changes all the time.
+  // Nothing where there is no such network. Throws Failure.
   static std::optional<Survey> consistent(const std::string& data_dir, const std::string& run_dir,
                                           const std::string& network, HostEnds* host_ends);
   // Without any lock: what is looked at may be changing.

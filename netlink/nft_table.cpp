@@ -7,6 +7,8 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include "netlink/nftables.h"
 

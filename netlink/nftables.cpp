@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "netlink/socket.h"
 #include "netlink/sysctl.h"

@@ -6,8 +6,11 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/uninterrupted.h"
 #include "netlink/attributes.h"

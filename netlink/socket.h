@@ -7,11 +7,13 @@
 
 #include <linux/netlink.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/failure.h"

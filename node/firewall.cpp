@@ -5,6 +5,9 @@
 #include <nftables/libnftables.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/json_reader.h"

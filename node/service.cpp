@@ -13,8 +13,11 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <random>
+#include <system_error>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"

@@ -5,7 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "netlink/address_watch.h"
 #include "netlink/sysctl.h"
@@ -140,8 +145,9 @@ std::string link_name(Host& host, std::uint32_t index) {
   if (owner)
     who = fmt::format("container {}, interface {} of network {} ({})", owner->attachment.container_id,
                       owner->attachment.ifname, owner->network, who);
-  throw RouteHeld(fmt::format("route {} is held by {}, not this attachment: left alone", wanted.dst.to_string(), who),
-                  owner && owner->network == parse_alias(end.settings.alias)->network);
+  throw RouteHeld(
+      fmt::format("route {} is held by {}, not this attachment: left alone", wanted.dst.to_string(), who),
+      owner && owner->network == parse_alias(end.settings.alias)->network);
 }
 
 // A packet to the address must reach this link: an address that the host itself has, or that another table or

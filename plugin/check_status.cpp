@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // CHECK and STATUS: the two that only look.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <algorithm>
 
@@ -54,8 +59,9 @@ void tell_overlaps(const NetConf& config, const cni::Request& request, HostEnds&
     const bool is_ours = std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
                                      [&](const ipam::RangeSet& set) { return set.find(address) != nullptr; });
     if (!is_ours || owner.network == request.network) continue;
-    return log.error(fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
-                                 request.network, owner.network, owner.attachment.container_id, address.to_string()));
+    return log.error(
+        fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
+                    request.network, owner.network, owner.attachment.container_id, address.to_string()));
   }
 }
 

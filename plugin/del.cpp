@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // DEL and GC: what takes attachments away. Every step is done whatever becomes of the others.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/failures.h"
 #include "plugin/apply.h"
@@ -50,8 +54,9 @@ bool is_stale(const netlink::Link& link, const cni::Request& request, const Host
 void remove_stale_interfaces(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps) {
   for (const auto& link : ends.list())
     if (is_stale(link, request, ends))
-      steps.run(fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
-                [&] { netlink::delete_link_if_any(host.socket, link); });
+      steps.run(
+          fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
+          [&] { netlink::delete_link_if_any(host.socket, link); });
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 #include "plugin/host_ends.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <span>
+#include <utility>
 
 #include "netlink/route.h"
 #include "plugin/identity.h"
@@ -50,7 +53,8 @@ std::vector<Link> HostEnds::list() {
   return links;
 }
 
-// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is gone.
+// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is
+// gone.
 std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
   std::map<std::string, const Link*> names;
   std::map<cni::Attachment, const Link*> attached;

@@ -5,11 +5,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <list>
 #include <map>
+#include <optional>
 #include <random>
+#include <string>
+#include <vector>
 
 namespace onlink::ipam {
 namespace {
@@ -58,7 +66,8 @@ TEST_F(IndexTest, TheLastAddressesThereAre) {
   Index index = open();
   index.add(v4(UINT32_MAX), owner(1));
   EXPECT_EQ(index.next_free(v4(UINT32_MAX), v4(UINT32_MAX)), std::nullopt);
-  for (std::uint64_t low = UINT64_MAX; low > UINT64_MAX - 300; --low) index.add(v6(UINT64_MAX, low), owner(1));
+  for (std::uint64_t low = UINT64_MAX; low > UINT64_MAX - 300; --low)
+    index.add(v6(UINT64_MAX, low), owner(1));
   EXPECT_EQ(index.next_free(v6(UINT64_MAX, UINT64_MAX - 299), v6(UINT64_MAX, UINT64_MAX)), std::nullopt);
   EXPECT_EQ(index.next_free(v6(UINT64_MAX, UINT64_MAX - 300), v6(UINT64_MAX, UINT64_MAX)),
             v6(UINT64_MAX, UINT64_MAX - 300));

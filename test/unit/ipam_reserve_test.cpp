@@ -4,8 +4,16 @@
 #include <sys/file.h>
 #include <sys/xattr.h>
 
+#include <array>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "ipam/evidence.h"
@@ -286,7 +294,8 @@ TEST_F(ReserveTest, ReservationsThatSomebodyRemovedAreMadeAnewFromTheKernel) {
   std::filesystem::remove_all(folder());
   end_attachment("c1");
   const std::set<std::string> given{add("c5"), add("c6")};
-  EXPECT_EQ(given, (std::set<std::string>{"10.1.2.2/29", "10.1.2.6/29"})) << "the folder is new, and c1 is gone";
+  EXPECT_EQ(given, (std::set<std::string>{"10.1.2.2/29", "10.1.2.6/29"}))
+      << "the folder is new, and c1 is gone";
   EXPECT_TRUE(has(refusal("c7"), "0 free, 0 stale, 5 taken"));
 }
 
@@ -310,7 +319,8 @@ TEST_F(ReserveTest, RecordsOfAFolderThatIsGoneAreSwept) {
   std::filesystem::create_directories(root_ + "/data/other");
   (void)add("c2");
   int folders = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(root_ + "/run/ipam")) folders += entry.is_directory();
+  for (const auto& entry : std::filesystem::directory_iterator(root_ + "/run/ipam"))
+    folders += entry.is_directory();
   EXPECT_EQ(folders, 1);
 }
 
@@ -363,7 +373,8 @@ TEST_F(ReserveTest, CollectsWhatIsNotValid) {
   write("10.1.2.5", "old");
   write("10.1.2.6", "old-valid");
   for (const char* name : {"10.1.2.5", "10.1.2.6"})  // file times are those of the last tick
-    std::filesystem::last_write_time(file(name), std::filesystem::file_time_type::clock::now() - std::chrono::seconds(1));
+    std::filesystem::last_write_time(file(name),
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::seconds(1));
   end_attachment("c2");
   auto call = request("", cni::Command::gc);
   call.valid_attachments = {{"c1", "eth0"}, {"c2", "eth0"}, {"c3", "eth1"}, {"old-valid", "eth0"}};
