@@ -100,14 +100,20 @@ install_packages() {
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libmnl-dev libgtest-dev
                 libcli11-dev libnftables-dev libcurl4-openssl-dev libyaml-cpp-dev)
 
+# debian_site: where this machine's apt gets its own release of Debian from.
+debian_site() {
+  local site
+  site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
+    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" { print $1; exit }')
+  [ -n "$site" ] && echo "$site"
+}
+
 # debian_release RELEASE FOLDER [ARCHITECTURE]: a private view of that Debian release in FOLDER, for fetch_packages: its
 # lists are there, signed as ever; this machine's own sources and packages stay as they are. Needs no root. Fails where
 # this machine does not use Debian's packages, or cannot reach them.
 debian_release() {
   local release=$1 folder=$2 architecture=${3:-$(dpkg --print-architecture)} site
-  site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" { print $1; exit }')
-  [ -n "$site" ] || return 1
+  site=$(debian_site) || return 1
   mkdir -p "$folder"/{lists/partial,cache/archives/partial,etc}
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $release main" >"$folder/sources.list"
   : >"$folder/status"
@@ -133,10 +139,5 @@ fetch_packages() {
   for file in "$folder"/*.deb; do dpkg -x "$file" "$destination" && rm "$file" || return 1; done
 }
 
-# debian_site: where this machine's apt gets its own release of Debian from.
-debian_site() {
-  local site
-  site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" { print $1; exit }')
-  [ -n "$site" ] && echo "$site"
-}
+# What test/kernel needs to boot another kernel: the emulator, and what takes Debian's packages apart.
+kernel_packages=(qemu-system-x86 kmod cpio xz-utils)
