@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+NAMESPACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../netns/namespace")
 INSIDE = "ONLINK_BENCH_INSIDE"
 WORK = "/run/bench"
 NETWORK = "bench"
@@ -26,6 +27,7 @@ def enter():
     sh("mount", "-t", "sysfs", "sysfs", "/sys")
     for folder in ("/run/netns", WORK):
         os.makedirs(folder)
+    sh(NAMESPACE)
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
     sh("ip", "-6", "addr", "add", "2001:db8::1/128", "dev", "lo")
@@ -41,10 +43,8 @@ def make_pods(prefix, count):
     """Empty network namespaces with lo up, as runtimes hand them over. Kept for the next measurement."""
     names = [f"{prefix}{i}" for i in range(count)]
     missing = [name for name in names if not os.path.exists(f"/run/netns/{name}")]
-    batch = "".join(f"netns add {name}\n" for name in missing)
-    sh("ip", "-batch", "-", input=batch)
-    for name in missing:
-        sh("ip", "-n", name, "link", "set", "lo", "up")
+    if missing:
+        sh(NAMESPACE, *missing)
     return names
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 
 here = os.path.dirname(os.path.abspath(__file__))
+namespace_program = os.path.join(here, "../netns/namespace")
 bin_dir = os.environ.get("ONLINK_BIN") or os.path.normpath(os.path.join(here, "../../build/bin"))
 data_dir = "/var/lib/cni/networks"
 work = "/run/work"
@@ -33,7 +34,7 @@ def enter():
         os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
                               "--kill-child", "--mount-proc", "--", sys.executable, *sys.argv])
     shell("mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mount -t sysfs sysfs /sys && "
-          f"mkdir -p /run/netns {work} && ip link set lo up && ip addr add 192.0.2.1/32 dev lo && "
+          f"mkdir -p /run/netns {work} && {namespace_program} && ip link set lo up && ip addr add 192.0.2.1/32 dev lo && "
           "ip -6 addr add 2001:db8::1/128 dev lo && "
           "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 
@@ -196,7 +197,7 @@ class Insistent:
 
 
 def pod(name):
-    shell(f"ip netns add {name} && ip -n {name} link set lo up")
+    shell(f"{namespace_program} {name}")
 
 
 volatile = {"ifindex", "link_index", "link_netnsid", "valid_life_time", "preferred_life_time", "stats", "stats64",

@@ -11,7 +11,7 @@ if uname -a | grep -q '^Linux uml ' && ! nft 'add table inet probe; delete table
 fi
 
 # Outside: a namespace that knows no way to the pods.
-ip netns add outside
+pod outside
 ip link add uplink type veth peer name eth0 netns outside
 ip addr add 172.16.91.201/24 dev uplink; ip link set uplink up
 ip -n outside addr add 172.16.91.202/24 dev eth0; ip -n outside link set eth0 up

@@ -21,18 +21,17 @@ plug() {
   case $4 in *:*) ip -n "$1" addr add "$4" dev "$2" nodad ;; *) ip -n "$1" addr add "$4" dev "$2" ;; esac
   ip -n "$1" link set "$2" up
 }
-# host NAME: a namespace with lo up, forwarding off, and folders for its state.
+# host NAME: a namespace, and folders for its state.
 host() {
-  ip netns add "$1" && ip -n "$1" link set lo up
-  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
-    echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
+  "$make_namespace" "$1"
+  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
   mkdir -p "$work/$1"
 }
 
 # pod_at HOST NAME ADDRESS: a pod with that address, attached by the plugin.
 pod_at() {
   local host=$1 name=$2 address=$3
-  ip netns add "$name" && ip -n "$name" link set lo up
+  pod "$name"
   [ -x "$bin/onlink" ] || { pod_by_hand "$@"; return; }
   on "$host" env CNI_COMMAND=ADD CNI_CONTAINERID="$name" CNI_NETNS="/run/netns/$name" CNI_IFNAME=eth0 CNI_PATH="$bin" \
     CNI_ARGS="IgnoreUnknown=1;IP=$address" "$bin/onlink" >"$work/$name.result" <<EOF || fail "attach $name: $(cat "$work/$name.result")"
