@@ -5,9 +5,7 @@
 
 set -euo pipefail
 if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
-  [ "$(id -u)" = 0 ] || { echo "$0: needs root (namespaces)"; exit 1; }
-  ONLINK_TEST_INSIDE=1 exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc \
-    -- bash "$0" "$@"
+  ONLINK_TEST_INSIDE=1 exec "$(dirname "${BASH_SOURCE[0]}")/enter" bash "$0" "$@"
 fi
 
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
