@@ -6,7 +6,7 @@
 reaches() { # FROM-NAMESPACE ADDRESS ("" is the host)
   local in=(); [ -z "$1" ] || in=(ip netns exec "$1")
   checks=$((checks + 1))
-  "${in[@]}" ping -q -c 1 -W 2 "$2" >/dev/null || fail "no ping from ${1:-the host} to $2"
+  "${in[@]}" ping -q -c 1 -W 10 "$2" >/dev/null || fail "no ping from ${1:-the host} to $2"
 }
 
 check_host_end() { # HOST-INTERFACE POD

@@ -34,7 +34,7 @@ if ! ipip_here; then
 fi
 
 # Stage 3, where the seed's author stopped: the commands as written there fail, with tunl0 up and addressed.
-ip netns add probe; ip -n probe link set lo up; plug probe eth0 lan 172.16.91.250/24
+pod probe; plug probe eth0 lan 172.16.91.250/24
 ip -n probe addr add 10.10.9.1/32 brd 10.10.9.1 dev tunl0; ip -n probe link set tunl0 up
 for form in "" "proto bird"; do
   # shellcheck disable=SC2086
