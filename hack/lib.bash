@@ -49,7 +49,7 @@ install_packages() {
 }
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libmnl-dev libgtest-dev
-                libcli11-dev libnftables-dev libcurl4-openssl-dev libyaml-cpp-dev)
+                libcli11-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev libyaml-cpp-dev)
 
 # debian_release RELEASE FOLDER [ARCHITECTURE]: a private view of that Debian release in FOLDER, for fetch_packages: its
 # lists are there, signed as ever; this machine's own sources and packages stay as they are. Needs no root. Fails where
@@ -83,3 +83,6 @@ fetch_packages() {
   mkdir -p "$destination"
   for file in "$folder"/*.deb; do dpkg -x "$file" "$destination" && rm "$file" || return 1; done
 }
+
+# is_static PROGRAM: it needs no ELF interpreter.
+is_static() { LC_ALL=C readelf --wide --segments "$1" | awk '/INTERP/ { found = 1 } END { exit found }'; }
