@@ -83,3 +83,6 @@ fetch_packages() {
   mkdir -p "$destination"
   for file in "$folder"/*.deb; do dpkg -x "$file" "$destination" && rm "$file" || return 1; done
 }
+
+# What test/kernel needs to boot another kernel: the emulator, and what takes Debian's packages apart.
+kernel_packages=(qemu-system-x86 kmod cpio xz-utils)
