@@ -86,3 +86,6 @@ fetch_packages() {
 
 # is_static PROGRAM: it needs no ELF interpreter.
 is_static() { LC_ALL=C readelf --wide --segments "$1" | awk '/INTERP/ { found = 1 } END { exit found }'; }
+
+# What test/kernel needs to boot another kernel: the emulator, and what takes Debian's packages apart.
+kernel_packages=(qemu-system-x86 kmod cpio xz-utils)

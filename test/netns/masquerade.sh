@@ -4,12 +4,6 @@
 # once, again when somebody has removed it, and goes with the network.
 . "$(dirname "$0")/lib.bash"
 
-# User-mode Linux has no nftables of any family that has addresses.
-if uname -a | grep -q '^Linux uml ' && ! nft 'add table inet probe; delete table inet probe' 2>/dev/null; then
-  echo "masquerade.sh: skipped: this kernel has no nftables of family inet"
-  exit 77
-fi
-
 # Outside: a namespace that knows no way to the pods.
 ip netns add outside
 ip link add uplink type veth peer name eth0 netns outside

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the tests of onlink-node: hosts, wires and pods in namespaces. On top of test/netns/lib.bash, which starts
 # the script again in namespaces of its own; whatever is made goes with them. The same scripts run on the machine's own
-# kernel and, by test/kernel/run, in user-mode Linux, where IPIP is.
+# kernel and, by test/kernel/run, on Debian's kernels in qemu, where IPIP is.
 
 # shellcheck source=../netns/lib.bash
 source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 ipip_here() { ip -j link show tunl0 2>/dev/null | grep -q ipip || ip link add tunl0 type ipip 2>/dev/null || ip link show tunl0 >/dev/null 2>&1; }
-# Lighter than `ip netns exec`, which mounts a /sys of its own: processes are expensive in user-mode Linux.
+# Lighter than `ip netns exec`, which mounts a /sys of its own: processes are expensive on an emulated processor.
 on() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
 # wire NAME: an Ethernet segment. plug HOST INTERFACE WIRE ADDRESS/LENGTH [MTU]: a host's interface on it.
