@@ -98,7 +98,7 @@ install_packages() {
 }
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libmnl-dev libgtest-dev
-                libcli11-dev libnftables-dev libcurl4-openssl-dev libyaml-cpp-dev)
+                libcli11-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev libyaml-cpp-dev)
 
 # debian_site: where this machine's apt gets its own release of Debian from.
 debian_site() {
@@ -138,6 +138,9 @@ fetch_packages() {
   mkdir -p "$destination"
   for file in "$folder"/*.deb; do dpkg -x "$file" "$destination" && rm "$file" || return 1; done
 }
+
+# is_static PROGRAM: it needs no ELF interpreter.
+is_static() { LC_ALL=C readelf --wide --segments "$1" | awk '/INTERP/ { found = 1 } END { exit found }'; }
 
 # What test/kernel needs to boot another kernel: the emulator, and what takes Debian's packages apart.
 kernel_packages=(qemu-system-x86 kmod cpio xz-utils)

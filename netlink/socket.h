@@ -50,6 +50,10 @@ class Socket {
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
                                                    const BatchAnswer& answer = {});
 
+  // All messages at once, for nfnetlink, which does all of them or none; there is no limit to how many. The
+  // first that is refused, if any.
+  std::optional<Failure> execute_whole(std::span<Message> messages);
+
   // The namespace in which it was opened.
   Netns netns() const { return Netns::of_socket(fd_.get()); }
 

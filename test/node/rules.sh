@@ -20,9 +20,15 @@ seed_pods
 
 rules='.masquerade = true | .filter = true | .ipipMode = "CrossSubnet"'
 seed_cluster "$rules"
+node A plan
+planned=$(sed -n '/^table inet onlink/,/^EOF$/{/^EOF$/!p}' <<<"$out")
 # This kernel may have no ipip; nobody here needs the tunnel, all are on one wire.
 node A apply; node B apply
 [[ $errors$status =~ ^(0|.*no\ ipip\ module.*1)$ ]] || fail "apply: $errors"
+# What apply tells the kernel, in its own language, is what plan prints for nft.
+on stranger nft -f - <<<"$planned"
+same "the table" "$(on A nft -s list table inet onlink)" "$(on stranger nft -s list table inet onlink)"
+on stranger nft delete table inet onlink
 dropped() { node A status --json; jq ".dropped.$1" <<<"$out"; }
 
 # Masquerade: out of the cluster with the node's address, inside with the pod's own.
