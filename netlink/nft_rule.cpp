@@ -10,6 +10,8 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 namespace onlink::netlink {
 namespace {

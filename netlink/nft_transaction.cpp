@@ -8,6 +8,10 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <utility>
 
 #include "netlink/socket.h"
 

@@ -4,6 +4,7 @@
 // per pod, and nothing that grows but the sets.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
