@@ -7,7 +7,8 @@
 
 Commands: put NAME MERGE-PATCH, delete NAME, heartbeat COUNT, bookmark, garbage TEXT, drop (ends all watches),
 compact status|event (all earlier versions are gone, and how that is said), hide NAME... (a list lacks them, no event
-tells), show, pages SIZE [COUNT] (lists come in pages of at most so many; the next COUNT continue tokens have expired),
+tells), hide-once NAME... (only the next list does), show, pages SIZE [COUNT] (lists come in pages of at most so many; the
+next COUNT continue tokens have expired),
 mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN... (cn:NAME: of a client certificate that
 cert.pem has signed), forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
 """
@@ -39,7 +40,7 @@ class Store:
         self.file = folder + "/state.json"
         self.changed = threading.Condition()
         self.events = []  # (version, line)
-        self.mute = False
+        self.mute = self.once = False
         self.page, self.expired = 500, 0
         self.watches = {}  # id -> lines that only this one gets, None ends it
         self.stats = {"lists": 0, "pages": 0, "watches": 0, "patches": 0, "refused": 0}
@@ -92,8 +93,8 @@ class Store:
                 state["compacted"], state["gone"] = state["version"], rest[0]
                 self.events = []
                 self.save()
-            elif command == "hide":
-                state["hidden"] = rest
+            elif command in ("hide", "hide-once"):
+                state["hidden"], self.once = rest, command == "hide-once"
                 self.save()
             elif command == "show":
                 state["hidden"] = []
@@ -197,6 +198,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             metadata = {"resourceVersion": str(version)}
             if len(page) < len(names):
                 metadata["continue"] = base64.b64encode(json.dumps([page[-1], version]).encode()).decode()
+            if self.store.once:
+                state["hidden"], self.store.once = [], False
             self.answer(200, {"kind": "NodeList", "metadata": metadata, "items": [state["nodes"][name] for name in page] or None})
 
     def watch(self, version):
