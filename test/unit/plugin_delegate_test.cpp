@@ -96,7 +96,7 @@ TEST_F(Delegate, AfterAFailedAddItsDelIsRun) {
 
 TEST_F(Delegate, AFailedDelAfterAFailedAddIsTold) {
   EXPECT_EQ(add_failure(R"(echo "{\"code\": 100, \"msg\": \"no $CNI_COMMAND\"}"; exit 1)"),
-            "IPAM plugin it: no ADD\nits DEL failed as well: no DEL");
+            "IPAM plugin it: no ADD\nits DEL failed as well: IPAM plugin it: no DEL");
 }
 
 TEST_F(Delegate, KeepsTheCodeOfItsError) {
