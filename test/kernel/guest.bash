@@ -75,7 +75,8 @@ start_guest() {
   architecture=${architecture:-$(dpkg --print-architecture 2>/dev/null || uname -m)}
   case $architecture in
     amd64) qemu=qemu-system-x86_64 machine=q35 console=ttyS0 ;;
-    arm64) qemu=qemu-system-aarch64 machine=virt console=ttyAMA0 ;;
+    # Not the largest processor there: its pointer authentication is computed for each function call.
+    arm64) qemu=qemu-system-aarch64 machine=virt console=ttyAMA0 processor=cortex-a72 ;;
     *) cannot "no kernel is known for $architecture" ;;
   esac
   if [ -n "${ONLINK_KVM:-}" ]; then accelerator=kvm processor=host; fi
