@@ -24,8 +24,8 @@ plug() {
 # host NAME: a namespace with lo up, forwarding off, and folders for its state.
 host() {
   ip netns add "$1" && ip -n "$1" link set lo up
-  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
-    echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
+  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward; [ -e /proc/sys/net/ipv6 ] || exit 0
+    echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
   mkdir -p "$work/$1"
 }
 
