@@ -190,9 +190,10 @@ Message get_route(const IpAddress& dst) {
   return request;
 }
 
+// EOPNOTSUPP: a kernel without IPv6.
 bool no_usable_route(int error) {
   return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL ||
-         error == ESRCH;
+         error == ESRCH || error == EOPNOTSUPP;
 }
 
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {

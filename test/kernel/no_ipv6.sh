@@ -38,12 +38,13 @@ start_node A
 eventually 20 test -s "$work/A/run/service.json"
 ip -n A route del 10.10.1.0/24
 eventually 5 eval '[ -n "$(route_line A 10.10.1.0/24)" ]'
+stop_node A
 if ipip_here; then
-  for each in A B; do seed_cluster '.ipipMode = "Always"'; applied $each; done
+  seed_cluster '.ipipMode = "Always"'
+  applied A; applied B
   count_packets A eth0 'ip proto 4' all_pods_talk
   [ "$seen" -gt 32 ] || fail "only $seen packets of protocol 4"
 fi
-stop_node A
 
 # IPv6 subnets beside: told, and IPv4 goes on.
 seed_cluster '.ipipModeIPv6 = "Never"' '.nodes[0].podCIDRs += ["fd00:10::/64"] | .nodes[0].nodeIPv6 = "fd00:172::201" |

@@ -24,7 +24,7 @@ plug() {
 # host NAME: a namespace, and folders for its state.
 host() {
   "$make_namespace" "$1"
-  on "$1" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
+  on "$1" sh -c '[ ! -e /proc/sys/net/ipv6 ] || echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
   mkdir -p "$work/$1"
 }
 
