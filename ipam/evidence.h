@@ -11,7 +11,7 @@
 // was made for other main plugins.
 //
 // Records are hints of this boot, <runDir>/ipam/<folder>/<address>, kept where a reboot ends them. A record is written
-// before its reservation appears; one without its reservation means nothing.
+// before its reservation is; one without its reservation means nothing.
 #pragma once
 
 #include <cstdint>
