@@ -122,11 +122,12 @@ for c in a b c; do ipam ADD $c && ok "ADD"; done
 index=$(records_folder)/index
 size=$(stat -c %s "$index")
 n=4
-for damage in 'rm $index' ': >$index' 'truncate -s 4096 $index' 'truncate -s 5000 $index' \
+for damage in 'rm $index' ': >$index' 'truncate -s 40 $index' 'truncate -s $((size - 8)) $index' 'truncate -s 5000 $index' \
   'head -c $size /dev/urandom >$index.x && cat $index.x >$index && rm $index.x' \
-  'printf x | dd of=$index bs=1 seek=$((size - 5000)) conv=notrunc status=none' \
-  'printf x | dd of=$index bs=1 seek=5000 conv=notrunc status=none' \
-  'dd if=/dev/zero of=$index bs=4096 seek=1 count=3 conv=notrunc status=none' 'cp $index $folder/x && mv $folder/x $index'; do
+  'printf x | dd of=$index bs=1 seek=$((size - 20)) conv=notrunc status=none' \
+  'printf x | dd of=$index bs=1 seek=100 conv=notrunc status=none' 'printf x | dd of=$index bs=1 seek=3 conv=notrunc status=none' \
+  'dd if=/dev/zero of=$index bs=24 seek=1 count=3 conv=notrunc status=none' 'ln -sf $disk/victim $index' 'rm $index; mkdir $index' \
+  'rm -r $index; mkfifo $index' 'rm -r $(records_folder)' 'cp $index $folder/x && mv $folder/x $index'; do
   eval "$damage"
   ipam ADD x$n && ok "ADD after: $damage"
   same "after: $damage" "$(addresses)" "10.1.2.$((n + 1))/24"
