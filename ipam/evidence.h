@@ -2,18 +2,16 @@
 // What proves that a reservation's attachment is dead. Nothing but this does:
 //
 // - `onlink` made it from this host namespace, the host's end of the attachment is gone, and its ADD is not
-// running any
-//   more. The kernel tells the second (host_ends.h), and a lock that dies with its process the third.
+//   running any more. The kernel tells the second (host_ends.h), a lock that dies with its process the third.
 // - It was made in an earlier boot, or first seen in one, and there is no host's end that says otherwise.
-// - Its file is empty: whoever makes reservations fills them before they give back the lock, so its maker
-// died before
-//   it could tell anyone the address.
+// - Its file is empty: whoever makes reservations fills them before they give back the lock, so its maker died
+//   before it could tell anyone the address.
 //
 // What is not proved dead is taken for alive. So within one boot only DEL, GC and `onlink-ipam release` take
 // back what was made for other main plugins.
 //
-// Records are hints of this boot, <runDir>/ipam/<folder>/<address>, kept where a reboot ends them. A record
-// is written before its reservation appears; one without its reservation means nothing.
+// Records are hints of this boot, <runDir>/ipam/<folder>/<address>, kept where a reboot ends them. A record is
+// written before its reservation is; one without its reservation means nothing.
 #pragma once
 
 #include <cstdint>

@@ -194,27 +194,25 @@ std::optional<IpAddress> Folder::address_of(const std::string& name) {
   return address && address->to_string() == name ? address : std::nullopt;
 }
 
-std::optional<FileId> Folder::create(const IpAddress& address, const cni::Attachment& owner,
-                                     const std::string& boot) const {
-  const std::string name = address.to_string();
-  return with_context(path_, [&]() -> std::optional<FileId> {
-    UniqueFd fd;
+std::optional<UniqueFd> Folder::create(const IpAddress& address) const {
+  return with_context(path_, [&]() -> std::optional<UniqueFd> {
     try {
-      fd = open_file(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, file_mode);
+      return open_file(directory_.get(), address.to_string(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                       file_mode);
     } catch (const Failure& failure) {
       if (failure.already_exists()) return std::nullopt;
       throw;
     }
-    try {
-      write_all(fd.get(), owner.container_id + "\r\n" + owner.ifname, "reservation " + name);
-      set_boot(fd.get(), boot);
-      struct stat status {};
-      if (::fstat(fd.get(), &status) != 0) throw system_failure("stat reservation " + name);
-      return id_of(status);
-    } catch (...) {
-      (void)::unlinkat(directory_.get(), name.c_str(), 0);
-      throw;
-    }
+  });
+}
+
+FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {
+  return with_context(path_, [&] {
+    write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
+    set_boot(file.get(), boot);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) throw system_failure("stat a reservation");
+    return id_of(status);
   });
 }
 

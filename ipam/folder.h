@@ -11,9 +11,9 @@
 // its reservations, whatever their names are.
 //
 // A reservation is made under the lock, as a new file that is written at once. What a process leaves that is
-// killed in between is an empty file, or one that its record knows (evidence.h). Nothing is synced to the
-// disk: a power cut ends the attachments as well, and host-local does the same. What a cut leaves behind is
-// recognised by its boot mark, or by being empty.
+// killed in between is an empty file, which the next one takes away, or one that its record knows (evidence.h).
+// Nothing is synced to the disk: a power cut ends the attachments as well, and host-local does the same. What a
+// cut leaves behind is recognised by its boot mark, or by being empty.
 //
 // No symbolic link below dataDir is followed. What is no regular file is never removed and keeps its address
 // taken.
@@ -89,9 +89,9 @@ class Folder {
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 
-  // Makes the reservation of an address. Nothing where it is taken.
-  std::optional<FileId> create(const IpAddress& address, const cni::Attachment& owner,
-                               const std::string& boot) const;
+  // Makes the reservation of an address, an empty file, which fill() makes whole. Nothing where it is taken.
+  std::optional<UniqueFd> create(const IpAddress& address) const;
+  FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const;
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;

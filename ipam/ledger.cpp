@@ -29,6 +29,10 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 void Ledger::clear_leftovers() {
   folder_.clear_former_index();
   try {
+    for (const IpAddress& address : index_.held_by({}))
+      if (const auto reservation = folder_.look_at(address))
+        if (const Verdict verdict = judge(*reservation); verdict.is_stale())
+          give_back(*reservation, "reclaim", verdict.why);
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
       if (address && !folder_.exists(*address)) forget(*address);
@@ -82,23 +86,23 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
+// The file comes first: it changes the folder, so that the next process sees where this one was killed.
 bool Ledger::take(const IpAddress& address, const cni::Attachment& owner) {
-  // Asked first: our record would take the place of the holder's.
-  if (folder_.exists(address)) return false;
-  std::optional<Evidence::Claim> claim;
+  const auto file = folder_.create(address);
+  if (!file) return false;
   try {
-    claim = evidence_.claim(address, owner);
-  } catch (const Failure& failure) {
-    note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
-                     address.to_string()));
-  }
-  try {
-    const auto file = folder_.create(address, owner, evidence_.boot());
-    if (file && claim) Evidence::complete(*claim, *file);
-    if (file) index_.add(address, owner);
-    if (!file) forget(address);
-    if (file && claim) claims_.push_back(std::move(*claim));
-    return file.has_value();
+    std::optional<Evidence::Claim> claim;
+    try {
+      claim = evidence_.claim(address, owner);
+    } catch (const Failure& failure) {
+      note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
+                       address.to_string()));
+    }
+    const FileId id = folder_.fill(*file, owner, evidence_.boot());
+    if (claim) Evidence::complete(*claim, id);
+    index_.add(address, owner);
+    if (claim) claims_.push_back(std::move(*claim));
+    return true;
   } catch (...) {
     folder_.remove(address);
     forget(address);

@@ -223,8 +223,14 @@ def kernel(namespace=None):
     return lines
 
 
-# What may stay: the lock, hints where to go on, the index, and temporary names that the next call takes over.
-hints = re.compile(r"/(lock|last_reserved_ip\.\d+|\.onlink-index)$")
+# What may stay: the lock, hints where to go on, the index, and which folder records are of.
+hints = re.compile(r"/(lock|last_reserved_ip\.\d+)$|^/run/onlink/ipam/[^/]+/(index|folder)$")
+
+
+def records_of(network):
+    """The folder of the network's records, which is named after the network and the identity of its data folder."""
+    of = os.stat(f"{data_dir}/{network}")
+    return f"/run/onlink/ipam/{network}.{of.st_dev:x}.{of.st_ino:x}"
 
 
 def files(*roots):

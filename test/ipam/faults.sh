@@ -7,7 +7,7 @@ command -v strace >/dev/null || fail "needs strace"
 
 # trace COMMAND CONTAINER: its system calls on files, each with the number of its occurrence: "openat 3".
 trace() {
-  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$disk/ns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
+  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=/run/netns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
     strace -o "$disk/trace" -e trace=file,desc "$bin/onlink-ipam" <<<"$conf" >/dev/null 2>&1 || fail "trace $1"
   # Not the program itself, its input, its output, nor what cannot fail so.
   sed -nE 's/^([a-z0-9_]+)\((.*)/\1 \2/p' "$disk/trace" |
@@ -16,14 +16,13 @@ trace() {
 # failing NAME OCCURRENCE ERROR COMMAND CONTAINER: a call in which that system call fails.
 failing() {
   status=0
-  out=$(CNI_COMMAND=$4 CNI_CONTAINERID=$5 CNI_NETNS=$disk/ns/$5 CNI_IFNAME=eth0 CNI_PATH=$bin \
+  out=$(CNI_COMMAND=$4 CNI_CONTAINERID=$5 CNI_NETNS=/run/netns/$5 CNI_IFNAME=eth0 CNI_PATH=$bin \
     strace -o "$disk/trace" -e trace="$1" -e inject="$1":error="$3":when="$2" "$bin/onlink-ipam" <<<"$conf" 2>>"$disk/stderr") ||
     status=$?
   grep -q INJECTED "$disk/trace" || fail "$4: nothing failed at $1 $2"
 }
 prepare() { # COMMAND
   rm -rf "$data" "$records"
-  live a b c
   ipam ADD a && ok "ADD a"
   [ "$1" = ADD ] || { ipam ADD b && ok "ADD b"; }
 }
@@ -97,7 +96,11 @@ touch "$folder/10.1.2.4"
 mkfifo "$folder/10.1.2.5"
 head -c 100000 /dev/urandom >"$folder/10.1.2.6"
 ln -s "$disk/victim" "$folder/.onlink-index"
-ln -s "$disk/victim" "$folder/.onlink-draft"
+mkdir "$folder/.onlink-draft"
+mkdir -p "$(records_folder)"
+ln -s "$disk/victim" "$(records_folder)/index"
+ln -s "$disk/victim" "$(records_folder)/10.1.2.7"
+ln -s "$disk/victim" "$(records_folder)/folder"
 ln -s "$disk/victim" "$folder/last_reserved_ip.0"
 ipam ADD a && ok "ADD with things in the way"
 same "the first that is free" "$(addresses)" "10.1.2.7/24"
@@ -115,15 +118,16 @@ done
 
 # The index and the records, damaged in every way, are built anew.
 rm -rf "$data" "$records"
-for c in a b c; do live $c; ipam ADD $c && ok "ADD"; done
-index=$folder/.onlink-index
+for c in a b c; do ipam ADD $c && ok "ADD"; done
+index=$(records_folder)/index
 size=$(stat -c %s "$index")
 n=4
-for damage in 'rm $index' ': >$index' 'truncate -s 4096 $index' 'truncate -s 5000 $index' \
+for damage in 'rm $index' ': >$index' 'truncate -s 40 $index' 'truncate -s $((size - 8)) $index' 'truncate -s 5000 $index' \
   'head -c $size /dev/urandom >$index.x && cat $index.x >$index && rm $index.x' \
-  'printf x | dd of=$index bs=1 seek=$((size - 5000)) conv=notrunc status=none' \
-  'printf x | dd of=$index bs=1 seek=5000 conv=notrunc status=none' \
-  'dd if=/dev/zero of=$index bs=4096 seek=1 count=3 conv=notrunc status=none' 'cp $index $folder/x && mv $folder/x $index'; do
+  'printf x | dd of=$index bs=1 seek=$((size - 20)) conv=notrunc status=none' \
+  'printf x | dd of=$index bs=1 seek=100 conv=notrunc status=none' 'printf x | dd of=$index bs=1 seek=3 conv=notrunc status=none' \
+  'dd if=/dev/zero of=$index bs=24 seek=1 count=3 conv=notrunc status=none' 'ln -sf $disk/victim $index' 'rm $index; mkdir $index' \
+  'rm -r $index; mkfifo $index' 'rm -r $(records_folder)' 'cp $index $folder/x && mv $folder/x $index'; do
   eval "$damage"
   ipam ADD x$n && ok "ADD after: $damage"
   same "after: $damage" "$(addresses)" "10.1.2.$((n + 1))/24"

@@ -5,9 +5,8 @@
 . "$(dirname "$0")/lib.bash"
 command -v strace >/dev/null || fail "needs strace"
 mkdir "$work/flat"
-rmdir "$disk/ns" "$disk" # the files are on a tmpfs here
+rmdir "$disk" # the files are on a tmpfs here
 disk=$work/flat
-mkdir "$disk/ns"
 
 fill() { # FORMAT COUNT STEP: every STEPth address is left free
   mkdir -p "$folder"
@@ -17,7 +16,7 @@ fill() { # FORMAT COUNT STEP: every STEPth address is left free
       printf "%064x\r\neth0", i > name; close(name) } }')
 }
 count() { # COMMAND CONTAINER
-  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$disk/ns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
+  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=/run/netns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
     strace -o "$disk/trace" "$bin/onlink-ipam" <<<"$conf" >"$disk/out" 2>&1 || fail "$1: $(cat "$disk/out")"
   wc -l <"$disk/trace"
 }
@@ -44,7 +43,7 @@ for family in '10.1.0.0/16 10.1.%d.%d' 'fd00::/64 fd00::%x'; do
     for pair in "$add $1" "$check $2" "$del $3" "$status_calls $4"; do
       checks=$((checks + 1))
       read -r now empty <<<"$pair"
-      # Pages of the index: its tables are larger, so what is found side by side in a small one is not here.
+      # Memory for a larger index, which is read and written whole.
       [ "$now" -le $((empty + 12)) ] || fail "$subnet, $leases: $now system calls, $empty with none"
     done
   done

@@ -5,10 +5,11 @@
 //
 //   ipam_hammer FOLDER PLUGIN[,PLUGIN...] PROCESSES CYCLES KILL-PERCENT LOSE-PERCENT [SEED] < CONFIGURATION
 //
-// CYCLES is the number of ADDs of all processes together. FOLDER must be empty; namespaces are files in it. A
-// process that was killed in ADD leaves the attachment as a runtime would: it calls DEL, or the attachment is
-// lost, its namespace gone.
+// CYCLES is the number of ADDs of all processes together. FOLDER must be empty. Each attachment has a network namespace
+// of its own. A process that was killed in ADD leaves the attachment as a runtime would: it calls DEL, or the attachment
+// is lost, its namespace gone, which only `onlink` can know.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -63,6 +64,7 @@ class Worker {
   Worker(const Plan& plan, unsigned number)
       : plan_(plan), name_("w" + std::to_string(number)), random_(plan.seed * 1000 + number) {
     output_ = open_file(AT_FDCWD, plan.folder + "/out-" + name_, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    home_ = open_file(AT_FDCWD, "/proc/self/ns/net", O_RDONLY);
   }
 
   void run(unsigned cycles) {
@@ -74,10 +76,17 @@ class Worker {
 
  private:
   bool chance(unsigned percent) { return random_() % 100 < percent; }
-  std::string netns(const std::string& container) const { return plan_.folder + "/ns/" + container; }
+
+  // As long as it is open, and nothing but the descriptor keeps it.
+  UniqueFd make_netns() const {
+    if (::unshare(CLONE_NEWNET) != 0) die("unshare");
+    UniqueFd netns = open_file(AT_FDCWD, "/proc/self/ns/net", O_RDONLY);
+    if (::setns(home_.get(), CLONE_NEWNET) != 0) die("setns");
+    return netns;
+  }
 
   void cycle(const std::string& container) {
-    open_file(AT_FDCWD, netns(container), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    netns_ = make_netns();
     const Outcome added = call("ADD", container, chance(plan_.kill_percent));
     std::string claim;
     if (!added.killed) {
@@ -86,7 +95,7 @@ class Worker {
     }
     if (!claim.empty() && ::unlink(claim.c_str()) != 0) die("the claim " + claim + " is gone");
     if (chance(plan_.lose_percent)) {
-      (void)::unlink(netns(container).c_str());
+      netns_ = {};
       ++losses;
       return;
     }
@@ -96,7 +105,6 @@ class Worker {
       if (deleted.status != 0) die("DEL " + container + ": " + deleted.output);
       break;
     }
-    (void)::unlink(netns(container).c_str());
   }
 
   // Between ADD and DEL the address is ours alone: a file that only one can make.
@@ -117,9 +125,10 @@ class Worker {
   Outcome call(const std::string& command, const std::string& container, bool kill) {
     if (::ftruncate(output_.get(), 0) != 0 || ::lseek(output_.get(), 0, SEEK_SET) != 0) die("output");
     const std::string& plugin = plan_.plugins[random_() % plan_.plugins.size()];
-    std::vector<std::string> environment{"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + container,
-                                         "CNI_IFNAME=eth0", "CNI_NETNS=" + netns(container),
-                                         "CNI_PATH=/nowhere"};
+    std::vector<std::string> environment{
+        "CNI_COMMAND=" + command, "CNI_CONTAINERID=" + container, "CNI_IFNAME=eth0",
+        "CNI_NETNS=/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(netns_.get()),
+        "CNI_PATH=/nowhere"};
     std::vector<char*> pointers;
     for (std::string& variable : environment) pointers.push_back(variable.data());
     pointers.push_back(nullptr);
@@ -151,6 +160,8 @@ class Worker {
   std::string name_;
   std::mt19937 random_;
   UniqueFd output_;
+  UniqueFd home_;
+  UniqueFd netns_;
 };
 
 unsigned number(const char* text) { return static_cast<unsigned>(std::strtoul(text, nullptr, 10)); }
@@ -167,7 +178,6 @@ std::vector<std::string> split(const std::string& text) {
 
 int hammer(const Plan& plan) {
   make_directories(plan.folder + "/claims");
-  make_directories(plan.folder + "/ns");
   replace_file(AT_FDCWD, plan.folder + "/config", read_all(STDIN_FILENO, "configuration"));
   auto* const counts = static_cast<Counts*>(
       ::mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));

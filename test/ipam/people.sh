@@ -6,17 +6,19 @@ try() { status=0; out=$("$@" 2>&1) || status=$?; }
 says() { checks=$((checks + 1)); case $out in *"$1"*) ;; *) fail "expected \"$1\" in: $out" ;; esac; }
 exits() { same "exit status ($out)" "$status" "$1"; }
 
-live a b
-for c in a b c; do ipam ADD $c && ok "ADD $c"; done
-dead b
+for c in a b; do attach_pod $c; ok "ADD $c"; done
+ipam ADD c && ok "ADD c"
+end_of() { ip -j link show type veth | jq -r ".[] | select(.ifalias == \"onlink net1 $1 eth0\").ifname"; }
+a=$(end_of a) b=$(end_of b)
+gone b; until_ends 1
 printf 'old' >"$folder/10.1.2.9"
 
 try person list net1; exits 0
 says "NETWORK  ADDRESS   CONTAINER  INTERFACE  SINCE"
 says "net1     10.1.2.2  a          eth0       20"
-says "alive    its namespace $disk/ns/a exists"
-says "stale    its namespace $disk/ns/b is gone"
-says "unknown  its namespace was not known when it was made"
+says "alive    its interface is there"
+says "stale    its interface $b is gone"
+says "unknown  nothing tells whether its attachment lives"
 says "net1     10.1.2.9  old        -          20"
 try person list --json; exits 0
 holds "list --json" 'length == 4 and .[0].containerID == "a" and .[0].ifname == "eth0" and .[0].state == "alive"
@@ -27,7 +29,7 @@ same "list changes nothing" "$(ls -la --time-style=full-iso "$folder")" "$before
 
 try person check; exits 1
 says "network net1: 4 reserved, 1 of them stale; 1 faults"
-says "10.1.2.3: stale, its namespace $disk/ns/b is gone; it is reclaimed when its address is needed"
+says "10.1.2.3: stale, its interface $b is gone; it is reclaimed when its address is needed"
 try person release 10.1.2.3; exits 0
 says "released 10.1.2.3 of network net1: it was held by container b, interface eth0 since 20"
 try person check net1; exits 0
@@ -65,8 +67,8 @@ pool '.args = {cni: {ips: ["10.1.2.2"]}}'
 ipam ADD e
 refused 100 "requested IP address 10.1.2.2 is not available in range set 10.1.2.1-10.1.2.254"
 says "held by container a, interface eth0 since 20"
-dead a
-ipam ADD e && ok "when the holder is dead"
-same "the requested one" "$(addresses)" "10.1.2.2/24"
-grep -q "reclaim 10.1.2.2 of container a, interface eth0: its namespace" "$disk/stderr" || fail "the reclaim is not told"
+gone a; pod e
+attach ADD e && ok "when the holder is dead"
+same "the requested one" "$(addresses)" "10.1.2.2/32"
+same "the reclaim is told" "$(told "reclaim 10.1.2.2 of container a, interface eth0: its interface $a is gone")" 1
 done_testing
