@@ -97,20 +97,12 @@ Failure changing_failure(const Ledger& ledger) {
       fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
 }
 
-Verdict judge_own(Ledger& ledger, const Allocation& allocation, const Reservation& reservation) {
-  Verdict verdict = ledger.judge(reservation);
-  if (verdict.state == Verdict::State::alive && allocation.config.interface_is_gone &&
-      allocation.config.interface_is_gone())
-    verdict = ledger.evidence().judge_without_interface(reservation, allocation.netns);
-  return verdict;
-}
-
 // Gives back what the attachment holds from this set, if it is dead, and tells its address.
 std::optional<IpAddress> end_former(Ledger& ledger, const Allocation& allocation, const RangeSet& set) {
   std::optional<IpAddress> address;
   for (const Reservation& reservation : ledger.held_by(allocation.owner)) {
     if (set.find(reservation.address) == nullptr) continue;
-    const Verdict verdict = judge_own(ledger, allocation, reservation);
+    const Verdict verdict = ledger.judge(reservation);
     if (!verdict.is_stale())
       throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
                                 reservation.address.to_string(), allocation.owner.container_id,
@@ -140,7 +132,7 @@ void take_wanted(Ledger& ledger, const Allocation& allocation, const RangeSet& s
       if (!verdict.is_stale()) throw taken_failure(*holder, verdict, set);
       ledger.give_back(*holder, "reclaim", verdict.why);
     }
-    if (ledger.take(address, allocation.owner, allocation.netns)) return;
+    if (ledger.take(address, allocation.owner)) return;
   }
   throw changing_failure(ledger);
 }
@@ -160,7 +152,7 @@ std::optional<IpAddress> find_any(Ledger& ledger, const Config& config, std::siz
   ledger.index().wake(config.cooldown);
   if (const auto free = find_free(ledger, config, range_set)) return free;
   const bool is_due = ledger.index().is_due(pause);
-  if ((is_due || !oldest_resting(ledger, config, set)) && ledger.reclaim_stale() > 0)
+  if ((is_due || !oldest_resting(ledger, config, set)) && ledger.reclaim_stale())
     if (const auto free = find_free(ledger, config, range_set)) return free;
   return oldest_resting(ledger, config, set);
 }
@@ -170,7 +162,7 @@ IpAddress take_any(Ledger& ledger, const Allocation& allocation, const RangeSet&
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const auto address = find_any(ledger, allocation.config, allocation.range_set);
     if (!address) throw Failure(FailureKind::no_addresses, describe_exhaustion(ledger, set));
-    if (ledger.take(*address, allocation.owner, allocation.netns)) return *address;
+    if (ledger.take(*address, allocation.owner)) return *address;
     ledger.index().rebuild("it named " + address->to_string() + " free, which was taken");
   }
   throw changing_failure(ledger);
@@ -221,12 +213,15 @@ std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, co
 bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {
   const RangeSet& set = config.range_sets[range_set];
   if (find_free(ledger, config, range_set) || oldest_resting(ledger, config, set)) return true;
-  const auto taken = ledger.index().taken();
-  return std::any_of(taken.begin(), taken.end(), [&](const IpAddress& address) {
-    if (set.find(address) == nullptr) return false;
-    const auto reservation = ledger.folder().look_at(address);
-    return !reservation || ledger.judge(*reservation).is_stale();
-  });
+  std::vector<Reservation> held;
+  for (const IpAddress& address : ledger.index().taken()) {
+    if (set.find(address) == nullptr) continue;
+    auto reservation = ledger.folder().look_at(address);
+    if (!reservation) return true;
+    held.push_back(std::move(*reservation));
+  }
+  const auto verdicts = ledger.evidence().judge(held);
+  return std::any_of(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) { return verdict.is_stale(); });
 }
 
 std::string describe_exhaustion(Ledger& ledger, const RangeSet& set) {

@@ -15,7 +15,6 @@ struct Allocation {
   const Config& config;
   std::size_t range_set;  // number of the set in the configuration
   const cni::Attachment& owner;
-  const std::string& netns;
   std::optional<IpAddress> wanted;
 };
 

@@ -2,6 +2,8 @@
 #include "ipam/commands.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -65,9 +67,27 @@ std::vector<std::string> asked_networks(const Options& options, const std::optio
   return network ? std::vector{*network} : list_networks(options.data_dir);
 }
 
+// For people: whether the interface that a record names is there. Who reclaims an address looks more closely (onlink).
+class NamedHostEnds : public HostEnds {
+ public:
+  std::string home() const override {
+    struct stat status {};
+    if (::stat("/proc/self/ns/net", &status) != 0) throw system_failure("stat /proc/self/ns/net");
+    return fmt::format("{}:{}", status.st_dev, status.st_ino);
+  }
+  std::string name_of(const cni::Attachment&) const override { return {}; }
+  std::vector<bool> exist(std::span<const Suspect> suspects) override {
+    std::vector<bool> exist;
+    for (const Suspect& suspect : suspects) exist.push_back(::if_nametoindex(suspect.interface.c_str()) != 0);
+    return exist;
+  }
+  std::vector<Holding> holdings() override { return {}; }
+};
+
 Survey survey_of(const Options& options, const std::string& network, const std::optional<Folder>& folder) {
   if (!folder) throw Failure(fmt::format("there is no network {} in {}", network, options.data_dir), ENOENT);
-  return Survey::make(*folder, options.run_dir, network);
+  NamedHostEnds host_ends;
+  return Survey::make(*folder, options.run_dir, network, &host_ends);
 }
 
 json to_json(const Survey& survey) {
@@ -143,6 +163,8 @@ Answer release(const Options& options) {
   config.network = options.network ? *options.network : find_network(options, *address);
   config.data_dir = options.data_dir;
   config.run_dir = options.run_dir;
+  NamedHostEnds host_ends;
+  config.host_ends = &host_ends;
   Answer answer;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing,
                                    [&](const std::string& note) { answer.error += note + "\n"; });

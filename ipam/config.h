@@ -10,8 +10,7 @@
 //     "dataDir": "/var/lib/cni/networks",
 //     "exclude": ["10.1.2.0/28", "10.1.2.77"],          never given out unless a request names them
 //     "useAllAddresses": false,    the first and the last address of a subnet and what would be its gateway
-//     are
-//                                  given out, too; subnets of one or two addresses are usable
+//                                  are given out, too; subnets of one or two addresses are usable
 //     "cooldown": 60,              seconds that a released address rests, while there are others
 //     "runDir": "/run/onlink"      where the records of this boot are kept
 //   }
@@ -21,7 +20,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +27,7 @@
 #include "base/json_reader.h"
 #include "cni/request.h"
 #include "cni/result.h"
+#include "ipam/host_ends.h"
 #include "ipam/range.h"
 
 namespace onlink::ipam {
@@ -52,10 +51,8 @@ struct Config {
   // onlink-node writes the address of its tunnel.
   std::vector<IpAddress> reserved;
 
-  // Not a key: given by a caller that can look into the namespace of the request, and true where there is no
-  // interface of the attachment's name. A reservation that this attachment holds from that same namespace is
-  // then dead. Asked only where there is such a reservation.
-  std::function<bool()> interface_is_gone;
+  // Not a key: of a caller that knows its attachments in the kernel; null for the others.
+  HostEnds* host_ends = nullptr;
 };
 
 // Reads what the request's configuration and arguments say; every problem is told by its path

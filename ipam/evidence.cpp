@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -15,22 +17,22 @@
 namespace onlink::ipam {
 namespace {
 
-// Told since Linux 5.8. /proc/self/ns/mnt would tell mount namespaces apart as well, at ten times the cost.
-std::uint64_t root_mount() {
-  struct statx status {};
-  const bool told = ::statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_MNT_ID, &status) == 0 &&
-                    (status.stx_mask & STATX_MNT_ID) != 0;
-  return told ? status.stx_mnt_id : 0;
+// Where a folder of records belongs to: the path of its network's folder. Without that one it means nothing.
+constexpr char origin_name[] = "folder";
+
+std::string identity_of(const struct stat& status) {
+  return fmt::format("{:x}.{:x}", status.st_dev, status.st_ino);
 }
 
-std::string folder_name(const std::string& network, int folder) {
+std::string records_name(const Folder& folder) {
   struct stat status {};
-  if (::fstat(folder, &status) != 0) throw system_failure("stat the folder of network " + network);
-  return fmt::format("{}.{:x}.{:x}", network, status.st_dev, status.st_ino);
+  if (::fstat(folder.fd(), &status) != 0) throw system_failure("stat " + folder.path());
+  const std::string network = folder.path().substr(folder.path().find_last_of('/') + 1);
+  return fmt::format("{}.{}", network, identity_of(status));
 }
 
-// A record is lines of "key value", in a fixed order; a line that is missing or different makes it
-// unreadable, and that is no record.
+// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that is no
+// record. The last line, that of the file, is written when the reservation is whole.
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}
@@ -52,6 +54,7 @@ class Lines {
     return value;
   }
 
+  bool at_end() const { return rest_.empty(); }
   bool good() const { return good_ && rest_.empty(); }
 
  private:
@@ -60,13 +63,13 @@ class Lines {
 };
 
 std::string to_text(const Record& record) {
-  return fmt::format(
-      "container {}\nifname {}\nboot {}\nfile-inode {}\nfile-modified {}\nmaker {}\nroot-mount {}\nnetns "
-      "{}\n"
-      "netns-device {}\nnetns-inode {}\nnetns-since {}\n",
-      record.owner.container_id, record.owner.ifname, record.boot, record.file.inode, record.file.modified,
-      record.maker, record.root_mount, record.netns, record.netns_id.device, record.netns_id.inode,
-      record.netns_id.since);
+  return fmt::format("container {}\nifname {}\nboot {}\nmade {}\nhome {}\ninterface {}\n",
+                     record.owner.container_id, record.owner.ifname, record.boot, record.made, record.home,
+                     record.interface);
+}
+
+std::string to_text(const FileId& file) {
+  return fmt::format("file-inode {}\nfile-modified {}\n", file.inode, file.modified);
 }
 
 std::optional<Record> from_text(std::string_view text) {
@@ -75,15 +78,18 @@ std::optional<Record> from_text(std::string_view text) {
   record.owner.container_id = lines.next("container");
   record.owner.ifname = lines.next("ifname");
   record.boot = lines.next("boot");
-  record.file.inode = lines.number<std::uint64_t>("file-inode");
-  record.file.modified = lines.number<std::int64_t>("file-modified");
-  record.maker = lines.number<std::int64_t>("maker");
-  record.root_mount = lines.number<std::uint64_t>("root-mount");
-  record.netns = lines.next("netns");
-  record.netns_id.device = lines.number<std::uint64_t>("netns-device");
-  record.netns_id.inode = lines.number<std::uint64_t>("netns-inode");
-  record.netns_id.since = lines.number<std::int64_t>("netns-since");
+  record.made = lines.number<std::int64_t>("made");
+  record.home = lines.next("home");
+  record.interface = lines.next("interface");
+  if (!lines.at_end())
+    record.file = {lines.number<std::uint64_t>("file-inode"), lines.number<std::int64_t>("file-modified")};
   return lines.good() ? std::optional(record) : std::nullopt;
+}
+
+// Whether a reservation may be what a killed maker has written of the record's.
+bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
+  if (written.container_id == owner.container_id) return owner.ifname.starts_with(written.ifname);
+  return written.ifname.empty() && owner.container_id.starts_with(written.container_id);
 }
 
 }  // namespace
@@ -95,20 +101,11 @@ std::string read_boot_id() {
   return id;
 }
 
-std::optional<NamespaceId> identify_namespace(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR || errno == ESRCH) return std::nullopt;
-    throw system_failure("stat " + path);
-  }
-  const bool is_mount = !path.starts_with("/proc/");
-  return NamespaceId{status.st_dev, status.st_ino, is_mount ? nanoseconds(status.st_mtim) : 0};
-}
-
-Evidence::Evidence(const std::string& run_dir, const std::string& network, int folder)
-    : path_(run_dir + "/ipam/" + folder_name(network, folder)),
+Evidence::Evidence(const std::string& run_dir, const Folder& folder, HostEnds* host_ends)
+    : path_(run_dir + "/ipam/" + records_name(folder)),
+      data_path_(folder.path()),
       boot_(read_boot_id()),
-      root_mount_(root_mount()) {}
+      host_ends_(host_ends) {}
 
 const UniqueFd* Evidence::open(bool create) const {
   constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -117,38 +114,55 @@ const UniqueFd* Evidence::open(bool create) const {
     if (!found && create) {
       make_directories(path_, 0700);
       found = open_file(AT_FDCWD, path_, flags);
+      replace_file(found->get(), origin_name, data_path_, 0600, false);
+      sweep(folder_of(path_));
     }
     if (found) directory_ = std::move(*found);
   }
   return directory_ ? &directory_ : nullptr;
 }
 
-Record Evidence::observe(const cni::Attachment& owner, const std::string& netns) const {
-  Record record{owner, {}, boot_, ::getpid(), root_mount_, {}, {}};
-  // The path ends a line of the record: one that does not fit there is not remembered.
-  if (netns.empty() || netns.find('\n') != std::string::npos) return record;
-  try {
-    if (const auto id = identify_namespace(netns)) {
-      record.netns = netns;
-      record.netns_id = *id;
-    }
-  } catch (const Failure&) {
-    // It cannot be looked at, so it can never be proved gone.
+// Takes away the records of folders that are no more. They are hints: what cannot be looked at stays.
+void Evidence::sweep(const std::string& folders) const {
+  const UniqueFd parent = try_open(AT_FDCWD, folders.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!parent) return;
+  for (const std::string& name : names_in(parent.get(), folders)) {
+    const UniqueFd records = try_open(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const UniqueFd origin =
+        records ? try_open(records.get(), origin_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) : UniqueFd();
+    if (!origin) continue;
+    const std::string path = read_all(origin.get(), origin_name);
+    struct stat status {};
+    const bool found = ::stat(path.c_str(), &status) == 0;
+    if (found ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
+    for (const std::string& file : names_in(records.get(), name)) (void)::unlinkat(records.get(), file.c_str(), 0);
+    (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
   }
-  return record;
 }
 
-void Evidence::write(const IpAddress& address, const Record& record) {
+Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment& owner) const {
+  Record record{owner, boot_, nanoseconds(time_by(CLOCK_REALTIME)), {}, {}, {}};
+  if (host_ends_ != nullptr) {
+    record.home = host_ends_->home();
+    record.interface = host_ends_->name_of(owner);
+  }
   const UniqueFd& directory = *open(true);
   const std::string name = address.to_string();
   // What is there under the name is replaced, not written into: it may be a link to anything.
-  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
   UniqueFd fd = try_open(directory.get(), name.c_str(), flags, 0600);
   if (!fd) {
     (void)::unlinkat(directory.get(), name.c_str(), 0);
     fd = open_file(directory.get(), name, flags, 0600);
   }
+  // Before anything is in it: who finds it unlocked takes its maker for dead.
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) throw system_failure("lock the record of " + name);
   write_all(fd.get(), to_text(record), path_ + "/" + name);
+  return {std::move(fd)};
+}
+
+void Evidence::complete(const Claim& claim, const FileId& reservation) {
+  write_all(claim.record.get(), to_text(reservation), "a record");
 }
 
 bool Evidence::remove(const IpAddress& address) noexcept {
@@ -175,8 +189,10 @@ std::optional<Record> Evidence::record_of(const Reservation& reservation) const 
   } catch (const Failure&) {
     // No evidence, then: nothing is taken back because its record is broken.
   }
-  if (record && (record->file != reservation.file || record->owner != reservation.owner)) record.reset();
-  return record;
+  if (!record) return std::nullopt;
+  const bool is_its = record->file ? *record->file == reservation.file && record->owner == reservation.owner
+                                   : is_part_of(reservation.owner, record->owner);
+  return is_its ? record : std::nullopt;
 }
 
 std::vector<std::string> Evidence::names() const {
@@ -184,64 +200,61 @@ std::vector<std::string> Evidence::names() const {
   return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
 }
 
-bool Evidence::is_inhabited(std::uint64_t network_namespace) const {
-  if (!inhabited_) {
-    inhabited_.emplace();
-    const UniqueFd proc = open_file(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY);
-    for (const std::string& name : names_in(proc.get(), "/proc")) {
-      struct stat status {};
-      const std::string path = name + "/ns/net";
-      if (name.find_first_not_of("0123456789") == std::string::npos &&
-          ::fstatat(proc.get(), path.c_str(), &status, 0) == 0)
-        inhabited_->insert(status.st_ino);
-    }
-  }
-  return inhabited_->count(network_namespace) != 0;
+bool Evidence::is_being_made(const IpAddress& address) const {
+  const UniqueFd fd = try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
-Verdict Evidence::judge_namespace(const Record& record, const IpAddress& address) const {
-  using enum Verdict::State;
-  if (record.netns.empty()) return {unknown, "its namespace was not known when it was made"};
-  if (record.root_mount == 0 || record.root_mount != root_mount_)
-    return {unknown, fmt::format("its namespace {} was seen from another mount namespace", record.netns)};
-  std::optional<NamespaceId> now;
-  try {
-    now = identify_namespace(record.netns);
-  } catch (const Failure& failure) {
-    return {unknown, failure.what()};
-  }
-  if (now == record.netns_id) return {alive, fmt::format("its namespace {} exists", record.netns)};
-  if (!routes_) routes_ = HostRoutes::read();
-  const std::string interface = routes_->interface_to(address);
-  if (!interface.empty() && is_inhabited(record.netns_id.inode))
-    return {unknown,
-            fmt::format("its namespace {} has lost its name, but processes are in it and {} leads to it",
-                        record.netns, interface)};
-  return {stale,
-          fmt::format("its namespace {} is gone{}", record.netns, now ? ", another one is at its path" : "")};
-}
-
-Verdict Evidence::judge(const Reservation& reservation) const {
+// The verdict where the attachment has no end on the host.
+Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
-  if (!reservation.boot.empty() && reservation.boot != boot_)
-    return {stale, "it was made in an earlier boot"};
+  const std::string& boot = record ? record->boot : reservation.boot;
+  if (!boot.empty() && boot != boot_) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
-  const auto record = record_of(reservation);
-  if (!record) return {unknown, "there is no record of it in this boot"};
-  if (record->boot != boot_) return {stale, "it was made in an earlier boot"};
-  return judge_namespace(*record, reservation.address);
+  if (!record || record->home.empty()) return {unknown, "nothing tells whether its attachment lives"};
+  if (host_ends_ == nullptr || record->home != host_ends_->home())
+    return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
+  if (is_being_made(reservation.address)) return {alive, "its ADD is running"};
+  return {stale, fmt::format("its interface {} is gone", record->interface)};
 }
 
-Verdict Evidence::judge_without_interface(const Reservation& reservation, const std::string& netns) const {
-  using enum Verdict::State;
-  const auto record = record_of(reservation);
-  const auto now = identify_namespace(netns);
-  if (!record || !now || record->netns_id.device != now->device || record->netns_id.inode != now->inode)
-    return {alive, "its interface may be in another namespace"};
-  if (record->maker != ::getpid() && ::access(fmt::format("/proc/{}", record->maker).c_str(), F_OK) == 0)
-    return {alive, fmt::format("process {} may still be attaching it", record->maker)};
-  return {stale, "its namespace has no interface of its name"};
+std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) const {
+  std::vector<Verdict> verdicts;
+  std::vector<HostEnds::Suspect> suspects;
+  std::vector<std::size_t> places;
+  // The kernel is asked last: what an ADD makes before it ends is seen then.
+  for (const Reservation& reservation : reservations) {
+    const auto record = record_of(reservation);
+    verdicts.push_back(suspect(reservation, record));
+    if (!verdicts.back().is_stale()) continue;
+    suspects.push_back({record ? record->owner : reservation.owner, record ? record->interface : ""});
+    places.push_back(verdicts.size() - 1);
+  }
+  if (host_ends_ == nullptr || suspects.empty()) return verdicts;
+  std::vector<bool> exist;
+  std::string unknown;
+  try {
+    exist = host_ends_->exist(suspects);
+  } catch (const Failure& failure) {
+    unknown = failure.what();
+  }
+  for (std::size_t i = 0; i < suspects.size(); ++i) {
+    Verdict& verdict = verdicts[places[i]];
+    if (!unknown.empty())
+      verdict = {Verdict::State::unknown, unknown};
+    else if (exist[i])
+      verdict = {Verdict::State::alive, "its interface is there"};
+  }
+  return verdicts;
+}
+
+std::int64_t Evidence::made(const Reservation& reservation) const {
+  if (const auto record = record_of(reservation); record && record->boot == boot_) return record->made;
+  // The time of a file is that of the last tick.
+  timespec tick{};
+  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
+  return reservation.file.modified + nanoseconds(tick);
 }
 
 }  // namespace onlink::ipam

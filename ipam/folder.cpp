@@ -21,7 +21,6 @@
 namespace onlink::ipam {
 namespace {
 
-constexpr char draft_name[] = ".onlink-draft";
 constexpr std::chrono::seconds lock_timeout{10};
 constexpr std::size_t longest_reservation = 4096;
 // As host-local makes them.
@@ -85,24 +84,6 @@ bool is_current(const std::string& path, int directory, int lock) {
   return ::fstat(lock, &locked) == 0 && locked.st_nlink > 0 && ::fstat(directory, &opened) == 0 &&
          ::lstat(path.c_str(), &by_path) == 0 && by_path.st_ino == opened.st_ino &&
          by_path.st_dev == opened.st_dev;
-}
-
-UniqueFd open_draft(int directory) {
-  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  try {
-    return open_file(directory, draft_name, flags, file_mode);
-  } catch (const Failure& failure) {
-    if (!failure.already_exists()) throw;
-  }
-  (void)::unlinkat(directory, draft_name, 0);  // its process was killed
-  return open_file(directory, draft_name, flags, file_mode);
-}
-
-void publish_by_link(int directory, const std::string& name) {
-  // For file systems that cannot rename without replacing (NFS).
-  if (::linkat(directory, draft_name, directory, name.c_str(), 0) != 0)
-    throw system_failure("reserve " + name);
-  (void)::unlinkat(directory, draft_name, 0);
 }
 
 }  // namespace
@@ -204,49 +185,39 @@ std::optional<IpAddress> Folder::address_of(const std::string& name) {
   return address && address->to_string() == name ? address : std::nullopt;
 }
 
-FileId Folder::draft(const cni::Attachment& owner, const std::string& boot) {
-  return with_context(path_, [&] {
-    const UniqueFd fd = open_draft(directory_.get());
-    struct stat status {};
+std::optional<FileId> Folder::create(const IpAddress& address, const cni::Attachment& owner,
+                                     const std::string& boot) const {
+  const std::string name = address.to_string();
+  return with_context(path_, [&]() -> std::optional<FileId> {
+    UniqueFd fd;
     try {
-      write_all(fd.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
-      set_boot(fd.get(), boot);
-      // The kernel's own time of a file is up to a tick old, which GC would take for before its beginning.
-      const timespec now = time_by(CLOCK_REALTIME);
-      const timespec times[2] = {now, now};
-      if (::futimens(fd.get(), times) != 0) throw system_failure("set the time of a reservation");
-      if (::fstat(fd.get(), &status) != 0) throw system_failure("stat a reservation");
-    } catch (...) {
-      (void)discard();
+      fd = open_file(directory_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, file_mode);
+    } catch (const Failure& failure) {
+      if (failure.already_exists()) return std::nullopt;
       throw;
     }
-    return id_of(status);
+    try {
+      write_all(fd.get(), owner.container_id + "\r\n" + owner.ifname, "reservation " + name);
+      set_boot(fd.get(), boot);
+      struct stat status {};
+      if (::fstat(fd.get(), &status) != 0) throw system_failure("stat reservation " + name);
+      return id_of(status);
+    } catch (...) {
+      (void)::unlinkat(directory_.get(), name.c_str(), 0);
+      throw;
+    }
   });
 }
 
-bool Folder::publish(const IpAddress& address) {
-  const std::string name = address.to_string();
-  if (::renameat2(directory_.get(), draft_name, directory_.get(), name.c_str(), RENAME_NOREPLACE) == 0)
-    return true;
-  if (errno == EEXIST) return false;
-  if (errno != EINVAL) throw system_failure("reserve " + path_ + "/" + name);
-  try {
-    publish_by_link(directory_.get(), name);
-  } catch (const Failure& failure) {
-    if (failure.already_exists()) return false;
-    throw;
-  }
-  return true;
-}
-
-bool Folder::discard() noexcept {
-  return ::unlinkat(directory_.get(), draft_name, 0) == 0 || errno == ENOENT;
-}
-
-bool Folder::remove(const IpAddress& address) {
+bool Folder::remove(const IpAddress& address) const {
   if (::unlinkat(directory_.get(), address.to_string().c_str(), 0) == 0) return true;
   if (errno == ENOENT) return false;
   throw system_failure("release " + path_ + "/" + address.to_string());
+}
+
+void Folder::clear_former_index() const noexcept {
+  for (const char* name : {".onlink-index", ".onlink-index-draft", ".onlink-draft"})
+    (void)::unlinkat(directory_.get(), name, 0);
 }
 
 void Folder::mark_boot(const IpAddress& address, const std::string& boot) const noexcept {

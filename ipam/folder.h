@@ -3,18 +3,17 @@
 // reserved:
 //
 //   10.1.2.5             one file for each reserved address: "<container ID>\r\n<ifname>"; the container ID
-//   alone in
-//                        files of an old host-local
+//                        alone in files of an old host-local
 //   last_reserved_ip.0   the address that was given out last from range set 0
 //   lock                 held with flock(2) by whoever reads or changes the folder
 //
 // host-local reads every regular file of the folder and takes those whose whole content is an attachment for
-// its reservations, whatever their names are. Our own files have names that start with ".onlink" and other
-// contents.
+// its reservations, whatever their names are.
 //
-// A reservation appears whole or not at all: it is written under another name and renamed, which fails where
-// the address is taken. Nothing is synced to the disk: a power cut ends the attachments as well, and
-// host-local does the same. What a cut leaves behind is recognised by its boot mark, or by being empty.
+// A reservation is made under the lock, as a new file that is written at once. What a process leaves that is killed in
+// between is an empty file, or one that its record knows (evidence.h). Nothing is synced to the disk: a power cut ends
+// the attachments as well, and host-local does the same. What a cut leaves behind is recognised by its boot mark, or by
+// being empty.
 //
 // No symbolic link below dataDir is followed. What is no regular file is never removed and keeps its address
 // taken.
@@ -87,15 +86,13 @@ class Folder {
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 
-  // A reservation is made in two steps. draft() writes it, not yet under the name of an address; publish()
-  // makes it the reservation of an address, or returns false where that one is taken. A draft that was not
-  // published goes with discard(); one whose process was killed, with the next draft.
-  FileId draft(const cni::Attachment& owner, const std::string& boot);
-  bool publish(const IpAddress& address);
-  bool discard() noexcept;  // false: it is still there
+  // Makes the reservation of an address. Nothing where it is taken.
+  std::optional<FileId> create(const IpAddress& address, const cni::Attachment& owner, const std::string& boot) const;
 
   // True if there was a file to remove.
-  bool remove(const IpAddress& address);
+  bool remove(const IpAddress& address) const;
+  // Takes away the index that an earlier version kept here.
+  void clear_former_index() const noexcept;
 
   // Marks a file that has no boot mark yet. A file system without extended attributes cannot: then nothing
   // happens.

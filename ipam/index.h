@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the folder's files say, in a form that answers at once: which address is free next, which ones an
-// attachment holds, and which were released a moment ago. Kept in the file .onlink-index of the folder.
+// attachment holds, and which were released a moment ago. Kept whole in the file "index" of the folder of
+// records, which is memory and ends with the boot.
 //
 // Only a hint. The files are the truth: who acts on an answer looks at the file first, and the index is used
 // only while its seal fits the folder. The seal is the folder's own modification time, which we set
@@ -8,13 +9,11 @@
 // kernel's file times. So any later change of the folder, even within the same tick, gives it another time
 // than that of the seal. Whatever breaks off before the seal (SIGKILL, a full disk), changes the folder
 // without knowing us (host-local, rm) or brings another folder or another boot makes the index invalid, and
-// the next who opens it builds it anew from the files. So does a page that turns out to be damaged.
-//
-// The file itself is only written after the folder was changed under the same lock, so never while a seal
-// fits.
+// the next who opens it builds it anew from the files. So does a checksum that does not fit.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,31 +21,31 @@
 
 #include "base/ip.h"
 #include "cni/request.h"
+#include "ipam/evidence.h"
 #include "ipam/folder.h"
-#include "ipam/lease_table.h"
 
 namespace onlink::ipam {
 
 class Index {
  public:
-  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. The
-  // folder must stay where it is as long as the index.
-  Index(const Folder& folder, const std::string& boot);
+  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. Both must stay
+  // where they are as long as the index.
+  Index(const Folder& folder, const Evidence& evidence);
 
   // The lowest address from `first` to `last` that is neither taken nor resting.
-  std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last);
+  std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last) const;
   // The one that was released first among the resting ones that suit.
-  std::optional<IpAddress> oldest_resting(const std::function<bool(const IpAddress&)>& suits);
-  // Addresses that may be held by the attachment; files of an old host-local are found by their container
-  // alone.
-  std::vector<IpAddress> held_by(const cni::Attachment& owner);
+  std::optional<IpAddress> oldest_resting(const std::function<bool(const IpAddress&)>& suits) const;
+  // Addresses that may be held by the attachment: owners are known by hashes. Files of an old host-local are found by
+  // their container alone.
+  std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
   // Every address that has a file, ascending.
-  std::vector<IpAddress> taken();
+  std::vector<IpAddress> taken() const;
 
   // To be told of each change of a file, after it was made.
   void add(const IpAddress& address, const cni::Attachment& owner);
   enum class Then { rest, be_free };
-  void remove(const IpAddress& address, const cni::Attachment& owner, Then then);
+  void remove(const IpAddress& address, Then then);
   // Ends the rest of what was released longer ago than this.
   void wake(std::chrono::seconds cooldown);
   // False if it answered yes less than `pause` ago: for work that need not be done at each call.
@@ -61,7 +60,7 @@ class Index {
 
   // Compares an index that fits the folder with these reservations, all that there are: what it has wrong,
   // for people. Nothing is changed. Where it does not fit, `state` says why; that is no fault.
-  static std::vector<std::string> inspect(const Folder& folder, const std::string& boot,
+  static std::vector<std::string> inspect(const Folder& folder, const Evidence& evidence,
                                           const std::vector<Reservation>& reservations, std::string& state);
 
   // A file that could not be read when it was built, and is anyone's: what it names as held by nobody may be
@@ -73,22 +72,30 @@ class Index {
   void save();
 
  private:
-  struct Seal;
+  struct Header;
+  struct Entry {
+    std::uint64_t high = 0;  // the address, IPv4 as ::ffff:a.b.c.d
+    std::uint64_t low = 0;
+    std::uint64_t value = 0;  // held: hash of the owner; resting: since when (CLOCK_BOOTTIME, nanoseconds)
 
-  Index() = default;
-  std::optional<LeaseTable> load(LeaseTable::Contents& leftover);
-  LeaseTable build(LeaseTable::Contents leftover);
-  Seal seal() const;
-  void set_seal(const Seal& seal);
-  // Answers from the table; where that is damaged, from a new one.
-  template <class Question>
-  auto ask(Question question);
+    IpNumber key() const { return IpNumber{high} << 64 | low; }
+  };
+  using Entries = std::vector<Entry>;  // by address
 
-  const Folder* folder_ = nullptr;
-  std::string boot_;
+  struct Unread {};
+  Index(const Folder& folder, const Evidence& evidence, Unread) : folder_(&folder), evidence_(&evidence) {}
+  static Entries::iterator place_of(Entries& entries, const IpAddress& address);
+  bool read();
+  bool load();
+  void build();
+
+  const Folder* folder_;
+  const Evidence* evidence_;
   std::string why_rebuilt_;
   std::string unreadable_;
-  std::optional<LeaseTable> table_;
+  Entries held_;
+  Entries resting_;
+  std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
   bool changed_ = false;
   bool is_trusted_ = true;
 };

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
+#include "base/failures.h"
 #include "base/file.h"
 #include "base/rollback.h"
 #include "ipam/allocate.h"
@@ -76,30 +77,42 @@ Config with_reserved(Config config) {
   return config;
 }
 
+void give_back(Ledger& ledger, const cni::Attachment& owner, const Lease& lease) {
+  for (const Reservation& reservation : ledger.held_by(owner))
+    if (std::any_of(lease.result.ips.begin(), lease.result.ips.end(),
+                    [&](const cni::IpConfig& ip) { return ip.address.address == reservation.address; }))
+      ledger.give_back(reservation);
+}
+
 }  // namespace
 
-cni::Result reserve(const Config& given, const cni::Request& request, const Notes& notes) {
+Lease reserve(const Config& given, const cni::Request& request, const Notes& notes) {
   const Config config = with_reserved(given);
-  cni::Result result;
-  result.routes = config.routes;
-  if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
+  Lease lease;
+  lease.result.routes = config.routes;
+  if (!config.resolv_conf.empty()) lease.result.dns = read_resolv_conf(config.resolv_conf);
   const auto wanted = assign_requests(config);
 
   const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
   Rollback undo(notes);
-  undo.add("give back what the failed ADD has taken", [&] {
-    for (const Reservation& reservation : ledger->held_by(request.attachment))
-      if (std::any_of(result.ips.begin(), result.ips.end(),
-                      [&](const cni::IpConfig& ip) { return ip.address.address == reservation.address; }))
-        ledger->give_back(reservation);
-  });
+  undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const Allocation allocation{config, i, request.attachment, request.netns, wanted[i]};
-    result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
-                                      [&] { return allocate(*ledger, allocation); }));
+    const Allocation allocation{config, i, request.attachment, wanted[i]};
+    lease.result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
+                                            [&] { return allocate(*ledger, allocation); }));
   }
   undo.commit();
-  return result;
+  lease.claims = ledger->claims();
+  return lease;
+}
+
+void give_back(const Config& config, const cni::Request& request, const Lease& lease, const Notes& notes) {
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  if (ledger) give_back(*ledger, request.attachment, lease);
+}
+
+void restore(const Config& config, const Notes& notes) {
+  Ledger::open(config, Folder::IfMissing::create, notes)->restore_lost();
 }
 
 cni::Result preview(const Config& given) {
@@ -123,19 +136,13 @@ cni::Result preview(const Config& given) {
 void release(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  std::optional<Failure> failed;
   const auto held = ledger->held_by(request.attachment);
   if (held.empty() && !ledger->index().unreadable().empty())
     throw Failure(fmt::format("there may be a reservation of {} in {}: {}", describe(request.attachment),
                               ledger->folder().path(), ledger->index().unreadable()));
-  for (const Reservation& reservation : held) {
-    try {
-      ledger->give_back(reservation);
-    } catch (const Failure& failure) {
-      failed = failure;  // the others are given back all the same
-    }
-  }
-  if (failed) throw *failed;
+  Failures failures;
+  for (const Reservation& reservation : held) failures.attempt([&] { ledger->give_back(reservation); });
+  failures.throw_if_any();
 }
 
 namespace {
@@ -196,25 +203,25 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   if (!ledger) return;
   // With the lock in our hands nothing is made any more: a later time is of before the clock was set back.
   const std::int64_t locked = nanoseconds(time_by(CLOCK_REALTIME));
-  std::optional<Failure> failed;
-  for (const IpAddress& address : ledger->index().taken()) {
-    std::optional<Reservation> reservation;
-    try {
-      reservation = ledger->folder().read(address);
-    } catch (const Failure& failure) {
-      failed = failure;  // the others are collected all the same
-    }
-    if (!reservation || !reservation->obstacle.empty()) continue;
-    const Verdict verdict = ledger->judge(*reservation);
-    const std::int64_t made = reservation->file.modified;
+  Failures failures;
+  std::vector<Reservation> held;
+  for (const IpAddress& address : ledger->index().taken())
+    failures.attempt([&] {
+      auto reservation = ledger->folder().read(address);
+      if (reservation && reservation->obstacle.empty() && !is_valid(*reservation, request.valid_attachments))
+        held.push_back(std::move(*reservation));
+    });
+  const auto verdicts = ledger->evidence().judge(held);
+  for (std::size_t i = 0; i < held.size(); ++i) {
     // What was made after the runtime had listed its attachments is not for this list to judge.
-    const bool is_listed = made < request.begun || made > locked;
-    const bool dropped = is_listed && !is_valid(*reservation, request.valid_attachments);
-    if (!dropped && !verdict.is_stale()) continue;
-    ledger->give_back(*reservation, "collect",
-                      verdict.is_stale() ? verdict.why : "no valid attachment has it");
+    const bool is_listed = ledger->evidence().made(held[i]) < request.begun || held[i].file.modified > locked;
+    if (!is_listed && !verdicts[i].is_stale()) continue;
+    failures.attempt([&] {
+      ledger->give_back(held[i], "collect",
+                        verdicts[i].is_stale() ? verdicts[i].why : "no valid attachment has it");
+    });
   }
-  if (failed) throw std::move(*failed);
+  failures.throw_if_any();
 }
 
 }  // namespace onlink::ipam

@@ -9,21 +9,34 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cni/request.h"
 #include "cni/result.h"
 #include "ipam/config.h"
+#include "ipam/evidence.h"
 
 namespace onlink::ipam {
 
 // Told what the program should log: every reservation that was taken back, and why; what had to be ignored.
 using Notes = std::function<void(const std::string&)>;
 
+struct Lease {
+  cni::Result result;
+  // Until these go, others know that the ADD is running, whose attachment the kernel does not have yet.
+  std::vector<Evidence::Claim> claims;
+};
 // ADD: one address from each range set, with its gateway; the configured routes and dns. All or nothing.
 // An attachment that holds an address already gets it again if its old attachment is proved dead
 // (evidence.h); otherwise that is a Failure. Other failures: no_addresses; a requested address that is taken,
 // and by whom; files.
-cni::Result reserve(const Config& config, const cni::Request& request, const Notes& notes);
+Lease reserve(const Config& config, const cni::Request& request, const Notes& notes);
+// Undoes that: gives back what the lease has given, and nothing else that the attachment may hold.
+void give_back(const Config& config, const cni::Request& request, const Lease& lease, const Notes& notes);
+
+// Makes reservations anew that are missing, of attachments that live (HostEnds::holdings()). reserve() and the others do so
+// by themselves where they see that the folder was changed.
+void restore(const Config& config, const Notes& notes);
 
 // What reserve() would give to a new attachment now. Nothing is locked, written or reclaimed, and no right is
 // needed but to read the folder. Failure (no_addresses) where every address is taken.
@@ -40,7 +53,8 @@ void check(const Config& config, const cni::Request& request);
 // of free, stale and taken addresses.
 void require_addresses(const Config& config);
 
-// GC: takes back what is held by no valid attachment of the request, and what is stale.
+// GC: takes back what is held by no valid attachment of the request, and what is stale. What the request lists as valid
+// stays, whatever the evidence. Does all that it can; then throws one Failure with all that went wrong.
 void collect(const Config& config, const cni::Request& request, const Notes& notes);
 
 }  // namespace onlink::ipam

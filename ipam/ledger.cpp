@@ -17,13 +17,15 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
     : folder_(std::move(folder)),
       evidence_(std::move(evidence)),
       notes_(std::move(notes)),
-      index_(folder_, evidence_.boot()) {
-  if (!index_.why_rebuilt().empty()) clear_leftovers();
+      index_(folder_, evidence_) {
+  if (index_.why_rebuilt().empty()) return;
+  clear_leftovers();
+  restore_lost();
 }
 
 // Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.
 void Ledger::clear_leftovers() {
-  discard();
+  folder_.clear_former_index();
   try {
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
@@ -34,9 +36,14 @@ void Ledger::clear_leftovers() {
   }
 }
 
-// What cannot be taken away now is left to the next call: without a sealed index it looks for leftovers.
-void Ledger::discard() {
-  if (!folder_.discard()) index_.distrust();
+void Ledger::restore_lost() {
+  if (evidence_.host_ends() == nullptr) return;
+  for (const Holding& holding : evidence_.host_ends()->holdings()) {
+    if (folder_.exists(holding.address) || !take(holding.address, holding.owner)) continue;
+    note(fmt::format("restore {} of {}, which has it: its reservation was gone", holding.address.to_string(),
+                     describe(holding.owner)));
+  }
+  claims_.clear();
 }
 
 void Ledger::forget(const IpAddress& address) {
@@ -57,7 +64,7 @@ Ledger::~Ledger() {
 std::unique_ptr<Ledger> Ledger::open(const Config& config, Folder::IfMissing missing, Notes notes) {
   auto folder = Folder::open(config.data_dir, config.network, missing);
   if (!folder) return nullptr;
-  Evidence evidence(config.run_dir, config.network, folder->fd());
+  Evidence evidence(config.run_dir, *folder, config.host_ends);
   return std::unique_ptr<Ledger>(new Ledger(std::move(*folder), std::move(evidence), std::move(notes)));
 }
 
@@ -73,42 +80,35 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
-bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const std::string& netns) {
-  // Asked first: our record would overwrite that of the holder.
+bool Ledger::take(const IpAddress& address, const cni::Attachment& owner) {
+  // Asked first: our record would take the place of the holder's.
   if (folder_.exists(address)) return false;
-  Record record = evidence_.observe(owner, netns);
-  record.file = folder_.draft(owner, evidence_.boot());
+  std::optional<Evidence::Claim> claim;
   try {
-    evidence_.write(address, record);
+    claim = evidence_.claim(address, owner);
   } catch (const Failure& failure) {
     note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
                      address.to_string()));
   }
   try {
-    if (!folder_.publish(address)) {
-      discard();
-      return false;
-    }
-  } catch (...) {
-    discard();
-    forget(address);
-    throw;
-  }
-  try {
-    index_.add(address, owner);
+    const auto file = folder_.create(address, owner, evidence_.boot());
+    if (file && claim) Evidence::complete(*claim, *file);
+    if (file) index_.add(address, owner);
+    if (!file) forget(address);
+    if (file && claim) claims_.push_back(std::move(*claim));
+    return file.has_value();
   } catch (...) {
     folder_.remove(address);
     forget(address);
     throw;
   }
-  return true;
 }
 
 void Ledger::give_back(const Reservation& reservation, Index::Then then) {
   // The file was there a moment ago. Who misses it now looks at the whole folder again.
   if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
-  index_.remove(reservation.address, reservation.owner, then);
+  index_.remove(reservation.address, then);
 }
 
 void Ledger::give_back(const Reservation& reservation, const std::string& verb, const std::string& why) {
@@ -119,20 +119,21 @@ void Ledger::give_back(const Reservation& reservation, const std::string& verb, 
                    why));
 }
 
-std::size_t Ledger::reclaim_stale() {
-  std::size_t count = 0;
-  bool missing = false;
-  for (const IpAddress& address : index_.taken()) {
-    const auto reservation = folder_.look_at(address);
-    missing = missing || !reservation;
-    if (!reservation) continue;
-    const Verdict verdict = judge(*reservation);
-    if (!verdict.is_stale()) continue;
-    give_back(*reservation, "reclaim", verdict.why);
-    ++count;
+bool Ledger::reclaim_stale() {
+  std::vector<Reservation> reservations;
+  const auto taken = index_.taken();
+  for (const IpAddress& address : taken)
+    if (auto reservation = folder_.look_at(address)) reservations.push_back(std::move(*reservation));
+  const auto verdicts = evidence_.judge(reservations);
+  bool found = false;
+  for (std::size_t i = 0; i < reservations.size(); ++i) {
+    if (!verdicts[i].is_stale()) continue;
+    give_back(reservations[i], "reclaim", verdicts[i].why);
+    found = true;
   }
-  if (missing) index_.rebuild("files were removed by someone who does not take the lock");
-  return missing ? count + 1 : count;
+  if (reservations.size() == taken.size()) return found;
+  index_.rebuild("files were removed by someone who does not take the lock");
+  return true;
 }
 
 }  // namespace onlink::ipam

@@ -35,12 +35,16 @@ class Ledger {
   Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
-  bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& netns);
+  bool take(const IpAddress& address, const cni::Attachment& owner);
+  // Claims on what was taken: as long as they are kept, others take its attachment for alive.
+  std::vector<Evidence::Claim> claims() { return std::move(claims_); }
   void give_back(const Reservation& reservation, Index::Then then = Index::Then::rest);
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
-  // Takes back every reservation that is proved dead. Returns how many.
-  std::size_t reclaim_stale();
+  // Takes back every reservation that is proved dead. True where something was, or was gone already.
+  bool reclaim_stale();
+  // Makes the reservations of living attachments anew whose files somebody has removed.
+  void restore_lost();
   void note(const std::string& text) const {
     if (notes_) notes_(text);
   }
@@ -48,13 +52,13 @@ class Ledger {
  private:
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
-  void discard();
   void forget(const IpAddress& address);
 
   Folder folder_;
   Evidence evidence_;
   Notes notes_;
   Index index_;
+  std::vector<Evidence::Claim> claims_;
 };
 
 // "container c1, interface eth0"

@@ -37,7 +37,9 @@ int run_for_plugin() {
     print_error(fmt::format("onlink-ipam: {}\n", text));
   };
   const cni::Handlers handlers{
-      [&](const cni::Request& request) { return ipam::reserve(ipam::parse_config(request), request, notes); },
+      [&](const cni::Request& request) { 
+        return ipam::reserve(ipam::parse_config(request), request, notes).result;
+      },
       [&](const cni::Request& request) { ipam::release(ipam::parse_config(request), request, notes); },
       [&](const cni::Request& request) { ipam::check(ipam::parse_config(request), request); },
       [&](const cni::Request& request) { ipam::require_addresses(ipam::parse_config(request)); },

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 
 #include "base/failure.h"
 #include "cni/names.h"
@@ -36,16 +35,18 @@ std::string fault_of(const Reservation& reservation) {
 }
 
 void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& survey) {
+  std::vector<Reservation> reservations;
   for (const std::string& name : folder.names()) {
     const auto address = Folder::address_of(name);
     if (!address && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-    const auto reservation = address ? folder.look_at(*address) : std::nullopt;
-    if (reservation) survey.items.push_back({*reservation, evidence.judge(*reservation)});
+    if (auto reservation = address ? folder.look_at(*address) : std::nullopt)
+      reservations.push_back(std::move(*reservation));
   }
-  std::sort(survey.items.begin(), survey.items.end(), [](const Survey::Item& a, const Survey::Item& b) {
-    return a.reservation.address < b.reservation.address;
-  });
+  std::sort(reservations.begin(), reservations.end(),
+            [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
+  const auto verdicts = evidence.judge(reservations);
+  for (std::size_t i = 0; i < reservations.size(); ++i) survey.items.push_back({reservations[i], verdicts[i]});
   for (const Survey::Item& item : survey.items) {
     const std::string fault = fault_of(item.reservation);
     const std::string address = item.reservation.address.to_string();
@@ -57,21 +58,22 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
-  std::set<IpAddress> reserved;
-  for (const Survey::Item& item : survey.items) reserved.insert(item.reservation.address);
+  const auto item_of = [&](const IpAddress& address) {
+    const auto item = std::lower_bound(
+        survey.items.begin(), survey.items.end(), address,
+        [](const Survey::Item& candidate, const IpAddress& wanted) { return candidate.reservation.address < wanted; });
+    return item != survey.items.end() && item->reservation.address == address ? &*item : nullptr;
+  };
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
     if (!address) continue;
     const std::string path = evidence.path() + "/" + name;
-    const auto record = evidence.read(*address);
-    const auto item = std::find_if(
-        survey.items.begin(), survey.items.end(),
-        [&](const Survey::Item& candidate) { return candidate.reservation.address == *address; });
-    if (item == survey.items.end())
+    const Survey::Item* item = item_of(*address);
+    if (item == nullptr)
       survey.faults.push_back(path + ": a record without its reservation, which is gone; it is not used");
-    else if (!record)
+    else if (!evidence.read(*address))
       survey.faults.push_back(path + ": cannot be understood; it is not used as evidence");
-    else if (record->file != item->reservation.file || record->owner != item->reservation.owner)
+    else if (!evidence.record_of(item->reservation))
       survey.faults.push_back(path +
                               ": the record of an earlier reservation of this address; it is not used");
   }
@@ -81,8 +83,8 @@ void look_at_index(const Folder& folder, const Evidence& evidence, Survey& surve
   std::vector<Reservation> reservations;
   for (const Survey::Item& item : survey.items) reservations.push_back(item.reservation);
   std::string state;
-  for (const std::string& fault : Index::inspect(folder, evidence.boot(), reservations, state))
-    survey.faults.push_back(fmt::format("{}/.onlink-index: {}; remove the file", folder.path(), fault));
+  for (const std::string& fault : Index::inspect(folder, evidence, reservations, state))
+    survey.faults.push_back(fmt::format("{}/index: {}; remove the file", evidence.path(), fault));
   survey.remarks.push_back(state == "fits the folder"
                                ? "index: fits the folder"
                                : fmt::format("index: to be built anew at the next call: {}", state));
@@ -90,8 +92,9 @@ void look_at_index(const Folder& folder, const Evidence& evidence, Survey& surve
 
 }  // namespace
 
-Survey Survey::make(const Folder& folder, const std::string& run_dir, const std::string& network) {
-  const Evidence evidence(run_dir, network, folder.fd());
+Survey Survey::make(const Folder& folder, const std::string& run_dir, const std::string& network,
+                    HostEnds* host_ends) {
+  const Evidence evidence(run_dir, folder, host_ends);
   Survey survey;
   survey.network = network;
   look_at_folder(folder, evidence, survey);

@@ -22,7 +22,8 @@ struct Survey {
   std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
   std::vector<std::string> remarks;  // what is well but worth knowing
 
-  static Survey make(const Folder& folder, const std::string& run_dir, const std::string& network);
+  static Survey make(const Folder& folder, const std::string& run_dir, const std::string& network,
+                     HostEnds* host_ends);
 };
 
 // The names of the networks below dataDir.

@@ -188,6 +188,15 @@ Message delete_link(std::uint32_t index, const std::string& name) {
   return message;
 }
 
+// ENODEV only: ENOENT and the like are no answer to that question.
+void delete_link_if_any(Socket& socket, const Link& link) {
+  try {
+    socket.execute(delete_link(link.index, link.name));
+  } catch (const Failure& failure) {
+    if (failure.error() != ENODEV) throw;
+  }
+}
+
 std::string of_interface(std::uint32_t index) {
   return index != 0 ? fmt::format(" of interface {}", index) : "";
 }
@@ -222,6 +231,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.mac = attributes.get(link_mac);
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);
+  link.peer_netns = attributes.get(link_peer_netns);
   if (const auto info = attributes.get(link_info)) {
     link.kind = info->get(link_info_kind).value_or("");
     if (link.kind == "ipip") link.ipip = parse_ipip(*info);
@@ -234,6 +244,24 @@ std::optional<Link> find_link(Socket& socket, const std::string& name) {
   return find(socket, get_link(name));
 }
 std::optional<Link> find_link(Socket& socket, std::uint32_t index) { return find(socket, get_link(index)); }
+
+// A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
+// (rtnl_get_net_ns_capable: EINVAL).
+bool peer_lives(Socket& socket, const Link& link) {
+  if (!link.peer_netns) return find_link(socket, link.peer).has_value();
+  if (*link.peer_netns < 0) return false;
+  Message request = Message::question(RTM_GETLINK, [&] { return "look up the other end of " + link.name; });
+  link_header(request, link.peer);
+  request.put(link_target_netns, *link.peer_netns);
+  request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
+  try {
+    socket.execute(std::move(request), [](const nlmsghdr&) {});
+  } catch (const Failure& failure) {
+    if (failure.error() != EINVAL && failure.error() != ENODEV) throw;
+    return false;
+  }
+  return true;
+}
 
 std::vector<Link> list_links(Socket& socket, const std::string& kind) {
   Message request(RTM_GETLINK, 0, [] { return std::string("list links"); });

@@ -35,6 +35,7 @@ struct Link {
   std::uint32_t mtu = 0;
   std::uint32_t flags = 0;               // IFF_*
   std::uint32_t peer = 0;                // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
   std::optional<IpipSettings> ipip;      // of kind "ipip" only
   std::vector<std::uint32_t> ipv4_conf;  // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
 
@@ -84,6 +85,8 @@ Message create_ipip(const std::string& name);
 // works. Throws Failure; a ttl needs pmtudisc.
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc);
 Message delete_link(std::uint32_t index, const std::string& name);
+// The same at once. One that is gone meanwhile, with its namespace or by somebody else, is success.
+void delete_link_if_any(Socket& socket, const Link& link);
 
 // " of interface 12", for messages about what is asked of one; "" for 0, which is all of them.
 std::string of_interface(std::uint32_t index);
@@ -94,6 +97,9 @@ std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RT
 // Asked by name or index; nothing where there is no such interface. Never a dump.
 std::optional<Link> find_link(Socket& socket, const std::string& name);
 std::optional<Link> find_link(Socket& socket, std::uint32_t index);
+// Whether the other end of a veth is there, and so its namespace: also one that is only held by a descriptor or a mount.
+// False as soon as the namespace has died, while the kernel is still about to take its interfaces away.
+bool peer_lives(Socket& socket, const Link& link);
 // Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.
 std::vector<Link> list_links(Socket& socket, const std::string& kind = "");
 

@@ -65,6 +65,8 @@ Netns Netns::of_socket(int socket) {
   return Netns(std::move(fd), "the network namespace of a socket");
 }
 
+std::string Netns::identity() const { return std::to_string(device_) + ":" + std::to_string(inode_); }
+
 NetnsScope::NetnsScope(const Netns& inside, const Netns& home) : home_(home.fd()) {
   if (::setns(inside.fd(), CLONE_NEWNET) != 0)
     throw system_failure("enter network namespace " + inside.path());

@@ -23,6 +23,8 @@ class Netns {
 
   // Compared by identity, not by path: two paths may name one namespace.
   bool same_as(const Netns& other) const { return device_ == other.device_ && inode_ == other.inode_; }
+  // The same identity in words: no other namespace that lives has it.
+  std::string identity() const;
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
 

@@ -215,6 +215,21 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
   return lookup_routes(socket, {&dst, 1}).front();
 }
 
+std::optional<Route> find_route(Socket& socket, const Route& key) {
+  const auto metric = [](const Route& route) {
+    return route.priority == 0 && !route.dst.address.is_v4() ? 1024 : route.priority;  // IP6_RT_PRIO_USER
+  };
+  const auto is_it = [&](const Route& route) {
+    return route.table == key.table && route.dst == key.dst && route.tos == key.tos && metric(route) == metric(key);
+  };
+  // The kernel finds by key only what a packet would use: that is asked first, as tables may be long.
+  const auto used = lookup_route(socket, key.dst.address);
+  if (used && is_it(*used)) return used;
+  for (const Route& route : list_routes(socket, {.family = key.dst.family(), .table = key.table}))
+    if (is_it(route)) return route;
+  return std::nullopt;
+}
+
 std::vector<Route> list_routes(Socket& socket, const RouteFilter& filter) {
   Message request(RTM_GETROUTE, 0, [link = filter.link] { return "list routes" + of_interface(link); });
   auto& header = request.header<rtmsg>();

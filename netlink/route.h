@@ -64,6 +64,9 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 // The same for many, in their order, asked in batches.
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
 
+// The route that has this one's key (table, destination, tos, metric), whatever policy rules answer with.
+std::optional<Route> find_route(Socket& socket, const Route& key);
+
 struct RouteFilter {
   std::optional<IpFamily> family = {};
   std::uint32_t table = 0;    // 0: every table

@@ -5,6 +5,7 @@
 #include "netlink/link.h"
 #include "plugin/apply.h"
 #include "plugin/explain.h"
+#include "plugin/host_ends.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
 #include "plugin/masquerade.h"
@@ -20,28 +21,54 @@ std::string addresses_of(const cni::Result& lease) {
   return fmt::format("{}", fmt::join(texts, " "));
 }
 
-cni::Result attach(const cni::Request& request, const NetConf& config, Log& log) {
-  Host host = open_host();
+// Looks before anything is leased or made: what is attached already, here or in another namespace, stays as it is. An end
+// whose sandbox has died is taken away.
+void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sandbox) {
+  const std::string& ifname = request.attachment.ifname;
+  if (netlink::find_link(sandbox.socket, ifname))
+    throw Failure(fmt::format("interface {} exists already in {}", ifname, request.netns), EEXIST);
+  const auto end = ends.find_by_name(request.attachment);
+  if (end && !ends.remove_if_dead(*end))
+    throw Failure(fmt::format("{} is attached already: its host interface {} exists, and its namespace lives",
+                              request.attachment.container_id, end->name),
+                  EEXIST);
+}
+
+cni::Result attach(const cni::Request& request, const NetConf& config, Host& host, Log& log) {
   Sandbox sandbox = open_sandbox(request.netns, host);
+  HostEnds ends(host.socket, request, config);
+  require_unattached(request, ends, sandbox);
   const auto notes = [&](const std::string& note) { log.info(note); };
   // Undone in reverse: the interface first, then its address, so that nobody gets an address that is still
   // routed.
   Rollback undo([&](const std::string& message) { log.error(message); });
 
-  const auto interface_is_gone = [&] {
-    return !netlink::find_link(sandbox.socket, request.attachment.ifname);
-  };
-  const cni::Result leased = lease(request, config, interface_is_gone, notes);
-  undo.add("release " + addresses_of(leased), [&] { release(request, config, notes); });
-  log.step("lease " + addresses_of(leased));
+  const ipam::Lease leased = lease(request, config, ends, notes);
+  undo.add("release " + addresses_of(leased.result), [&] { give_back(request, config, leased, ends, notes); });
+  log.step("lease " + addresses_of(leased.result));
 
-  const AttachmentPlan plan = plan_attachment(request, config, leased, choose_mtu(config, host.socket));
+  const AttachmentPlan plan = plan_attachment(request, config, leased.result, choose_mtu(config, host.socket));
   log.debug([&] { return explain(plan); });
-  ensure_masquerade(request, config, leased);
-  apply(plan, host, sandbox, {.replace_leftovers = config.ipam.has_value()}, undo);
+  ensure_masquerade(request, config, leased.result);
+  apply(plan, host, sandbox, undo);
   log.step("attach " + plan.host.name);
   undo.commit();
-  return describe(plan, request, config, leased);
+  return describe(plan, request, config, leased.result);
+}
+
+// An address that a living attachment of the network has, and that its folder said to be free: somebody has taken the
+// reservation away. It is made anew, with all others that are missing, and the ADD goes on with another address.
+cni::Result attach_beside_lost_leases(const cni::Request& request, const NetConf& config, Log& log) {
+  Host host = open_host();
+  try {
+    return attach(request, config, host, log);
+  } catch (const RouteHeld& held) {
+    if (!held.by_same_network() || !config.ipam) throw;
+    log.error(held.what());
+  }
+  HostEnds ends(host.socket, request, config);
+  restore_leases(config, ends, [&](const std::string& note) { log.info(note); });
+  return attach(request, config, host, log);
 }
 
 }  // namespace
@@ -49,7 +76,7 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Log& log)
 cni::Result add(const cni::Request& request) {
   const NetConf config = parse_config(request);
   Log log(config, request);
-  return log.failures([&] { return attach(request, config, log); });
+  return log.failures([&] { return attach_beside_lost_leases(request, config, log); });
 }
 
 std::string explain_add(const cni::Request& request) {

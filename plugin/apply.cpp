@@ -10,6 +10,7 @@
 #include "netlink/address_watch.h"
 #include "netlink/sysctl.h"
 #include "plugin/forwarding.h"
+#include "plugin/identity.h"
 
 namespace onlink::plugin {
 namespace {
@@ -60,29 +61,24 @@ PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& 
   throw std::move(*unanswered);
 }
 
-// One of the names is taken: says whose it is, or clears away what is left of a dead attachment.
-void resolve_taken_name(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover) {
+// One of the names is taken: whose it is.
+Failure taken_name(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, const Failure& refusal) {
   if (netlink::find_link(sandbox.socket, plan.container.name))
-    throw Failure(fmt::format("interface {} exists already in {}", plan.container.name, plan.netns), EEXIST);
+    return Failure(fmt::format("interface {} exists already in {}", plan.container.name, plan.netns), EEXIST);
   const auto holder = netlink::find_link(host.socket, plan.host.name);
-  if (!holder) return;  // gone meanwhile: its namespace was being dismantled
-  if (!takeover.replace_leftovers || holder->alias != plan.host.settings.alias)
-    throw Failure(
-        fmt::format(
-            "host interface {} exists already ({}): the attachment is still there, or was not deleted",
-            holder->name, holder->alias.empty() ? "no alias" : holder->alias),
-        EEXIST);
-  host.socket.execute(netlink::delete_link(holder->index, holder->name));
+  if (!holder) return refusal;
+  return Failure(fmt::format("host interface {} exists already ({})", holder->name,
+                             holder->alias.empty() ? "no alias" : holder->alias),
+                 EEXIST);
 }
 
-PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover) {
+PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox) {
   try {
     return request_pair(plan, host, sandbox);
   } catch (const Failure& failure) {
     if (!failure.already_exists()) throw;
+    throw taken_name(plan, host, sandbox, failure);
   }
-  resolve_taken_name(plan, host, sandbox, takeover);
-  return request_pair(plan, host, sandbox);
 }
 
 void write_sysctls(const std::vector<Sysctl>& sysctls) {
@@ -133,22 +129,16 @@ std::string link_name(Host& host, std::uint32_t index) {
   return link ? link->name : "";
 }
 
-std::string describe_holder(Host& host, const Route& route) {
-  const auto link = route.link != 0 ? netlink::find_link(host.socket, route.link) : std::nullopt;
-  std::string text =
-      fmt::format("{} dev {}", netlink::protocol_name(route.protocol), link ? link->name : "(none)");
-  if (link && !link->alias.empty()) text += fmt::format(" ({})", link->alias);
-  return text;
-}
-
-void take_route(const Route& wanted, const End& end, Host& host, Takeover takeover) {
-  const auto holder = netlink::lookup_route(host.socket, wanted.dst.address);
-  const bool ours = holder && holder->protocol == netlink::onlink_protocol;
-  if (holder && holder->dst == wanted.dst && !(ours && takeover.replace_leftovers))
-    throw Failure(fmt::format("route {} is held by proto {}, not this attachment: left alone",
-                              wanted.dst.to_string(), describe_holder(host, *holder)),
-                  EEXIST);
-  host.socket.execute(netlink::add_route(wanted, RouteMode::replace, end.name));
+// The alias of a host's end says whose attachment it is.
+[[noreturn]] void throw_held(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
+  const auto holder = netlink::find_route(host.socket, wanted);
+  if (!holder) throw refusal;
+  const auto link = holder->link != 0 ? netlink::find_link(host.socket, holder->link) : std::nullopt;
+  const std::string alias = link ? link->alias : "";
+  throw RouteHeld(fmt::format("route {} is held by \"{}\"{}: left alone", wanted.dst.to_string(),
+                              netlink::to_string(*holder, link ? link->name : ""),
+                              alias.empty() ? "" : fmt::format(" ({})", alias)),
+                  is_of_same_network(alias, end.settings.alias));
 }
 
 // A packet to the address must reach this link: an address that the host itself has, or that another table or
@@ -170,9 +160,8 @@ void verify_routes(const std::vector<Route>& routes, const End& end, Host& host)
 // what the pod cannot answer yet (an ARP request, a neighbour solicitation) is asked again only after a
 // second. So they come last, when both ends carry packets.
 //
-// The neighbours come before the routes, so that no packet makes the kernel learn them first. They are there
-// for hosts of many pods, and no attachment fails for want of them: their outcomes are not looked at.
-void configure_host_routes(const End& end, std::uint32_t index, Host& host, Takeover takeover) {
+// The neighbours come before the routes, so that no packet makes the kernel learn them first.
+void configure_host_routes(const End& end, std::uint32_t index, Host& host) {
   std::vector<Route> routes;
   std::vector<Message> messages;
   messages.push_back(netlink::get_link(index));
@@ -183,13 +172,11 @@ void configure_host_routes(const End& end, std::uint32_t index, Host& host, Take
     messages.push_back(netlink::add_route(routes.back(), RouteMode::create, end.name));
   }
   const auto outcomes = host.socket.execute_each(messages);
-  if (outcomes.front()) throw *outcomes.front();
   const auto of_routes = std::span(outcomes).last(routes.size());
-  for (std::size_t i = 0; i < routes.size(); ++i) {
-    if (!of_routes[i]) continue;
-    if (!of_routes[i]->already_exists()) throw *of_routes[i];
-    take_route(routes[i], end, host, takeover);
-  }
+  for (std::size_t i = 0; i < routes.size(); ++i)
+    if (of_routes[i] && of_routes[i]->already_exists()) throw_held(routes[i], end, host, *of_routes[i]);
+  for (const auto& outcome : outcomes)
+    if (outcome) throw *outcome;
   verify_routes(routes, end, host);
 }
 
@@ -227,9 +214,9 @@ Sandbox open_sandbox(const std::string& path, const Host& host) {
   return {std::move(home), std::move(netns), std::move(socket)};
 }
 
-void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover, Rollback& undo) {
+void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo) {
   enable_forwarding(plan.host_sysctls, host.socket);
-  const PairIndexes pair = create_pair(plan, host, sandbox, takeover);
+  const PairIndexes pair = create_pair(plan, host, sandbox);
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
   });
@@ -237,7 +224,7 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover ta
   configure_host_link(plan.host, pair.host, host);
   configure_container(plan.container, pair.container, sandbox);
   if (watches) await_addresses(plan, pair, host, *watches);
-  configure_host_routes(plan.host, pair.host, host, takeover);
+  configure_host_routes(plan.host, pair.host, host);
 }
 
 }  // namespace onlink::plugin

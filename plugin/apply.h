@@ -2,6 +2,10 @@
 // Brings a plan into the kernel: ADD.
 #pragma once
 
+#include <cerrno>
+#include <string>
+
+#include "base/failure.h"
 #include "base/rollback.h"
 #include "netlink/netns.h"
 #include "netlink/socket.h"
@@ -24,16 +28,20 @@ Host open_host();
 // Throws Failure where the path is no network namespace, or is the host's own.
 Sandbox open_sandbox(const std::string& path, const Host& host);
 
-// What may be done about leftovers that stand in the way.
-struct Takeover {
-  // The addresses are provably ours alone (our own IPAM leased them), so a host link or a host route that
-  // onlink left for them belongs to a dead attachment and is replaced. Without it both are errors that name
-  // the holder.
-  bool replace_leftovers = false;
+// The host has a route to an address of the plan already.
+class RouteHeld : public Failure {
+ public:
+  RouteHeld(const std::string& message, bool by_same_network)
+      : Failure(message, EEXIST), by_same_network_(by_same_network) {}
+  // By another attachment of this network: then its reservation is missing.
+  bool by_same_network() const noexcept { return by_same_network_; }
+
+ private:
+  bool by_same_network_;
 };
 
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
-// else hangs on it.
-void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Takeover takeover, Rollback& undo);
+// else hangs on it. What is there already, a link or a route, is never replaced: the Failure (EEXIST) names its holder.
+void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo);
 
 }  // namespace onlink::plugin

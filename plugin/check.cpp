@@ -103,6 +103,7 @@ void compare_routes(const std::string& where, const End& end, std::uint32_t inde
 void compare_neighbours(const std::string& where, const End& end, std::uint32_t index,
                         netlink::Socket& socket, Differences& found) {
   for (const auto& wanted : end.neighbours) {
+    if (wanted.state == NUD_NONE) continue;  // the kernel learns it, and forgets it when the other end goes down
     const auto actual = netlink::find_neighbour(socket, index, wanted.address);
     const auto address = wanted.address.to_string();
     if (!actual)
@@ -145,8 +146,7 @@ void compare_host(const AttachmentPlan& expected, Host& host, Differences& found
   compare_sysctls("host", {{fmt::format("net/ipv4/neigh/{}/proxy_delay", expected.host.name), "0"}}, found);
   compare_addresses("host", expected.host, link->index, host.socket, found);
   compare_host_routes(expected.host, link->index, host, found);
-  // The host's neighbours are not asked for: the kernel forgets them when the pod's end goes down for a
-  // moment (neigh_carrier_down), learns them anew at the next packet, and the attachment works as before.
+  compare_neighbours("host", expected.host, link->index, host.socket, found);
 }
 
 void compare_container(const AttachmentPlan& expected, Sandbox& sandbox, Differences& found) {
@@ -177,6 +177,7 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
       // The kernel drops an interface's neighbours with its MAC, the permanent ones too (neigh_changeaddr);
       // from then on the gateway is found as in any network: the host's end answers.
       plan.container.neighbours.clear();
+      for (auto& neighbour : plan.host.neighbours) neighbour.mac = *mac;
     }
     plan.container_mtu = own->mtu.value_or(0);
   }

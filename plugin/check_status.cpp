@@ -4,6 +4,7 @@
 
 #include "netlink/sysctl.h"
 #include "plugin/check.h"
+#include "plugin/host_ends.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
 #include "plugin/masquerade.h"
@@ -32,7 +33,9 @@ void check_attachment(const cni::Request& request, const NetConf& config) {
   const auto found = read_differences(request, config);
   if (!found.empty())
     throw Failure(FailureKind::not_as_attached, fmt::format("not as attached: {}", fmt::join(found, "; ")));
-  check_lease(request, config);
+  Host host = open_host();
+  HostEnds ends(host.socket, request, config);
+  check_lease(request, config, ends);
 }
 
 void require_forwarding(const NetConf& config) {
@@ -54,9 +57,10 @@ void status(const cni::Request& request) {
   const NetConf config = parse_config(request);
   Log log(config, request);
   log.failures([&] {
-    (void)open_host();
+    Host host = open_host();
+    HostEnds ends(host.socket, request, config);
     require_forwarding(config);
-    require_free_address(request, config);
+    require_free_address(request, config, ends);
   });
 }
 

@@ -37,6 +37,11 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
         gateway.is_multicast() || gateway.is_unspecified())
       reader.problem(key, "must be a unicast address, not " + gateway.to_string());
 
+  const std::string neighbour = reader.text("hostNeighbour").value_or("permanent");
+  if (neighbour != "permanent" && neighbour != "learned")
+    reader.problem("hostNeighbour", fmt::format("must be \"permanent\" or \"learned\", not \"{}\"", neighbour));
+  config.host_neighbour_learned = neighbour == "learned";
+
   const std::string prefix = reader.text("hostInterfacePrefix").value_or("onl");
   const bool fits =
       !prefix.empty() && prefix.size() <= 4 && std::all_of(prefix.begin(), prefix.end(), [](char c) {

@@ -62,14 +62,14 @@ std::string subject(const std::string& type) { return "IPAM plugin " + type; }
 
 }  // namespace
 
-cni::Result delegate_add(const cni::Request& request, const std::string& type) {
+cni::Result delegate_add(const cni::Request& request, const std::string& type, const std::function<void()>& withdraw) {
   return with_context(subject(type), [&] {
     const std::string path = find_plugin(type, request.path);
     try {
       return result_of(execute(path, request, cni::Command::add), request.version);
     } catch (Failure& failure) {
       try {
-        (void)execute(path, request, cni::Command::del);
+        withdraw();
       } catch (const Failure& second) {
         failure.append_detail(fmt::format("its DEL failed as well: {}", second.what()));
       }

@@ -46,6 +46,13 @@ std::uint32_t unfinished_group(const std::string& network) {
   return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is everybody's
 }
 
+bool is_of_same_network(const std::string& alias, const std::string& other) {
+  const auto end_of_network = [](const std::string& text) { return text.find(' ', sizeof "onlink "); };
+  const auto end = end_of_network(alias);
+  return end != std::string::npos && alias.starts_with("onlink ") && end == end_of_network(other) &&
+         alias.compare(0, end, other, 0, end) == 0;
+}
+
 std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network) {
   const std::string start = fmt::format("onlink {} ", network);
   if (!alias.starts_with(start)) return std::nullopt;

@@ -27,4 +27,7 @@ std::uint32_t unfinished_group(const std::string& network);
 // The attachment that an alias names, where the alias is of this network.
 std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network);
 
+// Whether two aliases name attachments of one network.
+bool is_of_same_network(const std::string& alias, const std::string& other);
+
 }  // namespace onlink::plugin

@@ -35,40 +35,63 @@ cni::Request with_given_gateways(const cni::Request& request, const NetConf& con
   return given;
 }
 
-}  // namespace
-
-cni::Result lease(const cni::Request& request, const NetConf& config,
-                  const std::function<bool()>& interface_is_gone, const ipam::Notes& notes) {
-  if (!config.ipam) return delegate_add(request, config.ipam_type);
-  ipam::Config ipam = *config.ipam;
-  ipam.interface_is_gone = interface_is_gone;
-  return ipam::reserve(ipam, request, notes);
+// Our own IPAM asks the kernel who is attached.
+ipam::Config with(HostEnds& ends, ipam::Config config) {
+  config.host_ends = &ends;
+  return config;
 }
 
-void release(const cni::Request& request, const NetConf& config, const ipam::Notes& notes) {
-  if (config.ipam)
-    ipam::release(*config.ipam, request, notes);
+// Another plugin that has failed, or whose lease is not wanted, is told to give back what the attachment holds.
+void withdraw(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+  if (const auto link = ends.find(request.attachment))
+    notes(fmt::format("{} is there: its addresses are not given back to {}", link->name, config.ipam_type));
   else
     delegate(request, config.ipam_type, cni::Command::del);
 }
 
-void check_lease(const cni::Request& request, const NetConf& config) {
+}  // namespace
+
+ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+  if (config.ipam) return ipam::reserve(with(ends, *config.ipam), request, notes);
+  return {delegate_add(request, config.ipam_type, [&] { withdraw(request, config, ends, notes); }), {}};
+}
+
+void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
+               const ipam::Notes& notes) {
   if (config.ipam)
-    ipam::check(*config.ipam, request);
+    ipam::give_back(with(ends, *config.ipam), request, lease, notes);
+  else
+    withdraw(request, config, ends, notes);
+}
+
+void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+  ipam::restore(with(ends, config.ipam.value()), notes);
+}
+
+void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+  if (config.ipam)
+    ipam::release(with(ends, *config.ipam), request, notes);
+  else
+    delegate(request, config.ipam_type, cni::Command::del);
+}
+
+void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends) {
+  if (config.ipam)
+    ipam::check(with(ends, *config.ipam), request);
   else
     delegate(with_given_gateways(request, config), config.ipam_type, cni::Command::check);
 }
 
-void require_free_address(const cni::Request& request, const NetConf& config) {
+void require_free_address(const cni::Request& request, const NetConf& config, HostEnds& ends) {
   if (config.ipam)
-    ipam::require_addresses(*config.ipam);
+    ipam::require_addresses(with(ends, *config.ipam));
   else
     delegate(request, config.ipam_type, cni::Command::status);
 }
 
-void collect_leases(const cni::Request& request, const NetConf& config, const ipam::Notes& notes) {
+void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
   if (config.ipam)
-    ipam::collect(*config.ipam, request, notes);
+    ipam::collect(with(ends, *config.ipam), request, notes);
   else
     delegate(request, config.ipam_type, cni::Command::gc);
 }

@@ -3,26 +3,28 @@
 // other executed as the specification's delegation says. Callers do not see the difference.
 #pragma once
 
-#include <functional>
-
 #include "ipam/ipam.h"
 #include "plugin/config.h"
 #include "plugin/delegate.h"
+#include "plugin/host_ends.h"
 
 namespace onlink::plugin {
 
-// ADD: all or nothing. notes: what our own IPAM wants to have logged (each reservation that it reclaimed,
-// with why). interface_is_gone: whether the container has no interface of the attachment's name; asked only
-// where our own IPAM finds that the attachment has an address already: without an interface, it gets that
-// one.
-cni::Result lease(const cni::Request& request, const NetConf& config,
-                  const std::function<bool()>& interface_is_gone, const ipam::Notes& notes);
+// ADD: all or nothing. notes: what our own IPAM wants to have logged (each reservation that it reclaimed or restored,
+// with why).
+ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
+// Undoes that: gives back what the lease has given. Another IPAM plugin can only give back all that the attachment
+// holds: that is not asked of it where the attachment lives.
+void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
+               const ipam::Notes& notes);
+// Makes the reservations of living attachments anew that are missing. Only of our own IPAM.
+void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // DEL. Nothing leased is success.
-void release(const cni::Request& request, const NetConf& config, const ipam::Notes& notes);
+void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // CHECK, STATUS, GC.
-void check_lease(const cni::Request& request, const NetConf& config);
-void require_free_address(const cni::Request& request, const NetConf& config);
-void collect_leases(const cni::Request& request, const NetConf& config, const ipam::Notes& notes);
+void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends);
+void require_free_address(const cni::Request& request, const NetConf& config, HostEnds& ends);
+void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // What lease() would give now; nothing is reserved or written, no right is needed. Only our own IPAM can
 // tell.
 cni::Result preview_lease(const NetConf& config);

@@ -100,16 +100,17 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }
 
-// Keeps a place for the address in the host's table of neighbours. What the kernel learns by itself counts
-// against net.ipv4.neigh.default.gc_thresh3 (1,024, one table for all namespaces); with more pods than that
-// it says "neighbor table overflow", and connections to them wait for seconds. An entry that is marked as
-// learned by somebody else is not counted and not collected (neigh_alloc, neigh_update_gc_list). It holds no
-// MAC: the kernel asks the pod at the first packet, and again later, as ever; so a pod whose MAC a chained
-// plugin changes stays reachable. Before Linux 5.0 the mark changes nothing.
-// What a pod learns of the host from its ARP requests does count, but it is never used and may be collected
-// after 5 s (neigh_forced_gc): so the limit is no longer on pods, but on first contacts in 5 s.
-netlink::Neighbour neighbour_place(const IpAddress& address) {
-  return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
+// The host knows the pod for good, as the pod knows its gateway: no ARP or ND at all. So the first packet need not wait,
+// nor a pod answer that does not (arp_ignore=2, or a second network with rp_filter=1, where the host would ask from an
+// address that the pod routes elsewhere). And permanent entries do not count against net.ipv4.neigh.default.gc_thresh3
+// (1,024, one table for all namespaces; neigh_alloc), with which hosts of many pods run into "neighbor table overflow".
+//
+// "learned", where a chained plugin changes the pod's MAC: an entry without a MAC, marked as learned by somebody else,
+// which is not counted either (since Linux 5.0). The kernel asks the pod at the first packet, and again later.
+// What a pod learns of the host from its requests does count then, but may be collected after 5 s (neigh_forced_gc).
+netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& mac, bool learned) {
+  if (learned) return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
+  return {.address = address, .mac = mac};
 }
 
 }  // namespace
@@ -141,7 +142,8 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
     Route route{.dst = IpPrefix::host(ip.address.address), .protocol = netlink::onlink_protocol};
     route.scope = ip.address.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
     plan.host.routes.push_back(route);
-    plan.host.neighbours.push_back(neighbour_place(ip.address.address));
+    plan.host.neighbours.push_back(
+        host_neighbour(ip.address.address, plan.container.mac, config.host_neighbour_learned));
   }
   for (const IpFamily family : plan.families) {
     if (family == IpFamily::v4)

@@ -23,6 +23,10 @@ namespace fs = std::filesystem;
 
 class Delegate : public testing::Test {
  protected:
+  cni::Result add(const std::string& type) {
+    return delegate_add(request_, type, [&] { delegate(request_, type, cni::Command::del); });
+  }
+
   Delegate() {
     std::string pattern = fs::temp_directory_path() / "onlink-delegate-XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
@@ -46,7 +50,7 @@ class Delegate : public testing::Test {
   std::string add_failure(const std::string& script) {
     write_plugin("it", script);
     try {
-      (void)delegate_add(request_, "it");
+      (void)add("it");
     } catch (const Failure& failure) {
       return failure.what();
     }
@@ -61,7 +65,7 @@ class Delegate : public testing::Test {
 TEST_F(Delegate, GetsTheSameInputAndEnvironmentAndIsUnderstood) {
   write_plugin("it", R"(cat > $FOLDER/input; env > $FOLDER/env
       echo '{"ips": [{"address": "10.0.0.5/24", "gateway": "10.0.0.1"}]}')");
-  const cni::Result result = delegate_add(request_, "it");
+  const cni::Result result = add("it");
   ASSERT_EQ(result.ips.size(), 1u);
   EXPECT_EQ(result.ips[0].address.to_string(), "10.0.0.5/24");
   EXPECT_EQ(content("input"), request_.input);
@@ -71,7 +75,7 @@ TEST_F(Delegate, GetsTheSameInputAndEnvironmentAndIsUnderstood) {
 
 TEST_F(Delegate, MayAnswerInAnyVersion) {
   write_plugin("it", R"(echo '{"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.5/24"}}')");
-  EXPECT_EQ(delegate_add(request_, "it").ips.size(), 1u);
+  EXPECT_EQ(add("it").ips.size(), 1u);
 }
 
 TEST_F(Delegate, OtherCommandsRunUnderTheirNameAndMayPrintAnything) {
@@ -126,20 +130,20 @@ TEST_F(Delegate, OutputIsBounded) {
 
 TEST_F(Delegate, IsNotWaitedForThroughAChildThatHoldsItsOutput) {
   write_plugin("it", "tail -f /dev/null & echo $! >$FOLDER/child; echo '{}'");
-  EXPECT_EQ(delegate_add(request_, "it"), cni::Result());
+  EXPECT_EQ(add("it"), cni::Result());
   EXPECT_EQ(::kill(std::stoi(content("child")), SIGKILL), 0) << "it is still there";
 }
 
 TEST_F(Delegate, NeedNotReadItsInput) {
   request_.input.assign(300'000, ' ');  // more than a pipe holds
   write_plugin("it", "exec 0<&-; echo '{}'");
-  EXPECT_EQ(delegate_add(request_, "it"), cni::Result());
+  EXPECT_EQ(add("it"), cni::Result());
 }
 
 TEST_F(Delegate, GetsNoDescriptorOfOurs) {
   const UniqueFd lock = open_file(AT_FDCWD, folder_ / "lock", O_RDWR | O_CREAT, 0600);
   write_plugin("it", "ls -l /proc/$$/fd > $FOLDER/fds; echo '{}'");
-  (void)delegate_add(request_, "it");
+  (void)add("it");
   EXPECT_NE(content("fds").find("memfd:input"), std::string::npos);
   EXPECT_EQ(content("fds").find("/lock"), std::string::npos) << content("fds");
 }
@@ -170,7 +174,7 @@ TEST_F(Delegate, TheFirstFolderWins) {
   fs::create_directory(folder_ / "first");
   write_plugin("first/it", R"(echo '{"dns": {"domain": "first"}}')");
   request_.path = (folder_ / "first").string() + ":" + folder_.string() + ":";
-  EXPECT_EQ(delegate_add(request_, "it").dns.domain, "first");
+  EXPECT_EQ(add("it").dns.domain, "first");
 }
 
 TEST_F(Delegate, WhatCannotBeRunIsNamed) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/host_ends.h"
+
+#include <algorithm>
+#include <map>
+
+#include "netlink/route.h"
+#include "plugin/identity.h"
+
+namespace onlink::plugin {
+
+using netlink::Link;
+
+HostEnds::HostEnds(netlink::Socket& socket, const cni::Request& request, const NetConf& config)
+    : socket_(socket), network_(request.network), prefix_(config.host_interface_prefix) {}
+
+std::string HostEnds::name_of(const cni::Attachment& owner) const {
+  return host_interface_name(prefix_, network_, owner);
+}
+
+bool HostEnds::is_unfinished(const Link& link) const {
+  return link.kind == "veth" && link.alias.empty() && link.group == unfinished_group(network_);
+}
+
+bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
+  if (link.kind != "veth") return false;
+  return link.alias.empty() ? link.name == name_of(owner) : link.alias == link_alias(network_, owner);
+}
+
+std::optional<Link> HostEnds::find_by_name(const cni::Attachment& owner) {
+  auto link = netlink::find_link(socket_, name_of(owner));
+  return link && is_of(*link, owner) ? link : std::nullopt;
+}
+
+std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
+  if (auto link = find_by_name(owner)) return link;
+  for (const Link& link : list())
+    if (is_of(link, owner)) return link;
+  return std::nullopt;
+}
+
+std::vector<Link> HostEnds::list() {
+  auto links = netlink::list_links(socket_, "veth");
+  std::erase_if(links, [&](const Link& link) { return !parse_alias(link.alias, network_) && !is_unfinished(link); });
+  return links;
+}
+
+// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is gone.
+std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
+  std::map<std::string, const Link*> names;
+  std::map<cni::Attachment, const Link*> attached;
+  const auto links = netlink::list_links(socket_, "veth");
+  for (const Link& link : links) {
+    names[link.name] = &link;
+    if (const auto owner = parse_alias(link.alias, network_)) attached[*owner] = &link;
+  }
+  std::vector<bool> exist;
+  for (const Suspect& suspect : suspects) {
+    const auto by_alias = attached.find(suspect.owner);
+    auto by_name = names.find(suspect.interface);
+    if (by_name == names.end()) by_name = names.find(name_of(suspect.owner));
+    exist.push_back(by_alias != attached.end() ? !remove_if_dead(*by_alias->second) : by_name != names.end());
+  }
+  return exist;
+}
+
+bool HostEnds::remove_if_dead(const Link& link) {
+  if (netlink::peer_lives(socket_, link)) return false;
+  netlink::delete_link_if_any(socket_, link);
+  return true;
+}
+
+// By the host's routes to them: what a pod does to its own addresses says nothing.
+std::vector<ipam::Holding> HostEnds::holdings() {
+  std::map<std::uint32_t, cni::Attachment> owners;
+  for (const Link& link : list())
+    if (const auto owner = parse_alias(link.alias, network_); owner && netlink::peer_lives(socket_, link))
+      owners[link.index] = *owner;
+  std::vector<ipam::Holding> holdings;
+  if (owners.empty()) return holdings;
+  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+  for (const netlink::Route& route : netlink::list_routes(socket_, ours))
+    if (const auto owner = owners.find(route.link);
+        owner != owners.end() && route.dst.length == route.dst.address.bits())
+      holdings.push_back({route.dst.address, owner->second});
+  return holdings;
+}
+
+}  // namespace onlink::plugin
