@@ -3,9 +3,9 @@
 # whether it is right is asked of the pods, of iproute2 and of the folders.
 import glob
 import ipaddress
+import itertools
 import os
 import re
-import signal
 import socket
 import time
 
@@ -75,12 +75,13 @@ class Witness:
     """The host's interfaces and routes, and the files of the networks."""
 
     def __init__(self, kernel, networks):
-        self.all_links, routes = kernel.ask("link show", "route show table all proto 169")
+        self.all_links, routes, neighbours = kernel.ask("link show", "route show table all proto 169", "neigh show nud permanent")
         self.links = {link["ifalias"]: link for link in self.all_links if link.get("ifalias", "").startswith("onlink ")}
         self.names = {link["ifname"]: link for link in self.all_links}
         self.routes = {}
         for route in routes:
             self.routes.setdefault(route["dst"], []).append(route)
+        self.neighbours = {(neighbour["dst"], neighbour["dev"]): neighbour.get("lladdr") for neighbour in neighbours}
         self.leases = {name: read_leases(name) for name in networks}
 
     def holder(self, address):
@@ -105,12 +106,22 @@ def read_leases(network):
     return found
 
 
+def is_orphan(records):
+    """Of a data folder that is no more: the next ADD that makes such a folder sweeps these away."""
+    try:
+        with open(f"{records}/folder") as file:
+            status = os.stat(file.read())
+    except FileNotFoundError:
+        return True
+    return not records.endswith(f".{status.st_dev:x}.{status.st_ino:x}")
+
+
 def mentions(container):
     """Files below runDir that name the container."""
     word = re.compile(rb"\b" + container.encode() + rb"\b")
     found = []
     for folder, _, names in os.walk(sandbox.run_dir):
-        for name in names:
+        for name in names if not is_orphan(folder) else ():
             with open(f"{folder}/{name}", "rb") as file:
                 if word.search(file.read()):
                     found.append(f"{folder}/{name}")
@@ -124,6 +135,8 @@ class Model:
         self.unprovable, self.earlier, self.killed_in = set(), set(), set()
         self.boots, self.foreign_boot = 0, False
         self.covered = False
+        self.second_host = sandbox.new_namespace()
+        self.from_there = set()  # keys of what the second host has attached
         self.directories = os.open("/run/netns", os.O_PATH | os.O_DIRECTORY)
         self.echo, self.kernel = Echo(), Kernel()
         self.after = []  # what must be true after the step, of a Witness
@@ -136,6 +149,10 @@ class Model:
 
     def living(self):
         return [a for a in self.attachments.values() if a.state == "living"]
+
+    def elsewhere(self):
+        """Those of the second host that nothing was done to."""
+        return [a for a in self.attachments.values() if a.state == "elsewhere"]
 
     def look(self):
         self.now = Witness(self.kernel, self.networks)
@@ -254,6 +271,7 @@ class Model:
             sandbox.remove_tree(sandbox.run_dir)
             return None
         sandbox.remove_tree(f"{world.data_dir}/{what}")
+        self.forget_the_second_host([what])
         for attachment in self.attachments.values():
             attachment.lost |= attachment.key[0] == what
 
@@ -274,7 +292,14 @@ class Model:
         if self.foreign_boot == bool(int(foreign)):
             return False
         self.foreign_boot = bool(int(foreign))
+        self.forget_the_second_host(self.networks)
         self.set_boot_id()
+
+    def forget_the_second_host(self, networks):
+        """What nobody can know here any more."""
+        for attachment in self.elsewhere():
+            if attachment.key[0] in networks:
+                attachment.state = "unknown"
 
     def set_boot_id(self):
         number = 1000 + self.boots if self.foreign_boot else self.boots
@@ -299,6 +324,7 @@ class Model:
         for name in self.networks:
             self.earlier |= {(name, address, owner) for address, owner in read_leases(name).items()}
         self.unprovable.clear()
+        self.from_there.clear()
 
     # ADD
 
@@ -319,12 +345,13 @@ class Model:
         return path, "/run/netns" if form == "relative" else None, \
             (pod.holders["descriptor"],) if form == "self-descriptor" else ()
 
-    def call(self, command, network, container, where=None, conf=None, program=None, kill=0, stop=0):
+    def call(self, command, network, container, where=None, conf=None, program=None, kill=0, stop=0, host=None):
         path, folder, descriptors = where or ("", None, ())
         conf = conf or network.config()
         program = program or f"{'/usr/lib/cni' if network.kind == 'bridge' else world.bin_dir}/{conf['type']}"
-        return Call(program, world.environment(command, container, ifname, path), world.json.dumps(conf).encode(), folder,
-                    descriptors, int(kill), int(stop), f"{world.data_dir}/{network.name}/lock")
+        with Inside(self.second_host if host else Inside.home):
+            return Call(program, world.environment(command, container, ifname, path), world.json.dumps(conf).encode(), folder,
+                        descriptors, int(kill), int(stop), f"{world.data_dir}/{network.name}/lock")
 
     def has_interface(self, pod):
         namespace = pod.open(self.directories)
@@ -334,17 +361,20 @@ class Model:
         finally:
             os.close(namespace)
 
-    def do_add(self, net, container, pod, form="name", kill=0, stop=0):
+    def do_add(self, net, container, pod, form="name", kill=0, stop=0, host=None):
         network, key, pod = self.networks[net], (net, container), self.pods.get(pod)
         if not pod or key in self.waiting or (network.kind == "bridge" and (kill or stop or self.foreign_boot)):
+            return False
+        known = self.attachments.get(key)
+        if host and (kill or stop or known or network.kind != "own" or self.foreign_boot) or (known and known.state == "elsewhere"):
             return False
         where = self.path_of(pod, form)
         if not where or any(call.pod is pod for call in self.waiting.values()):
             return False
         excuses = self.excuses(key, pod)
         fresh = not os.path.exists(f"{world.data_dir}/{net}/last_reserved_ip.0")
-        call = self.call("ADD", network, container, where, kill=kill, stop=stop)
-        call.key, call.pod, call.excuses, call.network, call.prefix = key, pod, excuses, network, network.prefix
+        call = self.call("ADD", network, container, where, kill=kill, stop=stop, host=host)
+        call.host, call.key, call.pod, call.excuses, call.network, call.prefix = host, key, pod, excuses, network, network.prefix
         call.before, call.disturbed, call.fresh, call.pool = self.now, False, fresh, network.pool()
         self.earlier = {entry for entry in self.earlier if entry[2] != key}
         if call.waits:
@@ -375,7 +405,7 @@ class Model:
             return False
         if (net, address, owner) in self.earlier:
             return True
-        return kind == "own" and owner not in self.waiting and alias(owner) not in witness.links and \
+        return kind == "own" and owner not in self.from_there and owner not in self.waiting and alias(owner) not in witness.links and \
             not witness.unfinished() and (net, address, owner) not in self.unprovable
 
     def added(self, call):
@@ -403,8 +433,8 @@ class Model:
             raise Fault("a second ADD of a living attachment succeeds", f"{known}: {answer.out}")
         address = answer.document["ips"][0]["address"].split("/")[0]
         self.require(address in call.pool, "an address outside of the range", address)
-        for other in self.living():
-            self.require(other.address != address, "an address of a living pod is given again", f"{other} to {call.pod.name}")
+        for other in [*self.living(), *self.elsewhere()]:
+            self.require(other.address != address or other.key[0] != key[0] and "elsewhere" in (other.state, call.host and "elsewhere"), "an address of a living pod is given again", f"{other} to {call.pod.name}")
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
         attachment.address = address
         attachment.lost = call.disturbed and address not in read_leases(key[0])
@@ -413,8 +443,14 @@ class Model:
         else:
             self.unprovable.discard((key[0], address, key))
         self.attachments[key] = attachment
+        if call.host:
+            attachment.state = "elsewhere"
+            self.from_there.add(key)
         if call.pod.alive:
             self.look_inside(attachment)
+        if not call.disturbed:
+            orphans = [records for records in glob.glob(f"{sandbox.run_dir}/ipam/{key[0]}.*") if is_orphan(records)]
+            self.require(not orphans, "records of a folder that is gone stay after ADD", orphans)
         if call.fresh and not call.disturbed and call.network.kind == "own":
             met = [a for a in self.living() if a.lost and a.key[0] == key[0] and a.address in call.pool and
                    call.pool.index(a.address) < call.pool.index(address)]
@@ -467,6 +503,17 @@ class Model:
         call.kill()
         return self.added(call)
 
+    def do_crowd(self, net, pod, count):
+        """Pods that live, each held in another way."""
+        names = [f"{pod}-{i}" for i in range(int(count))]
+        if self.covered or any(name in self.pods for name in names):
+            return False
+        for name, way in zip(names, itertools.cycle(Pod.ways)):
+            self.do_pod(name, way)
+            self.do_add(net, name, name, way)
+            self.look()
+        return None
+
     def do_fill(self, net, pod, count, ways):
         """Pods that are attached and die at once, as those of a node whose runtime was killed."""
         names = [f"{pod}x{i}" for i in range(int(count))]
@@ -513,7 +560,10 @@ class Model:
             place = self.path_of(self.pods[other], form) or place
         if bridge and pod and not place[0]:
             return False
-        call = self.call("DEL", network, container, place, kill=kill)
+        there = known is not None and known.state == "elsewhere"
+        if there and kill:
+            return False
+        call = self.call("DEL", network, container, place, kill=kill, host=there)
         if call.killed:
             self.count("killed")
             if known and known.state == "living":
@@ -528,7 +578,7 @@ class Model:
         if network.kind == "host-local" or (network.kind == "bridge" and (kill or lacks or self.foreign_boot)):
             return False
         valid = {key[1] for key in self.waiting if key[0] == net}
-        valid |= {a.key[1] for a in self.living() if a.key[0] == net and a.key[1] not in lacks.split(",")}
+        valid |= {a.key[1] for a in [*self.living(), *self.elsewhere()] if a.key[0] == net and a.key[1] not in lacks.split(",")}
         valid |= {container for container in adds.split(",") if container}
         conf = {**world.of_gc(network.config(), *sorted(valid)), "cniVersion": "1.1.0"}
         program = f"{world.bin_dir}/onlink-ipam" if network.kind == "bridge" else None
@@ -600,6 +650,9 @@ class Model:
             os.close(namespace)
             self.require(reached, "a living pod does not reach the host", attachment)
         self.count("pods asked", len(living))
+        for attachment in self.elsewhere():
+            self.require(now.leases[attachment.key[0]].get(attachment.address) == attachment.key,
+                         "the reservation of a living pod of another host namespace is gone", attachment)
         for text in now.links:
             key = tuple(text.split()[1:3])
             self.require(key in self.attachments or key in self.waiting, "an interface of nobody", text)
@@ -620,6 +673,8 @@ class Model:
         self.require(link, "the host end of a living pod is gone", attachment)
         devices = [route.get("dev") for route in now.routes.get(address, [])]
         self.require(devices == [link["ifname"]], "the route of a living pod is gone or another's", f"{attachment}: {devices}")
+        known = now.neighbours.get((address, link["ifname"]))
+        self.require(known == attachment.mac, "the host does not know a living pod's MAC", f"{attachment}: {known}")
 
     def judge_answers(self, attachment, answers, now):
         self.require(answers, "a living pod is not reached from the host", attachment)
@@ -656,6 +711,9 @@ def choose(random, model, networks):
         dead = [a.key[1] for a in model.attachments.values() if a.key[0] == net and a.state != "living"]
         container = random.choice(dead) if dead and random.random() < 0.3 else pod.name
         offer(40, op="add", net=net, container=container, pod=pod.name, form=random.choice(sorted(pod.paths()) or forms), **faults)
+        offer(3, op="add", net=net, container=pod.name, pod=pod.name, host="second")
+    if not pods:
+        offer(60, op="crowd", net=net, pod=f"crowd{random.randint(1, 99)}", count=random.randint(2, 6))
     if len(pods) < 9:
         ways = [random.choice(Pod.ways)] if random.random() < 0.6 else random.sample(Pod.ways, 2)
         name = next(f"pod{i}" for i in range(1, 1000) if f"pod{i}" not in model.pods and

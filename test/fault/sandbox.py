@@ -58,7 +58,7 @@ def furnish():
         os.mkdir(folder)
     with open("/proc/sys/net/ipv4/ip_forward", "w") as switch:
         switch.write("1")
-    world.shell(f"ip -batch -", input=f"link set lo up\naddr add {host_address}/32 dev lo\n")
+    world.shell("ip -batch -", input=f"link set lo up\naddr add {host_address}/32 dev lo\n")
 
 
 def start(work):
