@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For what must be done as far as it can be: every step is tried, what went wrong is gathered and told at the end.
+// For what must be done as far as it can be: every step is tried, what went wrong is gathered and told at the
+// end.
 #pragma once
 
 #include <exception>

@@ -2,8 +2,11 @@
 #include "base/json_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 namespace onlink {
 namespace {

@@ -2,6 +2,7 @@
 #include "base/rollback.h"
 
 #include <exception>
+#include <utility>
 
 namespace onlink {
 

@@ -2,6 +2,7 @@
 #include "cni/error.h"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/json_reader.h"

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <exception>
 #include <new>
+#include <string>
 
 #include "base/file.h"
 #include "base/json_reader.h"

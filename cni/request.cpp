@@ -2,11 +2,13 @@
 #include "cni/request.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "base/file.h"
 #include "base/json_reader.h"

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "base/failure.h"
 
@@ -221,7 +224,8 @@ bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set) {
     held.push_back(std::move(*reservation));
   }
   const auto verdicts = ledger.evidence().judge(held);
-  return std::any_of(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) { return verdict.is_stale(); });
+  return std::any_of(verdicts.begin(), verdicts.end(),
+                     [](const Verdict& verdict) { return verdict.is_stale(); });
 }
 
 std::string describe_exhaustion(Ledger& ledger, const RangeSet& set) {

@@ -2,12 +2,17 @@
 #include "ipam/commands.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <net/if.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <exception>
+#include <map>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/json_reader.h"
@@ -67,7 +72,8 @@ std::vector<std::string> asked_networks(const Options& options, const std::optio
   return network ? std::vector{*network} : list_networks(options.data_dir);
 }
 
-// For people: whether the interface that a record names is there. Who reclaims an address looks more closely (onlink).
+// For people: whether the interface that a record names is there. Who reclaims an address looks more closely
+// (onlink).
 class NamedHostEnds : public HostEnds {
  public:
   std::string home() const override {
@@ -84,15 +90,13 @@ class NamedHostEnds : public HostEnds {
   std::vector<Holding> holdings() override { return {}; }
 };
 
-Survey survey_of(const Options& options, const std::string& network, const std::optional<Folder>& folder) {
-  if (!folder) throw Failure(fmt::format("there is no network {} in {}", network, options.data_dir), ENOENT);
-  NamedHostEnds host_ends;
-  return Survey::make(*folder, options.run_dir, network, &host_ends);
+Failure no_network(const Options& options, const std::string& network) {
+  return Failure(fmt::format("there is no network {} in {}", network, options.data_dir), ENOENT);
 }
 
 json to_json(const Survey& survey) {
   json rows = json::array();
-  for (const auto& [reservation, verdict] : survey.items) {
+  for (const auto& [reservation, verdict, routed] : survey.items) {
     json row{{"network", survey.network},
              {"address", reservation.address.to_string()},
              {"containerID", reservation.owner.container_id},
@@ -125,9 +129,12 @@ Answer list(const Options& options) {
   std::vector<Row> rows{{"NETWORK", "ADDRESS", "CONTAINER", "INTERFACE", "SINCE", "STATE", "WHY"}};
   for (const std::string& network :
        asked_networks(options, options.operand ? options.operand : options.network)) {
-    const Survey survey = survey_of(options, network, Folder::peek(options.data_dir, network));
+    const auto folder = Folder::peek(options.data_dir, network);
+    if (!folder) throw no_network(options, network);
+    NamedHostEnds host_ends;
+    const Survey survey = Survey::make(*folder, options.run_dir, network, &host_ends);
     for (auto& row : to_json(survey)) all.push_back(std::move(row));
-    for (const auto& [reservation, verdict] : survey.items)
+    for (const auto& [reservation, verdict, routed] : survey.items)
       rows.push_back({network, reservation.address.to_string(),
                       reservation.is_whole() ? reservation.owner.container_id : "-",
                       reservation.owner.ifname.empty() ? "-" : reservation.owner.ifname,
@@ -183,17 +190,36 @@ Answer release(const Options& options) {
   return answer;
 }
 
+// The host has one route to an address: what two networks of `onlink` have reserved, one of them cannot use.
+void find_overlaps(std::vector<Survey>& surveys) {
+  std::map<IpAddress, std::vector<Survey*>> holders;
+  for (Survey& survey : surveys)
+    for (const Survey::Item& item : survey.items)
+      if (item.is_routed) holders[item.reservation.address].push_back(&survey);
+  for (const auto& [address, networks] : holders)
+    for (Survey* one : networks)
+      for (const Survey* other : networks)
+        if (one != other)
+          one->faults.push_back(fmt::format("{} is reserved in network {} too: the two networks overlap",
+                                            address.to_string(), other->network));
+}
+
 Answer check(const Options& options) {
   if (options.operand && options.network) throw UsageError("the network is named twice");
+  const auto asked = options.operand ? options.operand : options.network;
+  NamedHostEnds host_ends;
+  std::vector<Survey> surveys;
+  for (const std::string& network : list_networks(options.data_dir))
+    if (auto survey = Survey::consistent(options.data_dir, options.run_dir, network, &host_ends))
+      surveys.push_back(std::move(*survey));
+  find_overlaps(surveys);
+  if (asked) std::erase_if(surveys, [&](const Survey& survey) { return survey.network != *asked; });
+  if (asked && surveys.empty()) throw no_network(options, *asked);
   Answer answer;
-  for (const std::string& network :
-       asked_networks(options, options.operand ? options.operand : options.network)) {
-    // Locked: what does not fit together must not be a change that is under way.
-    const auto folder = Folder::open(options.data_dir, network, Folder::IfMissing::nothing);
-    const Survey survey = survey_of(options, network, folder);
+  for (const Survey& survey : surveys) {
     const auto stale = std::count_if(survey.items.begin(), survey.items.end(),
                                      [](const Survey::Item& item) { return item.verdict.is_stale(); });
-    answer.output += fmt::format("network {}: {} reserved, {} of them stale; {} faults\n", network,
+    answer.output += fmt::format("network {}: {} reserved, {} of them stale; {} faults\n", survey.network,
                                  survey.items.size(), stale, survey.faults.size());
     for (const std::string& remark : survey.remarks) answer.output += "  " + remark + "\n";
     for (const std::string& fault : survey.faults) answer.output += "  fault: " + fault + "\n";

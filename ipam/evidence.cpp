@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -31,8 +33,8 @@ std::string records_name(const Folder& folder) {
   return fmt::format("{}.{}", network, identity_of(status));
 }
 
-// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that is no
-// record. The last line, that of the file, is written when the reservation is whole.
+// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that
+// is no record. The last line, that of the file, is written when the reservation is whole.
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}
@@ -135,7 +137,8 @@ void Evidence::sweep(const std::string& folders) const {
     struct stat status {};
     const bool found = ::stat(path.c_str(), &status) == 0;
     if (found ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
-    for (const std::string& file : names_in(records.get(), name)) (void)::unlinkat(records.get(), file.c_str(), 0);
+    for (const std::string& file : names_in(records.get(), name))
+      (void)::unlinkat(records.get(), file.c_str(), 0);
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
   }
 }
@@ -176,23 +179,21 @@ bool Evidence::remove(const IpAddress& address) noexcept {
 }
 
 std::optional<Record> Evidence::read(const IpAddress& address) const {
-  const UniqueFd* directory = open(false);
-  if (directory == nullptr) return std::nullopt;
-  const auto fd = open_if_exists(directory->get(), address.to_string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  return fd ? from_text(read_all(fd->get(), path_ + "/" + address.to_string())) : std::nullopt;
+  try {
+    const UniqueFd* directory = open(false);
+    const auto text = directory != nullptr ? read_file(directory->get(), address.to_string()) : std::nullopt;
+    return text ? from_text(*text) : std::nullopt;
+  } catch (const Failure&) {
+    return std::nullopt;  // no evidence, then: nothing is taken back because its record is broken
+  }
 }
 
 std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
-  std::optional<Record> record;
-  try {
-    record = read(reservation.address);
-  } catch (const Failure&) {
-    // No evidence, then: nothing is taken back because its record is broken.
-  }
+  auto record = read(reservation.address);
   if (!record) return std::nullopt;
   const bool is_its = record->file ? *record->file == reservation.file && record->owner == reservation.owner
                                    : is_part_of(reservation.owner, record->owner);
-  return is_its ? record : std::nullopt;
+  return is_its ? std::move(record) : std::nullopt;
 }
 
 std::vector<std::string> Evidence::names() const {
@@ -201,7 +202,8 @@ std::vector<std::string> Evidence::names() const {
 }
 
 bool Evidence::is_being_made(const IpAddress& address) const {
-  const UniqueFd fd = try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const UniqueFd fd =
+      try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // What proves that a reservation's attachment is dead. Nothing but this does:
 //
-// - `onlink` made it from this host namespace, the host's end of the attachment is gone, and its ADD is not running any
+// - `onlink` made it from this host namespace, the host's end of the attachment is gone, and its ADD is not
+// running any
 //   more. The kernel tells the second (host_ends.h), and a lock that dies with its process the third.
 // - It was made in an earlier boot, or first seen in one, and there is no host's end that says otherwise.
-// - Its file is empty: whoever makes reservations fills them before they give back the lock, so its maker died before
+// - Its file is empty: whoever makes reservations fills them before they give back the lock, so its maker
+// died before
 //   it could tell anyone the address.
 //
-// What is not proved dead is taken for alive. So within one boot only DEL, GC and `onlink-ipam release` take back what
-// was made for other main plugins.
+// What is not proved dead is taken for alive. So within one boot only DEL, GC and `onlink-ipam release` take
+// back what was made for other main plugins.
 //
-// Records are hints of this boot, <runDir>/ipam/<folder>/<address>, kept where a reboot ends them. A record is written
-// before its reservation appears; one without its reservation means nothing.
+// Records are hints of this boot, <runDir>/ipam/<folder>/<address>, kept where a reboot ends them. A record
+// is written before its reservation appears; one without its reservation means nothing.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +69,7 @@ class Evidence {
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record is still there: without its reservation it means nothing.
   bool remove(const IpAddress& address) noexcept;
+  // Nothing where there is none that can be understood.
   std::optional<Record> read(const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;

@@ -8,9 +8,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -132,6 +135,12 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   auto directory = open_directory(path);
   if (!directory) return std::nullopt;
   return Folder(path, std::move(*directory), UniqueFd());
+}
+
+std::int64_t Folder::changed() const {
+  struct stat status {};
+  if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);
+  return nanoseconds(status.st_ctim);
 }
 
 std::optional<Reservation> Folder::read(const IpAddress& address) const {

@@ -10,10 +10,10 @@
 // host-local reads every regular file of the folder and takes those whose whole content is an attachment for
 // its reservations, whatever their names are.
 //
-// A reservation is made under the lock, as a new file that is written at once. What a process leaves that is killed in
-// between is an empty file, or one that its record knows (evidence.h). Nothing is synced to the disk: a power cut ends
-// the attachments as well, and host-local does the same. What a cut leaves behind is recognised by its boot mark, or by
-// being empty.
+// A reservation is made under the lock, as a new file that is written at once. What a process leaves that is
+// killed in between is an empty file, or one that its record knows (evidence.h). Nothing is synced to the
+// disk: a power cut ends the attachments as well, and host-local does the same. What a cut leaves behind is
+// recognised by its boot mark, or by being empty.
 //
 // No symbolic link below dataDir is followed. What is no regular file is never removed and keeps its address
 // taken.
@@ -23,6 +23,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -73,6 +74,8 @@ class Folder {
   static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
 
   int fd() const { return directory_.get(); }
+  std::int64_t changed()
+      const;  // when anything in it was made, removed or given a name: nanoseconds since 1970
   const std::string& path() const { return path_; }
 
   // Throws Failure where there is a file that cannot be read.
@@ -87,7 +90,8 @@ class Folder {
   static std::optional<IpAddress> address_of(const std::string& name);
 
   // Makes the reservation of an address. Nothing where it is taken.
-  std::optional<FileId> create(const IpAddress& address, const cni::Attachment& owner, const std::string& boot) const;
+  std::optional<FileId> create(const IpAddress& address, const cni::Attachment& owner,
+                               const std::string& boot) const;
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a main plugin knows of its attachments in the kernel: `onlink` can find the host's end of each. It is the
-// attachment's record of life, which the kernel takes away with the sandbox. Other main plugins know no such thing,
-// and then nothing is known here.
+// What a main plugin knows of its attachments in the kernel: `onlink` can find the host's end of each. It is
+// the attachment's record of life, which the kernel takes away with the sandbox. Other main plugins know no
+// such thing, and then nothing is known here.
 #pragma once
 
 #include <span>
@@ -32,8 +32,8 @@ class HostEnds {
     cni::Attachment owner;
     std::string interface;  // its name when it was made; empty where that is not known
   };
-  // Whether each of them has its end in the host's namespace now; the end of one whose sandbox has died is taken away.
-  // Throws Failure where that cannot be told.
+  // Whether each of them has its end in the host's namespace now; the end of one whose sandbox has died is
+  // taken away. Throws Failure where that cannot be told.
   virtual std::vector<bool> exist(std::span<const Suspect> suspects) = 0;
   // All that the network's living attachments hold now. Throws Failure where that cannot be told.
   virtual std::vector<Holding> holdings() = 0;

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -103,22 +106,25 @@ bool Index::load() {
 
 bool Index::read() {
   const UniqueFd* records = evidence_->open(false);
-  const UniqueFd file =
-      records != nullptr ? try_open(records->get(), index_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) : UniqueFd();
+  const UniqueFd file = records != nullptr
+                            ? try_open(records->get(), index_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+                            : UniqueFd();
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) throw Failure("there was none");
   Header header{};
-  const bool has_header = S_ISREG(status.st_mode) && status.st_size <= largest_file &&
-                          read_at(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, index_name) ==
-                              sizeof header;
+  const bool has_header =
+      S_ISREG(status.st_mode) && status.st_size <= largest_file &&
+      read_at(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, index_name) == sizeof header;
   const auto entries = (static_cast<std::uint64_t>(status.st_size) - sizeof header) / sizeof(Entry);
-  if (!has_header || header.magic != magic || header.held > entries || header.resting != entries - header.held)
+  if (!has_header || header.magic != magic || header.held > entries ||
+      header.resting != entries - header.held)
     throw Failure("it is not one");
   held_.resize(header.held);
   resting_.resize(header.resting);
   const auto held_size = static_cast<off_t>(header.held * sizeof(Entry));
   (void)read_at(file.get(), std::as_writable_bytes(std::span(held_)), sizeof header, index_name);
-  (void)read_at(file.get(), std::as_writable_bytes(std::span(resting_)), sizeof header + held_size, index_name);
+  (void)read_at(file.get(), std::as_writable_bytes(std::span(resting_)), sizeof header + held_size,
+                index_name);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   if (header.checksum != header.sum(held_, resting_)) throw Failure("it is damaged");
 #endif
@@ -127,7 +133,8 @@ bool Index::read() {
       header.folder_device != folder.st_dev || header.folder_inode != folder.st_ino)
     throw Failure("it was of another boot or folder");
   last_due_ = header.last_due;
-  if (header.modified == nanoseconds(folder.st_mtim) && header.changed == nanoseconds(folder.st_ctim)) return true;
+  if (header.modified == nanoseconds(folder.st_mtim) && header.changed == nanoseconds(folder.st_ctim))
+    return true;
   why_rebuilt_ = "the folder was changed by others, or by a process that died";
   return false;
 }
@@ -143,8 +150,10 @@ void Index::build() {
     if (!reservation) continue;
     if (reservation->is_unreadable && unreadable_.empty()) unreadable_ = reservation->obstacle;
     const IpNumber key = key_of(*address);
-    held_.push_back({static_cast<std::uint64_t>(key >> 64), static_cast<std::uint64_t>(key), hash_of(reservation->owner)});
-    if (reservation->obstacle.empty() && reservation->boot.empty()) folder_->mark_boot(*address, evidence_->boot());
+    held_.push_back({static_cast<std::uint64_t>(key >> 64), static_cast<std::uint64_t>(key),
+                     hash_of(reservation->owner)});
+    if (reservation->obstacle.empty() && reservation->boot.empty())
+      folder_->mark_boot(*address, evidence_->boot());
   }
   const auto by_key = [](const Entry& a, const Entry& b) { return a.key() < b.key(); };
   std::sort(held_.begin(), held_.end(), by_key);
@@ -171,7 +180,8 @@ Index::Entries::iterator Index::place_of(Entries& entries, const IpAddress& addr
 
 std::optional<IpAddress> Index::next_free(const IpAddress& first, const IpAddress& last) const {
   const auto from = [&](const Entries& entries) {
-    return entries.begin() + (place_of(const_cast<Entries&>(entries), first) - const_cast<Entries&>(entries).begin());
+    return entries.begin() +
+           (place_of(const_cast<Entries&>(entries), first) - const_cast<Entries&>(entries).begin());
   };
   auto held = from(held_);
   auto resting = from(resting_);
@@ -215,7 +225,8 @@ void Index::add(const IpAddress& address, const cni::Attachment& owner) {
   const auto place = place_of(held_, address);
   if (place != held_.end() && place->key() == key)
     return rebuild("it named " + address.to_string() + " taken, which was free");
-  held_.insert(place, {static_cast<std::uint64_t>(key >> 64), static_cast<std::uint64_t>(key), hash_of(owner)});
+  held_.insert(place,
+               {static_cast<std::uint64_t>(key >> 64), static_cast<std::uint64_t>(key), hash_of(owner)});
 }
 
 void Index::remove(const IpAddress& address, Then then) {
@@ -230,7 +241,8 @@ void Index::remove(const IpAddress& address, Then then) {
 
 void Index::wake(std::chrono::seconds cooldown) {
   const std::int64_t limit = boot_time() - std::chrono::nanoseconds(cooldown).count();
-  std::erase_if(resting_, [&](const Entry& entry) { return static_cast<std::int64_t>(entry.value) <= limit; });
+  std::erase_if(resting_,
+                [&](const Entry& entry) { return static_cast<std::int64_t>(entry.value) <= limit; });
 }
 
 bool Index::is_due(std::chrono::seconds pause) {
@@ -276,8 +288,16 @@ void Index::save() {
   const struct stat status = status_of(*folder_);
   // A file system that keeps coarser times could not tell this time from that of a later change.
   if (nanoseconds(status.st_mtim) != nanoseconds(now)) return;
-  Header header{magic, 0, {}, status.st_dev, status.st_ino, nanoseconds(status.st_mtim),
-                nanoseconds(status.st_ctim), last_due_, held_.size(), resting_.size()};
+  Header header{magic,
+                0,
+                {},
+                status.st_dev,
+                status.st_ino,
+                nanoseconds(status.st_mtim),
+                nanoseconds(status.st_ctim),
+                last_due_,
+                held_.size(),
+                resting_.size()};
   evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
   header.checksum = header.sum(held_, resting_);
   std::vector<std::byte> content(sizeof header + (held_.size() + resting_.size()) * sizeof(Entry));

@@ -28,16 +28,16 @@ namespace onlink::ipam {
 
 class Index {
  public:
-  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. Both must stay
-  // where they are as long as the index.
+  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. Both
+  // must stay where they are as long as the index.
   Index(const Folder& folder, const Evidence& evidence);
 
   // The lowest address from `first` to `last` that is neither taken nor resting.
   std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last) const;
   // The one that was released first among the resting ones that suit.
   std::optional<IpAddress> oldest_resting(const std::function<bool(const IpAddress&)>& suits) const;
-  // Addresses that may be held by the attachment: owners are known by hashes. Files of an old host-local are found by
-  // their container alone.
+  // Addresses that may be held by the attachment: owners are known by hashes. Files of an old host-local are
+  // found by their container alone.
   std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
   // Every address that has a file, ascending.
   std::vector<IpAddress> taken() const;

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -94,6 +98,7 @@ Lease reserve(const Config& given, const cni::Request& request, const Notes& not
   const auto wanted = assign_requests(config);
 
   const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
+  if (!ledger->index().why_rebuilt().empty()) ledger->restore_lost();
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {

@@ -34,8 +34,8 @@ Lease reserve(const Config& config, const cni::Request& request, const Notes& no
 // Undoes that: gives back what the lease has given, and nothing else that the attachment may hold.
 void give_back(const Config& config, const cni::Request& request, const Lease& lease, const Notes& notes);
 
-// Makes reservations anew that are missing, of attachments that live (HostEnds::holdings()). reserve() and the others do so
-// by themselves where they see that the folder was changed.
+// Makes reservations anew that are missing, of attachments that live (HostEnds::holdings()). reserve() does
+// so by itself where it sees that the folder was changed.
 void restore(const Config& config, const Notes& notes);
 
 // What reserve() would give to a new attachment now. Nothing is locked, written or reclaimed, and no right is
@@ -53,8 +53,9 @@ void check(const Config& config, const cni::Request& request);
 // of free, stale and taken addresses.
 void require_addresses(const Config& config);
 
-// GC: takes back what is held by no valid attachment of the request, and what is stale. What the request lists as valid
-// stays, whatever the evidence. Does all that it can; then throws one Failure with all that went wrong.
+// GC: takes back what is held by no valid attachment of the request, and what is stale. What the request
+// lists as valid stays, whatever the evidence. Does all that it can; then throws one Failure with all that
+// went wrong.
 void collect(const Config& config, const cni::Request& request, const Notes& notes);
 
 }  // namespace onlink::ipam

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+#include <optional>
+#include <utility>
+
 #include "base/failure.h"
 
 namespace onlink::ipam {
@@ -18,9 +22,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
       evidence_(std::move(evidence)),
       notes_(std::move(notes)),
       index_(folder_, evidence_) {
-  if (index_.why_rebuilt().empty()) return;
-  clear_leftovers();
-  restore_lost();
+  if (!index_.why_rebuilt().empty()) clear_leftovers();
 }
 
 // Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,7 +39,7 @@ int run_for_plugin() {
     print_error(fmt::format("onlink-ipam: {}\n", text));
   };
   const cni::Handlers handlers{
-      [&](const cni::Request& request) { 
+      [&](const cni::Request& request) {
         return ipam::reserve(ipam::parse_config(request), request, notes).result;
       },
       [&](const cni::Request& request) { ipam::release(ipam::parse_config(request), request, notes); },

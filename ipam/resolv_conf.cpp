@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/resolv_conf.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <vector>
 
 #include "base/failure.h"
 #include "base/file.h"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/failure.h"
 #include "cni/names.h"
@@ -46,7 +47,10 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
   std::sort(reservations.begin(), reservations.end(),
             [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
   const auto verdicts = evidence.judge(reservations);
-  for (std::size_t i = 0; i < reservations.size(); ++i) survey.items.push_back({reservations[i], verdicts[i]});
+  for (std::size_t i = 0; i < reservations.size(); ++i) {
+    const auto record = evidence.record_of(reservations[i]);
+    survey.items.push_back({reservations[i], verdicts[i], record && !record->home.empty()});
+  }
   for (const Survey::Item& item : survey.items) {
     const std::string fault = fault_of(item.reservation);
     const std::string address = item.reservation.address.to_string();
@@ -59,9 +63,10 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
   const auto item_of = [&](const IpAddress& address) {
-    const auto item = std::lower_bound(
-        survey.items.begin(), survey.items.end(), address,
-        [](const Survey::Item& candidate, const IpAddress& wanted) { return candidate.reservation.address < wanted; });
+    const auto item = std::lower_bound(survey.items.begin(), survey.items.end(), address,
+                                       [](const Survey::Item& candidate, const IpAddress& wanted) {
+                                         return candidate.reservation.address < wanted;
+                                       });
     return item != survey.items.end() && item->reservation.address == address ? &*item : nullptr;
   };
   for (const std::string& name : evidence.names()) {
@@ -101,6 +106,23 @@ Survey Survey::make(const Folder& folder, const std::string& run_dir, const std:
   look_at_records(evidence, survey);
   look_at_index(folder, evidence, survey);
   return survey;
+}
+
+std::optional<Survey> Survey::consistent(const std::string& data_dir, const std::string& run_dir,
+                                         const std::string& network, HostEnds* host_ends) {
+  // Whoever changes the folder does so under the lock, and gives it another time.
+  const auto look = [&] { return Folder::open(data_dir, network, Folder::IfMissing::nothing); };
+  const auto time_of = [](const std::optional<Folder>& folder) { return folder ? folder->changed() : 0; };
+  constexpr int attempts = 3;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto before = time_of(look());
+    const auto folder = Folder::peek(data_dir, network);
+    if (!folder) return std::nullopt;
+    Survey survey = make(*folder, run_dir, network, host_ends);
+    if (time_of(look()) == before) return survey;
+  }
+  const auto locked = look();
+  return locked ? std::optional(make(*locked, run_dir, network, host_ends)) : std::nullopt;
 }
 
 std::vector<std::string> list_networks(const std::string& data_dir) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that there is about a network's reservations, looked at without a lock and without changing
-// anything.
+// Everything that there is about a network's reservations, looked at without changing anything.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +15,7 @@ struct Survey {
   struct Item {
     Reservation reservation;
     Verdict verdict;
+    bool is_routed = false;  // made by `onlink`: the host has one route to the address
   };
 
   std::string network;
@@ -22,6 +23,11 @@ struct Survey {
   std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
   std::vector<std::string> remarks;  // what is well but worth knowing
 
+  // As it is at one moment. The lock is held for moments only, unless the folder changes all the time.
+  // Nothing where there is no such network. Throws Failure.
+  static std::optional<Survey> consistent(const std::string& data_dir, const std::string& run_dir,
+                                          const std::string& network, HostEnds* host_ends);
+  // Without any lock: what is looked at may be changing.
   static Survey make(const Folder& folder, const std::string& run_dir, const std::string& network,
                      HostEnds* host_ends);
 };

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "netlink/address.h"
 #include "netlink/monitor.h"

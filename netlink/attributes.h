@@ -11,6 +11,7 @@
 #include <linux/veth.h>
 
 #include <cstdint>
+#include <string>
 
 #include "netlink/message.h"
 

@@ -33,11 +33,11 @@ struct Link {
   std::uint32_t group = 0;  // "default"
   std::optional<MacAddress> mac;
   std::uint32_t mtu = 0;
-  std::uint32_t flags = 0;               // IFF_*
-  std::uint32_t peer = 0;                // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::uint32_t flags = 0;  // IFF_*
+  std::uint32_t peer = 0;   // IFLA_LINK: for a veth, the other end's index in its own namespace
   std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
-  std::optional<IpipSettings> ipip;      // of kind "ipip" only
-  std::vector<std::uint32_t> ipv4_conf;  // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
+  std::optional<IpipSettings> ipip;        // of kind "ipip" only
+  std::vector<std::uint32_t> ipv4_conf;    // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
 
   bool up() const;
   std::uint32_t ipv4_setting(int devconf) const;  // 0 where the kernel did not say
@@ -97,8 +97,9 @@ std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RT
 // Asked by name or index; nothing where there is no such interface. Never a dump.
 std::optional<Link> find_link(Socket& socket, const std::string& name);
 std::optional<Link> find_link(Socket& socket, std::uint32_t index);
-// Whether the other end of a veth is there, and so its namespace: also one that is only held by a descriptor or a mount.
-// False as soon as the namespace has died, while the kernel is still about to take its interfaces away.
+// Whether the other end of a veth is there, and so its namespace: also one that is only held by a descriptor
+// or a mount. False as soon as the namespace has died, while the kernel is still about to take its interfaces
+// away.
 bool peer_lives(Socket& socket, const Link& link);
 // Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.
 std::vector<Link> list_links(Socket& socket, const std::string& kind = "");

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "base/failure.h"
 #include "base/ip.h"
@@ -23,6 +24,7 @@
 namespace onlink::netlink {
 
 struct Nested {};  // the type of an attribute that holds attributes
+struct Bytes {};   // of one that has neither a size nor a meaning of its own
 
 template <class T>
 struct Attribute {
@@ -54,6 +56,9 @@ class Message {
   void put(Attribute<std::string> attribute, const std::string& value);  // with its terminating NUL
   void put(Attribute<IpAddress> attribute, const IpAddress& value) {
     put_bytes(attribute.type, value.bytes());
+  }
+  void put(Attribute<Bytes> attribute, std::span<const std::uint8_t> value) {
+    put_bytes(attribute.type, value);
   }
   void put(Attribute<MacAddress> attribute, const MacAddress& value) {
     put_bytes(attribute.type, value.bytes);

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <string>
+#include <utility>
 
 #include "base/failure.h"
 #include "netlink/datagram.h"

@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/file.h"

@@ -7,6 +7,8 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include "netlink/nftables.h"
 
@@ -61,6 +63,113 @@ Message request_for(std::uint16_t type, const std::string& table, const std::str
   return request;
 }
 
+std::uint32_t number_of(const Attributes& attributes, std::uint16_t type, std::uint32_t otherwise) {
+  const auto number = attributes.get(Attribute<std::uint32_t>{type});
+  return number ? be32toh(*number) : otherwise;
+}
+
+std::string text_of(const Attributes& attributes, std::uint16_t type) {
+  return attributes.get(Attribute<std::string>{type}).value_or("");
+}
+
+// Families whose packets are forwarded.
+const char* name_of_family(std::uint8_t family) {
+  switch (family) {
+    case NFPROTO_INET:
+      return "inet";
+    case NFPROTO_IPV4:
+      return "ip";
+    case NFPROTO_IPV6:
+      return "ip6";
+    case NFPROTO_BRIDGE:
+      return "bridge";
+    default:
+      return nullptr;
+  }
+}
+
+struct ForwardChain {
+  std::uint8_t family;
+  DroppingChain chain;
+};
+
+std::optional<ForwardChain> parse_dropping(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
+  const char* family = name_of_family(header->nfgen_family);
+  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != NF_INET_FORWARD)
+    return std::nullopt;
+  if (number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) != NF_DROP) return std::nullopt;
+  return ForwardChain{header->nfgen_family,
+                      {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)}};
+}
+
+Message about_chain(std::uint16_t type, std::uint8_t family, const std::string& table,
+                    const std::string& what) {
+  Message request = request_for(type, table, what);
+  static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(request.raw()))->nfgen_family = family;
+  return request;
+}
+
+using ByteList = std::vector<std::uint8_t>;
+
+// What a rule compares with, and the sets that it looks into.
+struct Looked {
+  std::vector<ByteList> compared;
+  std::vector<std::string> sets;
+};
+
+std::optional<Looked> parse_looked(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  Looked looked;
+  for (const Attributes& each :
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS})) {
+    const auto data = each.get(Attribute<Nested>{NFTA_EXPR_DATA});
+    if (!data) continue;
+    const std::string name = text_of(each, NFTA_EXPR_NAME);
+    const auto value = data->get(Attribute<Nested>{NFTA_CMP_DATA});
+    if (name == "cmp" && value) {
+      const auto bytes = value->bytes(NFTA_DATA_VALUE);
+      looked.compared.emplace_back(bytes.begin(), bytes.end());
+    }
+    if (name == "lookup") looked.sets.push_back(text_of(*data, NFTA_LOOKUP_SET));
+  }
+  return looked;
+}
+
+// The keys of one message of elements, without the zeros that fill a name.
+std::optional<std::vector<ByteList>> parse_names(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  std::vector<ByteList> names;
+  for (const Attributes& element :
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}))
+    if (const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY})) {
+      const auto bytes = key->bytes(NFTA_DATA_VALUE);
+      names.emplace_back(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
+    }
+  return names;
+}
+
+bool names_interfaces(Socket& socket, const ForwardChain& chain, const std::string& interfaces) {
+  const ByteList wanted(interfaces.begin(), interfaces.end());
+  const auto has = [&](const std::vector<ByteList>& list) {
+    return std::find(list.begin(), list.end(), wanted) != list.end();
+  };
+  Message rules = about_chain(NFT_MSG_GETRULE, chain.family, chain.chain.table, "list the rules");
+  rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain.chain.name);
+  for (const Looked& looked : socket.dump<Looked>(rules, parse_looked)) {
+    if (has(looked.compared)) return true;
+    for (const std::string& set : looked.sets) {
+      Message request = about_chain(NFT_MSG_GETSETELEM, chain.family, chain.chain.table, "list set " + set);
+      request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+      for (const auto& names : socket.dump<std::vector<ByteList>>(request, parse_names))
+        if (has(names)) return true;
+    }
+  }
+  return false;
+}
+
 // Without the header, in which there is the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
   const nfgenmsg* header = nullptr;
@@ -105,6 +214,38 @@ std::string rules_of_table(const std::string& table) {
              [&](const nlmsghdr& message) { return std::optional(content_of(message, table)); }))
       content += part;
   return content;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::string& table) {
+  if (!has_nft_table(table)) return {};
+  using Count = std::pair<std::string, std::uint64_t>;
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  return socket.dump<Count>(
+      request_for(NFT_MSG_GETOBJ, table, "list the counters"),
+      [&](const nlmsghdr& message) -> std::optional<Count> {
+        const nfgenmsg* header = nullptr;
+        const auto attributes = Attributes::of(message, header);
+        const auto data = attributes.get(Attribute<Nested>{NFTA_OBJ_DATA});
+        if (!data || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
+            text_of(attributes, NFTA_OBJ_TABLE) != table)
+          return std::nullopt;
+        const auto packets = data->get(Attribute<std::uint64_t>{NFTA_COUNTER_PACKETS});
+        return Count{text_of(attributes, NFTA_OBJ_NAME), be64toh(packets.value_or(0))};
+      });
+}
+
+std::vector<DroppingChain> forward_drops(const std::string& interfaces) try {
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,
+                  [] { return std::string("list the chains of nftables"); });
+  request.header<nfgenmsg>().nfgen_family = NFPROTO_UNSPEC;
+  std::vector<DroppingChain> chains;
+  for (const ForwardChain& each : socket.dump<ForwardChain>(request, parse_dropping))
+    if (!names_interfaces(socket, each, interfaces)) chains.push_back(each.chain);
+  return chains;
+} catch (const Failure& failure) {
+  if (is_without_nftables(failure)) return {};
+  throw;
 }
 
 }  // namespace onlink::netlink

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in an nftables table of family inet, by the kernel's own answers: libnftables reads all elements of
-// all sets whatever it is asked for, which takes long where there are thousands. In the caller's network
-// namespace. Throws Failure.
+// What is in the nftables tables, by the kernel's own answers: only what is asked for is read, as there may
+// be thousands of elements in sets. In the caller's network namespace. Throws Failure.
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -32,5 +33,15 @@ std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::str
 // adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:
 // there is no such table. In the caller's network namespace.
 std::string rules_of_table(const std::string& table);
+
+// The packets that the counters of a table have counted, by the counters' names.
+std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::string& table);
+
+// Chains, of any family, through which forwarded packets are dropped unless a rule accepts them, and in which
+// no rule names interfaces by this beginning of their names ("onl*"). None where the kernel has no nftables.
+struct DroppingChain {
+  std::string family, table, name;  // family: as nft(8) has it
+};
+std::vector<DroppingChain> forward_drops(const std::string& interfaces);
 
 }  // namespace onlink::netlink

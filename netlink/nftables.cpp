@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "netlink/socket.h"
 #include "netlink/sysctl.h"
@@ -24,11 +26,14 @@ bool has_nft_table(const std::string& name) {
     Socket::open(NETLINK_NETFILTER).execute(std::move(request));
     return true;
   } catch (const Failure& failure) {
-    // EINVAL: the module that would answer is not loaded; EPROTONOSUPPORT: not even the socket's.
-    const int error = failure.error();
-    if (error == ENOENT || error == EINVAL || error == EPROTONOSUPPORT) return false;
+    if (failure.error() == ENOENT || is_without_nftables(failure)) return false;
     throw;
   }
+}
+
+// EINVAL: the module that would answer is not loaded; EPROTONOSUPPORT: not even the socket's.
+bool is_without_nftables(const Failure& failure) {
+  return failure.error() == EINVAL || failure.error() == EPROTONOSUPPORT;
 }
 
 std::string ruleset_generation() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "netlink/attributes.h"
 #include "netlink/link.h"
@@ -220,7 +221,8 @@ std::optional<Route> find_route(Socket& socket, const Route& key) {
     return route.priority == 0 && !route.dst.address.is_v4() ? 1024 : route.priority;  // IP6_RT_PRIO_USER
   };
   const auto is_it = [&](const Route& route) {
-    return route.table == key.table && route.dst == key.dst && route.tos == key.tos && metric(route) == metric(key);
+    return route.table == key.table && route.dst == key.dst && route.tos == key.tos &&
+           metric(route) == metric(key);
   };
   // The kernel finds by key only what a packet would use: that is asked first, as tables may be long.
   const auto used = lookup_route(socket, key.dst.address);

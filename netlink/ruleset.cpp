@@ -2,17 +2,15 @@
 #include "netlink/ruleset.h"
 
 #include <fmt/format.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace onlink::netlink {
 namespace {
-
-struct Set {
-  const char* name;
-  const char* type;
-  std::vector<IpPrefix> elements;
-};
 
 std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) {
   std::vector<IpPrefix> chosen;
@@ -21,23 +19,22 @@ std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) 
   return disjoint(std::move(chosen));
 }
 
-std::vector<Set> sets_of(const Ruleset& ruleset, bool with_elements) {
-  std::vector<Set> sets;
-  const auto chosen = [&](const std::vector<IpPrefix>& prefixes, bool v4) {
-    return with_elements ? of_family(prefixes, v4) : std::vector<IpPrefix>();
+std::vector<NftSet> sets_of(const Ruleset& ruleset) {
+  std::vector<NftSet> sets;
+  const auto add = [&](const char* name, IpFamily family, const std::vector<IpPrefix>& prefixes) {
+    sets.push_back({name, family, of_family(prefixes, family == IpFamily::v4)});
   };
   if (!ruleset.masqueraded.empty()) {
     // Multicast goes to whoever listens; it is never masqueraded.
     std::vector<IpPrefix> inside = ruleset.inside;
     inside.push_back(*IpPrefix::parse("224.0.0.0/4"));
     inside.push_back(*IpPrefix::parse("ff00::/8"));
-    sets.push_back({"masqueraded_v4", "ipv4_addr", chosen(ruleset.masqueraded, true)});
-    sets.push_back({"masqueraded_v6", "ipv6_addr", chosen(ruleset.masqueraded, false)});
-    sets.push_back({"inside_v4", "ipv4_addr", chosen(inside, true)});
-    sets.push_back({"inside_v6", "ipv6_addr", chosen(inside, false)});
+    add("masqueraded_v4", IpFamily::v4, ruleset.masqueraded);
+    add("masqueraded_v6", IpFamily::v6, ruleset.masqueraded);
+    add("inside_v4", IpFamily::v4, inside);
+    add("inside_v6", IpFamily::v6, inside);
   }
-  if (ruleset.filter_tunnel)
-    sets.push_back({"tunnel_sources", "ipv4_addr", chosen(ruleset.tunnel_sources, true)});
+  if (ruleset.filter_tunnel) add("tunnel_sources", IpFamily::v4, ruleset.tunnel_sources);
   return sets;
 }
 
@@ -50,56 +47,85 @@ std::string print_list(const std::vector<IpPrefix>& prefixes) {
   return text;
 }
 
-std::string print_set(const Set& set) {
-  return fmt::format(
-      "  set {} {{ type {}; flags interval;{} }}\n", set.name, set.type,
-      !set.elements.empty() ? fmt::format(" elements = {{ {} }}", print_list(set.elements)) : "");
+std::string print_set(const NftSet& set, bool with_elements) {
+  return fmt::format("  set {} {{ type {}; flags interval;{} }}\n", set.name,
+                     set.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr",
+                     with_elements && !set.elements.empty()
+                         ? fmt::format(" elements = {{ {} }}", print_list(set.elements))
+                         : "");
 }
 
-std::string print_nat(const Ruleset& ruleset) {
-  std::string rules;
-  if (!ruleset.masqueraded.empty())
-    rules +=
-        "    ip saddr @masqueraded_v4 ip daddr != @inside_v4 masquerade fully-random\n"
-        "    ip6 saddr @masqueraded_v6 ip6 daddr != @inside_v6 masquerade fully-random\n";
+std::string print_chain(const NftChain& chain) {
+  std::string text = fmt::format("  chain {} {{\n    type {} hook {} priority {}; policy accept;\n",
+                                 chain.name, chain.type, chain.hook, chain.priority);
+  for (const Rule& rule : chain.rules) text += "    " + print(rule) + "\n";
+  return text + "  }\n";
+}
+
+void add_nat(const Ruleset& ruleset, NftTable& table) {
+  std::vector<Rule> rules;
+  if (!ruleset.masqueraded.empty()) {
+    rules.push_back({source_in("masqueraded_v4", IpFamily::v4), destination_not_in("inside_v4", IpFamily::v4),
+                     masquerade()});
+    rules.push_back({source_in("masqueraded_v6", IpFamily::v6), destination_not_in("inside_v6", IpFamily::v6),
+                     masquerade()});
+  }
   // A program of the host that took its source address before the way led into the tunnel (through a service
   // address, for example) would get no answer: the other end answers to where that address lives.
   if (ruleset.tunnel_address)
-    rules += fmt::format("    oifname \"{}\" ip saddr != {} fib saddr type local masquerade fully-random\n",
-                         ruleset.tunnel, ruleset.tunnel_address->to_string());
-  if (rules.empty()) return "";
-  return "  chain leaving {\n    type nat hook postrouting priority srcnat; policy accept;\n" + rules +
-         "  }\n";
+    rules.push_back({to_interface(ruleset.tunnel), source_is_not(*ruleset.tunnel_address), source_is_local(),
+                     masquerade()});
+  if (rules.empty()) return;
+  table.chains.push_back(
+      {"leaving", "nat", "postrouting", "srcnat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, std::move(rules)});
 }
 
-std::string print_filters(const Ruleset& ruleset) {
-  std::string text;
-  if (ruleset.filter_tunnel)
-    text +=
-        "  counter foreign_tunnel { }\n"
-        "  chain tunnel {\n    type filter hook input priority filter; policy accept;\n"
-        "    ip protocol 4 ip saddr != @tunnel_sources counter name \"foreign_tunnel\" drop\n  }\n";
-  if (!ruleset.filter_pods) return text;
+void add_filters(const Ruleset& ruleset, NftTable& table) {
+  if (ruleset.filter_tunnel) {
+    table.counters.emplace_back("foreign_tunnel");
+    table.chains.push_back({"tunnel",
+                            "filter",
+                            "input",
+                            "filter",
+                            NF_INET_LOCAL_IN,
+                            NF_IP_PRI_FILTER,
+                            {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4),
+                              count_in("foreign_tunnel"), drop()}}});
+  }
+  if (!ruleset.filter_pods) return;
+  table.counters.insert(table.counters.end(), {"tunnel_from_pod", "forged_source"});
   // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
   // need it.
-  text += fmt::format(
-      "  counter tunnel_from_pod {{ }}\n  counter forged_source {{ }}\n"
-      "  chain pods {{\n    type filter hook prerouting priority raw; policy accept;\n"
-      "    iifname != \"{}*\" return\n"
-      "    meta l4proto 4 counter name \"tunnel_from_pod\" drop\n"
-      "    ip6 saddr {{ ::, fe80::/10 }} return\n"
-      "    fib saddr . iif oif missing counter name \"forged_source\" drop\n  }}\n",
-      ruleset.pod_interfaces);
-  return text;
+  table.chains.push_back({"pods",
+                          "filter",
+                          "prerouting",
+                          "raw",
+                          NF_INET_PRE_ROUTING,
+                          NF_IP_PRI_RAW,
+                          {{not_from_interfaces(ruleset.pod_interfaces), go_back()},
+                           {protocol_is_ipip(), count_in("tunnel_from_pod"), drop()},
+                           {source_within(*IpPrefix::parse("::/128")), go_back()},
+                           {source_within(*IpPrefix::parse("fe80::/10")), go_back()},
+                           {no_way_back_through_its_interface(), count_in("forged_source"), drop()}}});
 }
 
 std::string print_block(const Ruleset& ruleset, bool with_elements) {
-  std::string text = fmt::format("table inet {} {{\n", ruleset.table);
-  for (const Set& set : sets_of(ruleset, with_elements)) text += print_set(set);
-  return text + print_filters(ruleset) + print_nat(ruleset) + "}\n";
+  const NftTable table = table_of(ruleset);
+  std::string text = fmt::format("table inet {} {{\n", table.name);
+  for (const NftSet& set : table.sets) text += print_set(set, with_elements);
+  for (const std::string& counter : table.counters) text += fmt::format("  counter {} {{ }}\n", counter);
+  for (const NftChain& chain : table.chains) text += print_chain(chain);
+  return text + "}\n";
 }
 
 }  // namespace
+
+NftTable table_of(const Ruleset& ruleset) {
+  NftTable table{ruleset.table, sets_of(ruleset), {}, {}};
+  add_filters(ruleset, table);
+  add_nat(ruleset, table);
+  return table;
+}
 
 Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> subnets) {
   Ruleset ruleset;
@@ -117,13 +143,12 @@ std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset
 
 std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset) {
   std::map<std::string, std::vector<AddressRange>> elements;
-  for (const Set& set : sets_of(ruleset, true))
+  for (const NftSet& set : sets_of(ruleset))
     std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(elements[set.name]),
                    AddressRange::of);
   return elements;
 }
 
-// What goes comes first: nftables refuses overlaps.
 std::string print_change(const std::string& table, const std::string& set,
                          const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add) {
   std::string text;
@@ -135,6 +160,15 @@ std::string print_change(const std::string& table, const std::string& set,
   };
   print("delete", remove);
   print("add", add);
+  return text;
+}
+
+std::string print(const Ruleset& ruleset, const TableChange& change) {
+  if (change.whole == TableChange::Whole::remove) return print_removal(ruleset.table);
+  if (change.whole == TableChange::Whole::replace) return print_table(ruleset);
+  std::string text;
+  for (const auto& [set, remove, add] : change.elements)
+    text += print_change(ruleset.table, set, remove, add);
   return text;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nftables rules of a node or of one network, as text for nft(8) or libnftables: pure functions, nothing
-// is run. A few rules that look into sets; nothing per pod, and nothing that grows but the sets.
+// The nftables rules of a node or of one network: pure functions, nothing is run. As text for nft(8) and for
+// people, and as the table that nft_transaction.h tells the kernel. A few rules that look into sets; nothing
+// per pod, and nothing that grows but the sets.
 #pragma once
 
 #include <map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "netlink/nft_rule.h"
 #include "netlink/nft_table.h"
 
 namespace onlink::netlink {
@@ -34,9 +36,45 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
+// All that is in the table of a ruleset, in the order in which it is made.
+struct NftSet {
+  std::string name;
+  IpFamily family;
+  std::vector<IpPrefix> elements;
+};
+struct NftChain {
+  std::string name, type;
+  std::string hook, priority;  // as nft(8) has them
+  std::uint32_t hook_number;   // NF_INET_*
+  std::int32_t priority_number;
+  std::vector<Rule> rules;
+};
+struct NftTable {
+  std::string name;
+  std::vector<NftSet> sets;
+  std::vector<std::string> counters;
+  std::vector<NftChain> chains;
+};
+NftTable table_of(const Ruleset& ruleset);
+
 // The rules of one network for which masquerade is asked, in a table of its own, "onlink-<network>": what the
 // pods of these subnets send elsewhere is masqueraded.
 Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> subnets);
+
+// What is to be done about a table.
+struct TableChange {
+  enum class Whole { keep, remove, replace };
+  Whole whole = Whole::keep;
+  struct Elements {
+    std::string set;
+    std::vector<AddressRange> remove, add;  // what goes comes first: nftables refuses overlaps
+  };
+  std::vector<Elements> elements = {};
+
+  bool empty() const { return whole == Whole::keep && elements.empty(); }
+};
+// As commands of nft(8), to be run in one transaction.
+std::string print(const Ruleset& ruleset, const TableChange& change);
 
 // The whole table with the elements of its sets, in one transaction that also takes away what was there under
 // its name.

@@ -3,11 +3,15 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/uninterrupted.h"
 #include "netlink/attributes.h"
@@ -163,6 +167,35 @@ void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answe
              (place == messages.size() - 1 && (received.nlmsg_type == NLMSG_ERROR || last.is_question()));
     });
   }
+}
+
+std::optional<Failure> Socket::execute_whole(std::span<Message> messages) {
+  const std::uint32_t first = sequence_ + 1;
+  std::vector<char> bytes;
+  for (Message& message : messages) {
+    message.raw()->nlmsg_seq = ++sequence_;
+    if (const int error = refused_for_test(); error != 0) return message.refusal(error, "");
+    const auto* start = reinterpret_cast<const char*>(message.raw());
+    bytes.insert(bytes.end(), start, start + message.raw()->nlmsg_len);
+  }
+  // It has to go in one piece, however large, and each message may be refused (see `batch`).
+  set_option(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, static_cast<int>(bytes.size() + 4096), "SO_SNDBUFFORCE");
+  if (messages.size() > batch)
+    set_option(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, static_cast<int>(messages.size() * 1024),
+               "SO_RCVBUFFORCE");
+  const Message& about = messages.back();
+  send(bytes, about);
+  // The kernel has done its work when send returns, and only refusals are told.
+  std::optional<Failure> refused;
+  pollfd waiting{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  while (uninterrupted([&] { return ::poll(&waiting, 1, 0); }) > 0)
+    receive(about, [&](const nlmsghdr& received) {
+      const std::uint32_t place = received.nlmsg_seq - first;
+      if (received.nlmsg_type != NLMSG_ERROR || place >= messages.size() || refused) return;
+      const Refusal refusal = parse_refusal(received);
+      if (refusal.error != 0) refused = messages[place].refusal(refusal.error, refusal.extended_ack);
+    });
+  return refused;
 }
 
 void Socket::run_dump(const Message& request, const std::function<void()>& restart, const Answer& each) {

@@ -7,11 +7,13 @@
 
 #include <linux/netlink.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/failure.h"
@@ -47,6 +49,10 @@ class Socket {
   using BatchAnswer = std::function<void(std::size_t place, const nlmsghdr&)>;
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
                                                    const BatchAnswer& answer = {});
+
+  // All messages at once, for nfnetlink, which does all of them or none; there is no limit to how many. The
+  // first that is refused, if any.
+  std::optional<Failure> execute_whole(std::span<Message> messages);
 
   // The namespace in which it was opened.
   Netns netns() const { return Netns::of_socket(fd_.get()); }

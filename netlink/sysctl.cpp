@@ -15,8 +15,12 @@ std::optional<std::string> read_sysctl(const std::string& name) {
 }
 
 void write_sysctl(const std::string& name, const std::string& value) {
-  if (read_sysctl(name) == value) return;
+  const auto current = read_sysctl(name);
+  if (current == value) return;
   with_context(fmt::format("set {} to {}", name, value), [&] {
+    // Booted with ipv6.disable=1, a kernel has no settings of IPv6 at all.
+    if (!current && name.starts_with("net/ipv6/") && !read_sysctl("net/ipv6/conf/all/forwarding"))
+      throw Failure("this kernel has no IPv6", EAFNOSUPPORT);
     const UniqueFd file = open_file(AT_FDCWD, "/proc/sys/" + name, O_WRONLY);
     write_all(file.get(), value, name);
   });

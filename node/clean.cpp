@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <utility>
 
 #include "base/failure.h"
 #include "netlink/forwarding.h"
@@ -52,7 +54,7 @@ class Cleaner {
 
   void remove_rules() {
     if (state_.ruleset == Loaded{}) return;
-    Firewall().remove("onlink");
+    Firewall::remove("onlink");
     result_.done.emplace_back("nft delete table inet onlink");
   }
 

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"

@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "node/route_key.h"
 

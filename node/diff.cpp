@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "netlink/forwarding.h"
 #include "node/route_key.h"

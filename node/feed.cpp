@@ -2,6 +2,7 @@
 #include "node/feed.h"
 
 #include <fmt/format.h>
+#include <cstdint>
 #include <utility>
 
 #include "base/failure.h"

@@ -2,13 +2,15 @@
 #include "node/firewall.h"
 
 #include <fmt/format.h>
-#include <nftables/libnftables.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
 
 #include "base/failure.h"
-#include "base/json_reader.h"
 #include "netlink/nft_table.h"
+#include "netlink/nft_transaction.h"
 #include "netlink/nftables.h"
 #include "node/legacy_iptables.h"
 
@@ -17,8 +19,8 @@ namespace {
 
 using netlink::AddressRange;
 using netlink::Ruleset;
+using netlink::TableChange;
 using Elements = std::map<std::string, std::vector<AddressRange>>;
-using nlohmann::json;
 
 // FNV-1a: the fingerprint only has to be the same in every build.
 std::string fingerprint(const std::string& text) {
@@ -50,34 +52,24 @@ std::vector<AddressRange> without(const std::vector<AddressRange>& ranges,
 }
 
 // asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it.
-std::string commands_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
-                         const Loaded& loaded) {
-  if (wanted.empty()) return netlink::has_nft_table(wanted.table) ? netlink::print_removal(wanted.table) : "";
-  if (asked.structure != loaded.structure) return netlink::print_table(wanted);
+TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
+                       const Loaded& loaded) {
+  const TableChange replaced{TableChange::Whole::replace};
+  if (wanted.empty())
+    return {netlink::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
+  if (asked.structure != loaded.structure) return replaced;
   const bool known = Firewall::untouched(loaded);
-  if (known && asked.elements == loaded.elements) return "";
-  if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing)
-    return netlink::print_table(wanted);
-  std::string commands;
+  if (known && asked.elements == loaded.elements) return {};
+  if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing) return replaced;
+  TableChange change;
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   for (const auto& [set, ranges] : sets) {
     const auto present = netlink::list_set(socket, wanted.table, set);
-    if (!present) return netlink::print_table(wanted);
-    commands +=
-        netlink::print_change(wanted.table, set, without(*present, ranges), without(ranges, *present));
+    if (!present) return replaced;
+    TableChange::Elements elements{set, without(*present, ranges), without(ranges, *present)};
+    if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
   }
-  return commands;
-}
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-std::vector<json> listed(const std::string& text, const char* kind) {
-  std::vector<json> items;
-  const json document = json::parse(text, nullptr, false);
-  if (!document.is_object() || !document.contains("nftables")) return items;
-  for (const json& item : document["nftables"])
-    if (item.contains(kind)) items.push_back(item[kind]);
-  return items;
+  return change;
 }
 
 std::string mending_by(const std::string& iptables, const std::string& pods) {
@@ -105,7 +97,7 @@ std::string obstacle(const std::string& chain, const std::string& command) {
 std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
   now.generation.clear();
   std::string generation = netlink::ruleset_generation();
-  return commands_for(made, sets, now, now).empty() ? generation : "";
+  return change_for(made, sets, now, now).empty() ? generation : "";
 }
 
 }  // namespace
@@ -141,29 +133,13 @@ Ruleset with_current_peers(Ruleset ruleset, const std::vector<netlink::Route>& r
   return ruleset;
 }
 
-Firewall::Firewall() : context_(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free) {
-  if (!context_) throw Failure("libnftables did not start");
-  nft_ctx_buffer_output(context_.get());
-  nft_ctx_buffer_error(context_.get());
-}
-Firewall::~Firewall() = default;
-
-Firewall::Output Firewall::run(const std::string& commands, unsigned flags) {
-  nft_ctx_output_set_flags(context_.get(), flags);
-  Output output;
-  output.ok = nft_run_cmd_from_buffer(context_.get(), commands.c_str()) == 0;
-  output.text = nft_ctx_get_output_buffer(context_.get());
-  output.error = nft_ctx_get_error_buffer(context_.get());
-  return output;
-}
-
 bool Firewall::untouched(const Loaded& loaded) {
   return !loaded.generation.empty() && loaded.generation == netlink::ruleset_generation();
 }
 
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
   const Elements sets = netlink::elements_of(wanted);
-  return commands_for(wanted, sets, fingerprints_of(wanted, sets), loaded);
+  return netlink::print(wanted, change_for(wanted, sets, fingerprints_of(wanted, sets), loaded));
 }
 
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
@@ -173,29 +149,22 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
   now.generation = netlink::ruleset_generation();  // asked for first: what comes after it is looked at again
-  std::string commands = commands_for(possible, sets, now, loaded);
-  if (!commands.empty()) {
-    const std::string whole = netlink::print_removal(possible.table);
-    Output output = run(commands);
-    if (!output.ok && !commands.starts_with(whole)) output = run(commands = netlink::print_table(possible));
-    if (!output.ok && refusals_.empty() && !find_refused(wanted).empty())
-      return load(wanted, loaded, problems);
-    if (!output.ok) problems.push_back("nftables: " + first_line(output.error));
-    if (!output.ok) return {};
-    if (commands.starts_with(whole)) now.listing = fingerprint(netlink::rules_of_table(possible.table));
+  TableChange change = change_for(possible, sets, now, loaded);
+  if (!change.empty()) {
+    auto refused = netlink::carry_out(possible, change);
+    if (refused && change.whole == TableChange::Whole::keep)
+      refused = netlink::carry_out(possible, change = {TableChange::Whole::replace});
+    if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
+    if (refused) problems.push_back(std::string("nftables: ") + refused->what());
+    if (refused) return {};
+    if (change.whole != TableChange::Whole::keep)
+      now.listing = fingerprint(netlink::rules_of_table(possible.table));
     now.generation = generation_of(possible, sets, now);
   }
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
+  const std::string commands = netlink::print(possible, change);
   if (possible.empty()) return {{}, commands};
-  return {std::move(now), std::move(commands)};
-}
-
-bool Firewall::accepted(const Ruleset& ruleset, std::string& error) {
-  nft_ctx_set_dry_run(context_.get(), true);
-  const Output output = run(netlink::print_table(ruleset));
-  nft_ctx_set_dry_run(context_.get(), false);
-  error = first_line(output.error);
-  return output.ok;
+  return {std::move(now), commands};
 }
 
 Ruleset Firewall::supported(Ruleset ruleset) const {
@@ -210,10 +179,11 @@ Ruleset Firewall::supported(Ruleset ruleset) const {
 
 const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
   const auto refused = [&](const Ruleset& part, const char* consequence) {
-    std::string error;
-    if (part.empty() || accepted(part, error)) return false;
-    refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, error));
-    return true;
+    if (part.empty()) return false;
+    const auto refusal = netlink::try_out(part, {TableChange::Whole::replace});
+    if (refusal)
+      refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
+    return refusal.has_value();
   };
   Ruleset nat = wanted;
   nat.filter_pods = nat.filter_tunnel = false;
@@ -231,37 +201,28 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
 
 void Firewall::remove(const std::string& table) {
   if (!netlink::has_nft_table(table)) return;
-  const Output output = run(netlink::print_removal(table));
-  if (!output.ok) throw Failure("remove nftables table inet " + table + ": " + first_line(output.error));
+  Ruleset gone;
+  gone.table = table;
+  if (auto refused = netlink::carry_out(gone, {TableChange::Whole::remove})) throw std::move(*refused);
 }
 
 std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
   std::vector<std::string> obstacles;
   for (const std::string& program : legacy_forward_drops(pods))
     obstacles.push_back(obstacle("FORWARD of " + program, mending_by(program, pods)));
-  const Output chains = run("list chains", NFT_CTX_OUTPUT_JSON);
-  if (!chains.ok) return obstacles;
-  for (const json& chain : listed(chains.text, "chain")) {
-    if (chain.value("hook", "") != "forward" || chain.value("policy", "") != "drop") continue;
-    const std::string family = chain.value("family", ""), table = chain.value("table", ""),
-                      name = chain.value("name", "");
-    const Output rules =
-        run(fmt::format("list chain {} {} {}", family, table, name), NFT_CTX_OUTPUT_STATELESS);
-    // A rule that names the pods' interfaces: somebody has thought of them.
-    if (rules.text.find("\"" + pods + "*\"") != std::string::npos) continue;
-    obstacles.push_back(
-        obstacle(fmt::format("{} of table {} {}", name, family, table), mending(family, table, name, pods)));
+  try {
+    // A chain with a rule that names the pods' interfaces: somebody has thought of them.
+    for (const auto& [family, table, name] : netlink::forward_drops(pods))
+      obstacles.push_back(obstacle(fmt::format("{} of table {} {}", name, family, table),
+                                   mending(family, table, name, pods)));
+  } catch (const Failure& failure) {
+    obstacles.emplace_back(failure.what());
   }
   return obstacles;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Firewall::counters(const std::string& table) {
-  std::vector<std::pair<std::string, std::uint64_t>> counts;
-  const Output output = run("list counters table inet " + table, NFT_CTX_OUTPUT_JSON);
-  if (!output.ok) return counts;
-  for (const json& counter : listed(output.text, "counter"))
-    counts.emplace_back(counter.value("name", ""), counter.value("packets", std::uint64_t{0}));
-  return counts;
+  return netlink::list_counters(table);
 }
 
 }  // namespace onlink::node

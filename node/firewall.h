@@ -3,17 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "netlink/ruleset.h"
 #include "node/cluster.h"
 #include "node/desired.h"
 #include "node/host.h"
-
-struct nft_ctx;
 
 namespace onlink::node {
 
@@ -34,17 +32,13 @@ struct Loaded {
   bool operator==(const Loaded&) const = default;
 };
 
+// In the caller's network namespace. Throws Failure where the kernel cannot be asked.
 class Firewall {
  public:
-  // In the caller's network namespace, for ever. Throws Failure where libnftables does not start.
-  Firewall();
-  ~Firewall();
-  Firewall(Firewall&&) = delete;
-
   // The commands that would bring the kernel's table in line with the rules; empty: it is. Where the rules
   // are as they should be, only the elements that differ come and go; the whole table is replaced where its
   // rules differ, or where somebody touched them.
-  std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
+  static std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
   // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
   static bool untouched(const Loaded& loaded);
   // Runs them. Kernels are built with some parts of nftables and without others: a part that the kernel
@@ -54,26 +48,18 @@ class Firewall {
     std::string commands;  // empty: there was nothing to do
   };
   Result load(const netlink::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
-  void remove(const std::string& table);
+  static void remove(const std::string& table);
 
   // Chains of others through which forwarded packets are dropped unless a rule accepts them, each with the
   // commands that let pods through.
-  std::vector<std::string> forward_obstacles(const std::string& pod_interfaces);
+  static std::vector<std::string> forward_obstacles(const std::string& pod_interfaces);
   // Packets dropped so far, by the counters' names.
-  std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
+  static std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
 
  private:
-  struct Output {
-    bool ok = false;
-    std::string text;
-    std::string error;
-  };
-  Output run(const std::string& commands, unsigned flags = 0);
-  bool accepted(const netlink::Ruleset& ruleset, std::string& error);            // tried, not loaded
   const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
   netlink::Ruleset supported(netlink::Ruleset ruleset) const;
 
-  std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context_;
   bool refused_nat_ = false;
   bool refused_tunnel_ = false;
   bool refused_pods_ = false;

@@ -4,10 +4,14 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
+#include <openssl/crypto.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/failure.h"
 
@@ -21,6 +25,26 @@ constexpr long keepalive_interval_s = 5;
 constexpr int keepalive_probes = 3;
 constexpr int unacknowledged_ms = 30'000;
 constexpr long connect_limit_s = 10;
+
+// Of the distributions, in the order in which Go's programs look for them.
+constexpr const char* system_authorities[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+// nsswitch.conf and openssl.cnf may name modules, which would be loaded into this process: into a static
+// program, with a C library of another version than the one inside, and that ends in a crash. So names are
+// found in /etc/hosts and by the servers of /etc/resolv.conf, and OpenSSL keeps to its defaults. A dynamic
+// build does the same: one behaviour.
+CURLcode start_libcurl() {
+  if (::__nss_configure_lookup("hosts", "files dns") != 0) return CURLE_FAILED_INIT;
+  if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return CURLE_FAILED_INIT;
+  return curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 int on_connect(void*, curl_socket_t socket, curlsocktype) {
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes, sizeof keepalive_probes);
@@ -36,8 +60,14 @@ void set_blob(CURL* easy, CURLoption option, const std::string& text) {
 
 void set_tls(CURL* easy, const HttpRequest& request) {
   set_blob(easy, CURLOPT_CAINFO_BLOB, request.authorities);
-  // Those alone, not the system's besides.
-  if (!request.authorities.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  // Those alone, not the system's besides. libcurl knows where the system that it was built on has its own.
+  curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  if (request.authorities.empty())
+    for (const char* file : system_authorities)
+      if (::access(file, R_OK) == 0) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+        break;
+      }
   set_blob(easy, CURLOPT_SSLCERT_BLOB, request.certificate);
   set_blob(easy, CURLOPT_SSLKEY_BLOB, request.key);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify ? 1L : 0L);
@@ -91,7 +121,7 @@ struct HttpClient::Transfer {
 };
 
 HttpClient::HttpClient() : descriptors_("prepare HTTP requests"), timer_("prepare HTTP requests") {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static const CURLcode started = start_libcurl();
   descriptors_.add(timer_.descriptor());
   multi_ = started == CURLE_OK ? curl_multi_init() : nullptr;
   if (multi_ == nullptr) throw Failure("prepare HTTP requests: libcurl does not start");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/kubernetes_condition.h"
 
+#include <utility>
+
 #include "base/clock.h"
 #include "base/json_reader.h"
 

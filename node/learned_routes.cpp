@@ -2,8 +2,11 @@
 #include "node/learned_routes.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/failure.h"
 

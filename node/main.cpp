@@ -11,8 +11,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -21,6 +25,7 @@
 #include "node/bird_config.h"
 #include "node/clean.h"
 #include "node/feed.h"
+#include "node/firewall.h"
 #include "node/install.h"
 #include "node/reconcile.h"
 #include "node/service.h"
@@ -98,7 +103,7 @@ int plan(const Options& options) {
   Pass pass = reconciler.plan(nodes);
   print_changes(pass);
   complain(pass.problems);
-  complain(reconciler.firewall().forward_obstacles(nodes.cluster.pod_interface_prefix));
+  complain(Firewall::forward_obstacles(nodes.cluster.pod_interface_prefix));
   return 0;
 }
 
@@ -110,7 +115,7 @@ int apply(const Options& options) {
   if (nodes.complete) save_last_good(options.directories, nodes.cluster);
   print_changes(pass);
   complain(pass.problems);
-  complain(reconciler.firewall().forward_obstacles(nodes.cluster.pod_interface_prefix));
+  complain(Firewall::forward_obstacles(nodes.cluster.pod_interface_prefix));
   return pass.in_order() ? 0 : 1;
 }
 
@@ -134,7 +139,7 @@ int status(const Options& options) {
   const Nodes nodes = nodes_in_use(options, service);
   const Pass pass = reconciler.plan(nodes);
   const auto document =
-      status_document({nodes, pass, reconciler.state(), service, reconciler.firewall().counters("onlink")});
+      status_document({nodes, pass, reconciler.state(), service, Firewall::counters("onlink")});
   fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_status(document));
   return document["inOrder"].get<bool>() ? 0 : 1;
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/failure.h"
 #include "base/json_reader.h"
 #include "node/file_source.h"

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
+#include <map>
+#include <utility>
 
 #include "base/failure.h"
 

@@ -43,7 +43,6 @@ class Reconciler {
 
   const RunState& state() const { return state_; }
   netlink::Socket& socket() { return socket_; }
-  Firewall& firewall() { return firewall_; }
 
  private:
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);

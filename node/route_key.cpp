@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/route_key.h"
 
+#include <cstdint>
 #include <tuple>
 
 namespace onlink::node {

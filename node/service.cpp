@@ -13,8 +13,11 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <random>
+#include <system_error>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -22,6 +25,7 @@
 #include "base/json_reader.h"
 #include "base/standard_streams.h"
 #include "base/uninterrupted.h"
+#include "node/firewall.h"
 #include "node/notify.h"
 
 namespace onlink::node {
@@ -176,8 +180,7 @@ void Service::pass() {
   const std::int64_t start = processor_ms();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
-    if (resync_due_)
-      obstacles_ = reconciler_.firewall().forward_obstacles(nodes_->cluster.pod_interface_prefix);
+    if (resync_due_) obstacles_ = Firewall::forward_obstacles(nodes_->cluster.pod_interface_prefix);
     done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;

@@ -3,9 +3,12 @@
 // also when no service is running.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "node/reconcile.h"
 #include "node/service.h"

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
 
 #include "base/rollback.h"
 #include "netlink/link.h"
@@ -21,8 +25,8 @@ std::string addresses_of(const cni::Result& lease) {
   return fmt::format("{}", fmt::join(texts, " "));
 }
 
-// Looks before anything is leased or made: what is attached already, here or in another namespace, stays as it is. An end
-// whose sandbox has died is taken away.
+// Looks before anything is leased or made: what is attached already, here or in another namespace, stays as
+// it is. An end whose sandbox has died is taken away.
 void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sandbox) {
   const std::string& ifname = request.attachment.ifname;
   if (netlink::find_link(sandbox.socket, ifname))
@@ -39,15 +43,16 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   HostEnds ends(host.socket, request, config);
   require_unattached(request, ends, sandbox);
   const auto notes = [&](const std::string& note) { log.info(note); };
+  const ipam::Lease leased = lease(request, config, ends, notes);
   // Undone in reverse: the interface first, then its address, so that nobody gets an address that is still
   // routed.
   Rollback undo([&](const std::string& message) { log.error(message); });
-
-  const ipam::Lease leased = lease(request, config, ends, notes);
-  undo.add("release " + addresses_of(leased.result), [&] { give_back(request, config, leased, ends, notes); });
+  undo.add("release " + addresses_of(leased.result),
+           [&] { give_back(request, config, leased, ends, notes); });
   log.step("lease " + addresses_of(leased.result));
 
-  const AttachmentPlan plan = plan_attachment(request, config, leased.result, choose_mtu(config, host.socket));
+  const AttachmentPlan plan =
+      plan_attachment(request, config, leased.result, choose_mtu(config, host.socket));
   log.debug([&] { return explain(plan); });
   ensure_masquerade(request, config, leased.result);
   apply(plan, host, sandbox, undo);
@@ -56,8 +61,9 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   return describe(plan, request, config, leased.result);
 }
 
-// An address that a living attachment of the network has, and that its folder said to be free: somebody has taken the
-// reservation away. It is made anew, with all others that are missing, and the ADD goes on with another address.
+// An address that a living attachment of the network has, and that its folder said to be free: somebody has
+// taken the reservation away. It is made anew, with all others that are missing, and the ADD goes on with
+// another address.
 cni::Result attach_beside_lost_leases(const cni::Request& request, const NetConf& config, Log& log) {
   Host host = open_host();
   try {

@@ -5,7 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "netlink/address_watch.h"
 #include "netlink/sysctl.h"
@@ -134,11 +139,15 @@ std::string link_name(Host& host, std::uint32_t index) {
   const auto holder = netlink::find_route(host.socket, wanted);
   if (!holder) throw refusal;
   const auto link = holder->link != 0 ? netlink::find_link(host.socket, holder->link) : std::nullopt;
-  const std::string alias = link ? link->alias : "";
-  throw RouteHeld(fmt::format("route {} is held by \"{}\"{}: left alone", wanted.dst.to_string(),
-                              netlink::to_string(*holder, link ? link->name : ""),
-                              alias.empty() ? "" : fmt::format(" ({})", alias)),
-                  is_of_same_network(alias, end.settings.alias));
+  std::string who = "proto " + netlink::protocol_name(holder->protocol);
+  if (link) who += " dev " + link->name;
+  const auto owner = parse_alias(link ? link->alias : "");
+  if (owner)
+    who = fmt::format("container {}, interface {} of network {} ({})", owner->attachment.container_id,
+                      owner->attachment.ifname, owner->network, who);
+  throw RouteHeld(
+      fmt::format("route {} is held by {}, not this attachment: left alone", wanted.dst.to_string(), who),
+      owner && owner->network == parse_alias(end.settings.alias)->network);
 }
 
 // A packet to the address must reach this link: an address that the host itself has, or that another table or

@@ -41,7 +41,8 @@ class RouteHeld : public Failure {
 };
 
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
-// else hangs on it. What is there already, a link or a route, is never replaced: the Failure (EEXIST) names its holder.
+// else hangs on it. What is there already, a link or a route, is never replaced: the Failure (EEXIST) names
+// its holder.
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo);
 
 }  // namespace onlink::plugin

@@ -5,6 +5,8 @@
 #include <linux/ip.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 #include "netlink/sysctl.h"
 
@@ -103,7 +105,8 @@ void compare_routes(const std::string& where, const End& end, std::uint32_t inde
 void compare_neighbours(const std::string& where, const End& end, std::uint32_t index,
                         netlink::Socket& socket, Differences& found) {
   for (const auto& wanted : end.neighbours) {
-    if (wanted.state == NUD_NONE) continue;  // the kernel learns it, and forgets it when the other end goes down
+    if (wanted.state == NUD_NONE)
+      continue;  // the kernel learns it, and forgets it when the other end goes down
     const auto actual = netlink::find_neighbour(socket, index, wanted.address);
     const auto address = wanted.address.to_string();
     if (!actual)

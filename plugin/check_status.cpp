@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // CHECK and STATUS: the two that only look.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <algorithm>
 
 #include "netlink/sysctl.h"
 #include "plugin/check.h"
@@ -45,6 +52,19 @@ void require_forwarding(const NetConf& config) {
                   "net/ipv4/ip_forward is off and \"ipForward\": false forbids to turn it on");
 }
 
+// No reason to refuse every ADD, but somebody has to know.
+void tell_overlaps(const NetConf& config, const cni::Request& request, HostEnds& ends, Log& log) {
+  if (!config.ipam) return;
+  for (const auto& [owner, address] : ends.attached()) {
+    const bool is_ours = std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
+                                     [&](const ipam::RangeSet& set) { return set.find(address) != nullptr; });
+    if (!is_ours || owner.network == request.network) continue;
+    return log.error(
+        fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
+                    request.network, owner.network, owner.attachment.container_id, address.to_string()));
+  }
+}
+
 }  // namespace
 
 void check(const cni::Request& request) {
@@ -60,6 +80,7 @@ void status(const cni::Request& request) {
     Host host = open_host();
     HostEnds ends(host.socket, request, config);
     require_forwarding(config);
+    tell_overlaps(config, request, ends, log);
     require_free_address(request, config, ends);
   });
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/json_reader.h"
 
@@ -39,7 +40,8 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
 
   const std::string neighbour = reader.text("hostNeighbour").value_or("permanent");
   if (neighbour != "permanent" && neighbour != "learned")
-    reader.problem("hostNeighbour", fmt::format("must be \"permanent\" or \"learned\", not \"{}\"", neighbour));
+    reader.problem("hostNeighbour",
+                   fmt::format("must be \"permanent\" or \"learned\", not \"{}\"", neighbour));
   config.host_neighbour_learned = neighbour == "learned";
 
   const std::string prefix = reader.text("hostInterfacePrefix").value_or("onl");

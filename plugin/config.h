@@ -21,7 +21,7 @@ struct NetConf {
   IpAddress gateway6;                // "gateway6", default the link-local address of host_mac
   MacAddress host_mac;               // "hostMAC", default ee:ee:ee:ee:ee:ee
   std::string host_interface_prefix = "onl";
-  bool host_neighbour_learned = false;  // "hostNeighbour": "permanent" (default) or "learned"
+  bool host_neighbour_learned = false;     // "hostNeighbour": "permanent" (default) or "learned"
   std::optional<bool> is_default_gateway;  // nothing: yes, for a family that the IPAM gives no routes
   std::optional<MacAddress> mac;           // runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC, in this order
   cni::Dns dns;                            // runtimeConfig.dns, else "dns"; empty: the IPAM's

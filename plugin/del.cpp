@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // DEL and GC: what takes attachments away. Every step is done whatever becomes of the others.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/failures.h"
 #include "plugin/apply.h"
 #include "plugin/host_ends.h"
-#include "plugin/identity.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
 #include "plugin/masquerade.h"
@@ -42,7 +45,7 @@ bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
 
 // An unfinished pair: an ADD was killed, or is about to go on. Its name says whose it is.
 bool is_stale(const netlink::Link& link, const cni::Request& request, const HostEnds& ends) {
-  if (const auto attachment = parse_alias(link.alias, request.network)) return !is_valid(request, *attachment);
+  if (const auto attachment = ends.owner_of(link)) return !is_valid(request, *attachment);
   const auto& valid = request.valid_attachments;
   return std::none_of(valid.begin(), valid.end(),
                       [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
@@ -51,8 +54,9 @@ bool is_stale(const netlink::Link& link, const cni::Request& request, const Host
 void remove_stale_interfaces(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps) {
   for (const auto& link : ends.list())
     if (is_stale(link, request, ends))
-      steps.run(fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
-                [&] { netlink::delete_link_if_any(host.socket, link); });
+      steps.run(
+          fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
+          [&] { netlink::delete_link_if_any(host.socket, link); });
 }
 
 }  // namespace

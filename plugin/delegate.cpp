@@ -62,7 +62,8 @@ std::string subject(const std::string& type) { return "IPAM plugin " + type; }
 
 }  // namespace
 
-cni::Result delegate_add(const cni::Request& request, const std::string& type, const std::function<void()>& withdraw) {
+cni::Result delegate_add(const cni::Request& request, const std::string& type,
+                         const std::function<void()>& withdraw) {
   return with_context(subject(type), [&] {
     const std::string path = find_plugin(type, request.path);
     try {

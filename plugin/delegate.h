@@ -15,9 +15,10 @@
 
 namespace onlink::plugin {
 
-// ADD. When it fails, or answers with something that is no result, `withdraw` is run before the failure is thrown: the
-// specification asks for the plugin's DEL. Should that fail too, the details say so.
-cni::Result delegate_add(const cni::Request& request, const std::string& type, const std::function<void()>& withdraw);
+// ADD. When it fails, or answers with something that is no result, `withdraw` is run before the failure is
+// thrown: the specification asks for the plugin's DEL. Should that fail too, the details say so.
+cni::Result delegate_add(const cni::Request& request, const std::string& type,
+                         const std::function<void()>& withdraw);
 
 // DEL, CHECK, STATUS or GC, whatever the command of the request: what a failed ADD has to undo is a DEL.
 void delegate(const cni::Request& request, const std::string& type, cni::Command command);

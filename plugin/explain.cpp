@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <utility>
+#include <vector>
 
 namespace onlink::plugin {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/forwarding.h"
 
+#include <string>
+
 #include "netlink/forwarding.h"
 #include "netlink/sysctl.h"
 

@@ -2,7 +2,10 @@
 #include "plugin/host_ends.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <span>
+#include <utility>
 
 #include "netlink/route.h"
 #include "plugin/identity.h"
@@ -20,6 +23,11 @@ std::string HostEnds::name_of(const cni::Attachment& owner) const {
 
 bool HostEnds::is_unfinished(const Link& link) const {
   return link.kind == "veth" && link.alias.empty() && link.group == unfinished_group(network_);
+}
+
+std::optional<cni::Attachment> HostEnds::owner_of(const Link& link) const {
+  auto owner = parse_alias(link.alias);
+  return owner && owner->network == network_ ? std::optional(std::move(owner->attachment)) : std::nullopt;
 }
 
 bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
@@ -41,18 +49,19 @@ std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
 
 std::vector<Link> HostEnds::list() {
   auto links = netlink::list_links(socket_, "veth");
-  std::erase_if(links, [&](const Link& link) { return !parse_alias(link.alias, network_) && !is_unfinished(link); });
+  std::erase_if(links, [&](const Link& link) { return !owner_of(link) && !is_unfinished(link); });
   return links;
 }
 
-// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is gone.
+// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is
+// gone.
 std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
   std::map<std::string, const Link*> names;
   std::map<cni::Attachment, const Link*> attached;
   const auto links = netlink::list_links(socket_, "veth");
   for (const Link& link : links) {
     names[link.name] = &link;
-    if (const auto owner = parse_alias(link.alias, network_)) attached[*owner] = &link;
+    if (const auto owner = owner_of(link)) attached[*owner] = &link;
   }
   std::vector<bool> exist;
   for (const Suspect& suspect : suspects) {
@@ -71,18 +80,25 @@ bool HostEnds::remove_if_dead(const Link& link) {
 }
 
 // By the host's routes to them: what a pod does to its own addresses says nothing.
-std::vector<ipam::Holding> HostEnds::holdings() {
-  std::map<std::uint32_t, cni::Attachment> owners;
-  for (const Link& link : list())
-    if (const auto owner = parse_alias(link.alias, network_); owner && netlink::peer_lives(socket_, link))
-      owners[link.index] = *owner;
-  std::vector<ipam::Holding> holdings;
-  if (owners.empty()) return holdings;
+std::vector<HostEnds::Attached> HostEnds::attached() {
+  std::map<std::uint32_t, Owner> owners;
+  for (const Link& link : netlink::list_links(socket_, "veth"))
+    if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
+      owners[link.index] = std::move(*owner);
+  std::vector<Attached> all;
+  if (owners.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
   for (const netlink::Route& route : netlink::list_routes(socket_, ours))
     if (const auto owner = owners.find(route.link);
         owner != owners.end() && route.dst.length == route.dst.address.bits())
-      holdings.push_back({route.dst.address, owner->second});
+      all.push_back({owner->second, route.dst.address});
+  return all;
+}
+
+std::vector<ipam::Holding> HostEnds::holdings() {
+  std::vector<ipam::Holding> holdings;
+  for (const Attached& attached : attached())
+    if (attached.owner.network == network_) holdings.push_back({attached.address, attached.owner.attachment});
   return holdings;
 }
 

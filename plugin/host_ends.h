@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "netlink/link.h"
 #include "netlink/socket.h"
 #include "plugin/config.h"
+#include "plugin/identity.h"
 
 namespace onlink::plugin {
 
@@ -24,15 +26,25 @@ class HostEnds : public ipam::HostEnds {
   std::vector<bool> exist(std::span<const Suspect> suspects) override;
   std::vector<ipam::Holding> holdings() override;
 
-  // That of the attachment: by its name, and where it has not got that (any more), by its alias: a dump. A pair without
-  // an alias is of an ADD that was killed, or has not come so far.
+  // The living attachments of every network, each with an address that the host has its route to.
+  struct Attached {
+    Owner owner;
+    IpAddress address;
+  };
+  std::vector<Attached> attached();
+
+  // That of the attachment: by its name, and where it has not got that (any more), by its alias: a dump. A
+  // pair without an alias is of an ADD that was killed, or has not come so far.
   std::optional<netlink::Link> find(const cni::Attachment& owner);
   // The same by name only: never a dump.
   std::optional<netlink::Link> find_by_name(const cni::Attachment& owner);
   // All that there are, each with its alias, and unfinished ones.
   std::vector<netlink::Link> list();
+  // The attachment of this network that the link's alias names.
+  std::optional<cni::Attachment> owner_of(const netlink::Link& link) const;
   bool is_of(const netlink::Link& link, const cni::Attachment& owner) const;
-  // Takes the end of an attachment away whose sandbox has died, a little before the kernel does. False: it lives.
+  // Takes the end of an attachment away whose sandbox has died, a little before the kernel does. False: it
+  // lives.
   bool remove_if_dead(const netlink::Link& link);
   // A pair that an ADD of this network has made, and that has no alias yet.
   bool is_unfinished(const netlink::Link& link) const;

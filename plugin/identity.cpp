@@ -46,19 +46,13 @@ std::uint32_t unfinished_group(const std::string& network) {
   return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is everybody's
 }
 
-bool is_of_same_network(const std::string& alias, const std::string& other) {
-  const auto end_of_network = [](const std::string& text) { return text.find(' ', sizeof "onlink "); };
-  const auto end = end_of_network(alias);
-  return end != std::string::npos && alias.starts_with("onlink ") && end == end_of_network(other) &&
-         alias.compare(0, end, other, 0, end) == 0;
-}
-
-std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network) {
-  const std::string start = fmt::format("onlink {} ", network);
-  if (!alias.starts_with(start)) return std::nullopt;
-  const auto space = alias.find(' ', start.size());
-  if (space == std::string::npos) return std::nullopt;
-  return cni::Attachment{alias.substr(start.size(), space - start.size()), alias.substr(space + 1)};
+std::optional<Owner> parse_alias(const std::string& alias) {
+  constexpr std::string_view start = "onlink ";
+  const auto first = alias.find(' ', start.size());
+  const auto second = first != std::string::npos ? alias.find(' ', first + 1) : first;
+  if (!alias.starts_with(start) || second == std::string::npos) return std::nullopt;
+  return Owner{alias.substr(start.size(), first - start.size()),
+               {alias.substr(first + 1, second - first - 1), alias.substr(second + 1)}};
 }
 
 }  // namespace onlink::plugin

@@ -24,10 +24,11 @@ std::string link_alias(const std::string& network, const cni::Attachment& key);
 // The group of a pair that has no alias yet: by it GC knows what an ADD of the network has left that was
 // killed.
 std::uint32_t unfinished_group(const std::string& network);
-// The attachment that an alias names, where the alias is of this network.
-std::optional<cni::Attachment> parse_alias(const std::string& alias, const std::string& network);
-
-// Whether two aliases name attachments of one network.
-bool is_of_same_network(const std::string& alias, const std::string& other);
+// Whose host's end it is, by its alias; nothing where that is not ours.
+struct Owner {
+  std::string network;
+  cni::Attachment attachment;
+};
+std::optional<Owner> parse_alias(const std::string& alias);
 
 }  // namespace onlink::plugin

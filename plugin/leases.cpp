@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <string>
+
 #include "base/json_reader.h"
 
 namespace onlink::plugin {
@@ -41,7 +44,8 @@ ipam::Config with(HostEnds& ends, ipam::Config config) {
   return config;
 }
 
-// Another plugin that has failed, or whose lease is not wanted, is told to give back what the attachment holds.
+// Another plugin that has failed, or whose lease is not wanted, is told to give back what the attachment
+// holds.
 void withdraw(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
   if (const auto link = ends.find(request.attachment))
     notes(fmt::format("{} is there: its addresses are not given back to {}", link->name, config.ipam_type));
@@ -51,7 +55,8 @@ void withdraw(const cni::Request& request, const NetConf& config, HostEnds& ends
 
 }  // namespace
 
-ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                  const ipam::Notes& notes) {
   if (config.ipam) return ipam::reserve(with(ends, *config.ipam), request, notes);
   return {delegate_add(request, config.ipam_type, [&] { withdraw(request, config, ends, notes); }), {}};
 }
@@ -89,7 +94,8 @@ void require_free_address(const cni::Request& request, const NetConf& config, Ho
     delegate(request, config.ipam_type, cni::Command::status);
 }
 
-void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                    const ipam::Notes& notes) {
   if (config.ipam)
     ipam::collect(with(ends, *config.ipam), request, notes);
   else

@@ -10,11 +10,12 @@
 
 namespace onlink::plugin {
 
-// ADD: all or nothing. notes: what our own IPAM wants to have logged (each reservation that it reclaimed or restored,
-// with why).
-ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
-// Undoes that: gives back what the lease has given. Another IPAM plugin can only give back all that the attachment
-// holds: that is not asked of it where the attachment lives.
+// ADD: all or nothing. notes: what our own IPAM wants to have logged (each reservation that it reclaimed or
+// restored, with why).
+ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                  const ipam::Notes& notes);
+// Undoes that: gives back what the lease has given. Another IPAM plugin can only give back all that the
+// attachment holds: that is not asked of it where the attachment lives.
 void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
                const ipam::Notes& notes);
 // Makes the reservations of living attachments anew that are missing. Only of our own IPAM.
@@ -24,7 +25,8 @@ void release(const cni::Request& request, const NetConf& config, HostEnds& ends,
 // CHECK, STATUS, GC.
 void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends);
 void require_free_address(const cni::Request& request, const NetConf& config, HostEnds& ends);
-void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
+void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                    const ipam::Notes& notes);
 // What lease() would give now; nothing is reserved or written, no right is needed. Only our own IPAM can
 // tell.
 cni::Result preview_lease(const NetConf& config);

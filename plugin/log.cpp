@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "base/clock.h"
 #include "base/failure.h"

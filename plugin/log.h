@@ -5,6 +5,7 @@
 // Without a file nothing is logged, but errors go to standard error, which runtimes keep.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <string>
+#include <vector>
+
 #include "netlink/nftables.h"
 #include "netlink/ruleset.h"
 #include "plugin/process.h"

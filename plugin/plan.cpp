@@ -5,6 +5,7 @@
 #include <linux/ip.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 #include "plugin/identity.h"
@@ -100,14 +101,16 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }
 
-// The host knows the pod for good, as the pod knows its gateway: no ARP or ND at all. So the first packet need not wait,
-// nor a pod answer that does not (arp_ignore=2, or a second network with rp_filter=1, where the host would ask from an
-// address that the pod routes elsewhere). And permanent entries do not count against net.ipv4.neigh.default.gc_thresh3
-// (1,024, one table for all namespaces; neigh_alloc), with which hosts of many pods run into "neighbor table overflow".
+// The host knows the pod for good, as the pod knows its gateway: no ARP or ND at all. So the first packet
+// need not wait, nor a pod answer that does not (arp_ignore=2, or a second network with rp_filter=1, where
+// the host would ask from an address that the pod routes elsewhere). And permanent entries do not count
+// against net.ipv4.neigh.default.gc_thresh3 (1,024, one table for all namespaces; neigh_alloc), with which
+// hosts of many pods run into "neighbor table overflow".
 //
-// "learned", where a chained plugin changes the pod's MAC: an entry without a MAC, marked as learned by somebody else,
-// which is not counted either (since Linux 5.0). The kernel asks the pod at the first packet, and again later.
-// What a pod learns of the host from its requests does count then, but may be collected after 5 s (neigh_forced_gc).
+// "learned", where a chained plugin changes the pod's MAC: an entry without a MAC, marked as learned by
+// somebody else, which is not counted either (since Linux 5.0). The kernel asks the pod at the first packet,
+// and again later. What a pod learns of the host from its requests does count then, but may be collected
+// after 5 s (neigh_forced_gc).
 netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& mac, bool learned) {
   if (learned) return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
   return {.address = address, .mac = mac};

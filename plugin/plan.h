@@ -6,6 +6,7 @@
 // means "this side's end of the pair".
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -70,7 +70,7 @@ def measure(bench, rounds, seconds, packets):
 
 
 def between_nodes(programs, rounds, seconds, packets):
-    """[way, contestant, Gbit/s, microseconds] in user-mode Linux, where IPIP is; empty where that is not installed."""
+    """[way, contestant, Gbit/s, microseconds] on Debian's kernel in qemu, where IPIP is; empty where that cannot be had."""
     tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     command = [f"{tests}/kernel/run", "-t", "900", f"{tests}/bench/nodes", str(rounds), str(seconds), str(packets)]
     told = subprocess.run(command, capture_output=True, text=True, check=False,

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+NETNS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../netns")
+ENTER, NAMESPACE = f"{NETNS}/enter", f"{NETNS}/namespace"
 INSIDE = "ONLINK_BENCH_INSIDE"
 WORK = "/run/bench"
 NETWORK = "bench"
@@ -17,15 +19,13 @@ ADDRESSES = {"IPv4": ["10.10.0.2"], "IPv6": ["fd00:10::2"], "dual": ["10.10.0.2"
 def enter():
     """Starts this program again in network, mount and process namespaces of its own; returns inside."""
     if INSIDE not in os.environ:
-        if os.geteuid() != 0:
-            sys.exit("needs root (namespaces)")
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
-                              "--kill-child", "--mount-proc", "--", sys.executable, *sys.argv])
+        os.execv(ENTER, [ENTER, sys.executable, *sys.argv])
     sh("mount", "-t", "tmpfs", "tmpfs", "/run")
     sh("mount", "-t", "sysfs", "sysfs", "/sys")
     for folder in ("/run/netns", WORK):
         os.makedirs(folder)
+    sh(NAMESPACE)
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
     sh("ip", "-6", "addr", "add", "2001:db8::1/128", "dev", "lo")
@@ -41,10 +41,8 @@ def make_pods(prefix, count):
     """Empty network namespaces with lo up, as runtimes hand them over. Kept for the next measurement."""
     names = [f"{prefix}{i}" for i in range(count)]
     missing = [name for name in names if not os.path.exists(f"/run/netns/{name}")]
-    batch = "".join(f"netns add {name}\n" for name in missing)
-    sh("ip", "-batch", "-", input=batch)
-    for name in missing:
-        sh("ip", "-n", name, "link", "set", "lo", "up")
+    if missing:
+        sh(NAMESPACE, *missing)
     return names
 
 

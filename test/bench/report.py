@@ -131,7 +131,7 @@ def data_path(measured):
 
 
 def node_path(measured):
-    return table(("user-mode Linux 6.1", "", "TCP, Gbit/s", "round trip, us"), measured)
+    return table(("Debian's 6.1 in qemu, emulated", "", "TCP, Gbit/s", "round trip, us"), measured)
 
 
 SECTIONS = (

@@ -22,14 +22,15 @@ fresh_world() {
   done
   { for place in /run/netns/*; do [[ ! -e $place ]] || echo "netns del ${place##*/}"; done
     printf 'netns add %s\n' host pod; } | ip -batch -
-  ip netns exec host sh -c "ip link set lo up; $NO_DAD; $HOST_SETUP"
-  ip netns exec pod sh -c "$NO_DAD"
+  ip netns exec host sh -c "$PLAIN; ip link set lo up; $HOST_SETUP"
+  ip netns exec pod sh -c "$PLAIN"
   conf=$BASE id=case$RANDOM$RANDOM netns=/run/netns/pod ifname=$IFNAME cni_path=$CNI_DIRS args=''
 }
 
-# Without duplicate address detection no case waits for an IPv6 address. (A kernel without IPv6 has no such files.)
-NO_DAD='for all in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >"$all"; done 2>/dev/null'
-new_netns() { ip netns add "$1" && ip netns exec "$1" sh -c "$NO_DAD"; }
+# The settings of a new namespace: the kernel's own, whatever the machine's are. Without duplicate address detection no case
+# waits for an IPv6 address. (A kernel without IPv6 has no such files.)
+PLAIN="'$SUITE/../netns/namespace'"'; for all in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >"$all"; done 2>/dev/null'
+new_netns() { ip netns add "$1" && ip netns exec "$1" sh -c "$PLAIN"; }
 
 # cni VERB [-VARIABLE | VARIABLE=VALUE ...]: calls the plugin on the fake host; exit status in rc, streams in $out and $err.
 # -VARIABLE leaves that variable out.

@@ -12,6 +12,7 @@ import threading
 import time
 
 here = os.path.dirname(os.path.abspath(__file__))
+enter_program, namespace_program = (os.path.join(here, "../netns", name) for name in ("enter", "namespace"))
 bin_dir = os.environ.get("ONLINK_BIN") or os.path.normpath(os.path.join(here, "../../build/bin"))
 data_dir = "/var/lib/cni/networks"
 work = "/run/work"
@@ -27,24 +28,21 @@ def shell(command, **options):
 def enter():
     """Starts the script again inside; returns there."""
     if not os.environ.get(INNER):
-        if os.geteuid() != 0:
-            sys.exit(f"{sys.argv[0]}: needs root (namespaces)")
         os.environ[INNER] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
-                              "--kill-child", "--mount-proc", "--", sys.executable, *sys.argv])
+        os.execv(enter_program, [enter_program, sys.executable, *sys.argv])
     shell("mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mount -t sysfs sysfs /sys && "
-          f"mkdir -p /run/netns {work} && ip link set lo up && ip addr add 192.0.2.1/32 dev lo && "
+          f"mkdir -p /run/netns {work} && {namespace_program} && ip link set lo up && ip addr add 192.0.2.1/32 dev lo && "
           "ip -6 addr add 2001:db8::1/128 dev lo && "
           "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 
 
 def split(jobs):
     """Does the script's work in `jobs` processes, each in a world of its own: returns (number, jobs) in each of them.
-    In the first process it does not return: that one waits, and ends with the worst of their statuses."""
+    In the first process it does not return: that one waits, and ends with the worst of their statuses. They end with it."""
     mine = os.environ.get("ONLINK_TEST_SHARD")
     if mine:
         return int(mine), jobs
-    started = [subprocess.Popen([sys.executable, *sys.argv], stdout=subprocess.PIPE, text=True,
+    started = [subprocess.Popen(["setpriv", "--pdeathsig", "TERM", sys.executable, *sys.argv], stdout=subprocess.PIPE, text=True,
                                 env={**os.environ, "ONLINK_TEST_SHARD": str(i)}) for i in range(jobs)]
     totals = {}
     for process in started:
@@ -196,7 +194,7 @@ class Insistent:
 
 
 def pod(name):
-    shell(f"ip netns add {name} && ip -n {name} link set lo up")
+    shell(f"{namespace_program} {name}")
 
 
 volatile = {"ifindex", "link_index", "link_netnsid", "valid_life_time", "preferred_life_time", "stats", "stats64",

@@ -3,6 +3,8 @@
 #include "node/kubernetes_access.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 
 #include "base/failure.h"
 #include "test/fuzz/input.h"

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cluster file. What is accepted can be printed and is then the same; and what it wants of the kernel can
 // be worked out.
-#include "node/cluster.h"
+#include <cstdint>
+#include <string>
+
 #include "base/failure.h"
+#include "node/cluster.h"
 #include "node/desired.h"
 #include "test/fuzz/input.h"
 

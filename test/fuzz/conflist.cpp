@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The template of the conflist. What is accepted becomes a document with the node's subnets in it.
+#include <cstdint>
+#include <string>
+
 #include "node/conflist.h"
 
 #include "base/failure.h"

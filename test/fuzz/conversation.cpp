@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.h"

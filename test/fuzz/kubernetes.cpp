@@ -3,6 +3,8 @@
 //   P a page of a list   L a line of a watch   C the rest of it is cut   R a refusal, of status 400 + a byte
 //   S start over
 #include <algorithm>
+#include <cstdint>
+#include <string>
 
 #include "base/failure.h"
 #include "node/kubernetes_watch.h"

@@ -4,7 +4,9 @@
 #include <linux/rtnetlink.h>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "base/failure.h"

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gives a fuzz target each file of its corpus, and each of them cut off at several places.
 #include <algorithm>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "test/fuzz/input.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole call of the plugin: environment, CNI_ARGS, configuration with prevResult; up to the plan.
 //   CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH, CNI_ARGS, a line each; standard input
+#include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
 
 #include "base/failure.h"
 #include "cni/program.h"

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A result of any version (prevResult, what an IPAM plugin prints): what is understood is written in the form
 // of every version, and understood again.
-#include "cni/result.h"
+#include <cstdint>
+#include <string>
+
 #include "base/failure.h"
+#include "cni/result.h"
 #include "cni/version.h"
 #include "test/fuzz/input.h"
 

@@ -6,8 +6,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
 
 #include "base/failure.h"
 #include "base/unique_fd.h"
@@ -61,7 +68,8 @@ const ipam::Notes silence = [](const std::string&) {};
 
 std::optional<IpAddress> reserve(const std::string& container) {
   try {
-    const auto address = ipam::reserve(config(), request(container), silence).ips.at(0).address.address;
+    const auto address =
+        ipam::reserve(config(), request(container), silence).result.ips.at(0).address.address;
     fuzz::require(range().contains(address), "an address is of the range");
     return address;
   } catch (const Failure&) {
@@ -78,10 +86,14 @@ std::string record_folder() {
 // Returns which of the first two attachments lost something by it: 0, 1, or neither.
 int damage(fuzz::Input& input) {
   const std::string data = home() + "/data/net1/";
-  const std::array<std::string, 8> files{
-      data + ".onlink-index", data + "10.10.0.2",          data + "10.10.0.3",
-      data + "10.10.0.5",     data + "last_reserved_ip.0", record_folder() + "/10.10.0.2",
-      data + "notes",         data + ".onlink-draft"};
+  const std::array<std::string, 8> files{record_folder() + "/index",
+                                         data + "10.10.0.2",
+                                         data + "10.10.0.3",
+                                         data + "10.10.0.5",
+                                         data + "last_reserved_ip.0",
+                                         record_folder() + "/10.10.0.2",
+                                         data + "notes",
+                                         record_folder() + "/folder"};
   constexpr std::array<int, 8> whose{2, 0, 1, 2, 2, 0, 2, 2};
   const std::size_t chosen = input.byte() % files.size();
   const std::string& file = files[chosen];

@@ -5,9 +5,8 @@
 plugin=onlink-ipam
 hostlocal=$reference/host-local
 # A file system on a disk, as dataDir is: tmpfs differs in times and attributes.
-disk=$(mktemp -d "${TMPDIR:-/tmp}/onlink-ipam-XXXXXX")
-trap 'rm -rf "$disk"' EXIT
-trap 'exit 1' INT TERM
+disk=$TMPDIR/disk
+mkdir "$disk"
 data=$disk/data
 records=$disk/run
 folder=$data/net1

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Neighbour table overflow with more pods than gc_thresh3: the host cannot talk to all of them at once. The limit is one
-# for the whole machine, so this is for user-mode Linux (test/kernel/run), which is a machine of its own.
+# for the whole machine, so this is for test/kernel/run, where it has a machine of its own.
+# boot:
 if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
-  [ "$(hostname)" = uml ] || { echo "$0: only under test/kernel/run: it changes limits of the whole machine"; exit 77; }
+  [ -n "${ONLINK_GUEST:-}" ] || { echo "$0: only under test/kernel/run: it changes limits of the whole machine"; exit 77; }
   for family in ipv4 ipv6; do
     sysctl -qw net.$family.neigh.default.gc_thresh1=1 net.$family.neigh.default.gc_thresh2=2 \
       net.$family.neigh.default.gc_thresh3=5

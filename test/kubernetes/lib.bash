@@ -129,10 +129,9 @@ kernel_settings="vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel
 make_machine() { # NODE ADDRESS: the namespaces, without a program
   local node=$1 own=$work/$1 setting
   address_of[$node]=$2
-  ip netns add "$node"
+  pod "$node"
   ip link add "lan-$node" type veth peer name eth0 netns "$node"
   ip link set "lan-$node" master lan up
-  ip -n "$node" link set lo up
   ip -n "$node" addr add "$2/$lan_length" dev eth0
   ip -n "$node" link set eth0 up
   ip -n "$node" route add default via $control

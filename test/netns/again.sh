@@ -9,8 +9,11 @@ pod p1; pod p2
 cni ADD p1; ok "ADD p1"; first=$(address)
 cni ADD p2; ok "ADD p2"
 cni ADD p1
-refused 100 "duplicate allocation is not allowed"
-holds "it says that it is alive" '.details | test("the attachment is alive")' "$out"
+refused 100 "interface eth0 exists already in /run/netns/p1"
+pod p3
+netns=/run/netns/p3 cni ADD p1
+refused 100 "p1 is attached already: its host interface $(ip route get "${first%/*}" | grep -o 'onl[0-9a-f]*') exists, and its namespace lives"
+holds "it has its address" ".[0].addr_info[] | select(.family == \"inet\") | .local == \"${first%/*}\"" "$(ip -n p1 -j addr show eth0)"
 
 ip -n p1 link delete eth0
 cni ADD p1; ok "ADD without the interface"

@@ -5,9 +5,7 @@
 
 set -euo pipefail
 if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
-  [ "$(id -u)" = 0 ] || { echo "$0: needs root (namespaces)"; exit 1; }
-  ONLINK_TEST_INSIDE=1 exec unshare --net --mount --propagation private --pid --fork --kill-child --mount-proc \
-    -- bash "$0" "$@"
+  ONLINK_TEST_INSIDE=1 exec "$(dirname "${BASH_SOURCE[0]}")/enter" bash "$0" "$@"
 fi
 
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
@@ -17,6 +15,8 @@ mount -t tmpfs tmpfs /var/lib
 mkdir -p /run/netns /run/work
 mount -t sysfs sysfs /sys
 work=/run/work
+make_namespace=$(dirname "${BASH_SOURCE[0]}")/namespace
+"$make_namespace"
 ip link set lo up
 ip addr add 192.0.2.1/32 dev lo  # a host has an address to speak from
 checks=0
@@ -33,7 +33,7 @@ dual='.ipam |= (del(.subnet) | .ranges = [[{"subnet":"10.10.0.0/24"}],[{"subnet"
 conf
 
 # pod NAME: an empty network namespace, lo up.
-pod() { ip netns add "$1" && ip -n "$1" link set lo up; }
+pod() { "$make_namespace" "$1"; }
 
 # cni COMMAND CONTAINER [IFNAME]: calls the plugin with $conf. The container's namespace is of the same name, or
 # $netns. Its document is in $out, its exit status in $status; it does not end the script.

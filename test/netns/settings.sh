@@ -48,7 +48,7 @@ holds "host end" '.[0].address == "0a:00:00:00:00:01" and (.[0].ifname | test("^
 holds "gateways" 'map(.dst) | contains(["169.254.7.7"])' "$(ip -n p1 -j route)"
 holds "neighbours" '(map({key: .dst, value: .lladdr}) | from_entries) as $n |
   $n["169.254.7.7"] == "0a:00:00:00:00:01" and $n["fe80::7"] == "0a:00:00:00:00:01"' "$(ip -n p1 -j neigh show nud permanent)"
-ip netns exec p1 ping -q -c 1 -W 2 192.0.2.1 >/dev/null || fail "no ping through another gateway"
+ip netns exec p1 ping -q -c 1 -W 10 192.0.2.1 >/dev/null || fail "no ping through another gateway"
 detach
 
 # A gateway that is not link-local: the host cannot ask for a pod to which it forwards, unless it also has an address that is.
@@ -57,7 +57,7 @@ sysctl -qw net.ipv6.conf.all.forwarding=1
 pod p2; cni ADD p2; ok "ADD p2"; other=$(jq -r '.ips[1].address | sub("/.*"; "")' <<<"$out")
 attach
 checks=$((checks + 1))
-ip netns exec p1 ping -q -c 1 -W 2 "$other" >/dev/null || fail "no ping from pod to pod through a gateway that is not link-local"
+ip netns exec p1 ping -q -c 1 -W 10 "$other" >/dev/null || fail "no ping from pod to pod through a gateway that is not link-local"
 detach; cni DEL p2; ok "DEL p2"; ip netns del p2
 
 # The container's MAC: derived, and asked for in each of the ways.

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel
+# runs on: own kernel, both guests
 # The nftables table: masquerade for what leaves the cluster, protocol 4 from the nodes only, no forged sources.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
+# shellcheck source=forge.bash
+source "$(dirname "$0")/forge.bash"
 
 # A and B as ever, a third host on their wire that is no node, and the world behind it, which knows no pod subnet.
 seed_hosts
@@ -18,9 +20,15 @@ seed_pods
 
 rules='.masquerade = true | .filter = true | .ipipMode = "CrossSubnet"'
 seed_cluster "$rules"
+node A plan
+planned=$(sed -n '/^table inet onlink/,/^EOF$/{/^EOF$/!p}' <<<"$out")
 # This kernel may have no ipip; nobody here needs the tunnel, all are on one wire.
 node A apply; node B apply
 [[ $errors$status =~ ^(0|.*no\ ipip\ module.*1)$ ]] || fail "apply: $errors"
+# What apply tells the kernel, in its own language, is what plan prints for nft.
+on stranger nft -f - <<<"$planned"
+same "the table" "$(on A nft -s list table inet onlink)" "$(on stranger nft -s list table inet onlink)"
+on stranger nft delete table inet onlink
 dropped() { node A status --json; jq ".dropped.$1" <<<"$out"; }
 
 # Masquerade: out of the cluster with the node's address, inside with the pod's own.
@@ -38,18 +46,6 @@ reaches netns01 198.51.100.2
 holds "fully random" 'any(.. | objects; .masquerade? | objects | .flags == "fully-random")' "$(on A nft -j list table inet onlink)"
 
 # IPIP from a stranger, and from a pod: dropped and counted. From a node: not.
-ipip_from() { # HOST TARGET [SOURCE]: one IPIP packet
-  on "$1" "$python" - "$2" "${3:-}" <<'PY'
-import socket, struct, sys
-target, source = sys.argv[1:]
-inner = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 1, 0, 64, 1, 0, socket.inet_aton("10.10.1.2"), socket.inet_aton("10.10.0.2"))
-inner += struct.pack("!BBHHH", 8, 0, 0xf7ff, 0, 0)
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-outer = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 7, 0, 64, 4, 0,
-                    socket.inet_aton(source or "0.0.0.0"), socket.inet_aton(target))
-raw.sendto(outer + inner, (target, 0))
-PY
-}
 same "before" "$(dropped foreign_tunnel)" 0
 ipip_from stranger 172.16.91.201
 eventually 2 eval '[ "$(dropped foreign_tunnel)" = 1 ]'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel (stage 2), user-mode Linux
+# runs on: own kernel (stage 2), both guests
 # The seed's stage 2 and stage 3: its two hosts, addresses and pods, first routed directly, then through IPIP.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
@@ -34,7 +34,7 @@ if ! ipip_here; then
 fi
 
 # Stage 3, where the seed's author stopped: the commands as written there fail, with tunl0 up and addressed.
-ip netns add probe; ip -n probe link set lo up; plug probe eth0 lan 172.16.91.250/24
+pod probe; plug probe eth0 lan 172.16.91.250/24
 ip -n probe addr add 10.10.9.1/32 brd 10.10.9.1 dev tunl0; ip -n probe link set tunl0 up
 for form in "" "proto bird"; do
   # shellcheck disable=SC2086

@@ -24,9 +24,9 @@ attach() { # WHAT: ADD and CHECK; the address in $address, the host's end in $ho
 }
 reaches() { # WHAT: the pod reaches another and the host, and is reached
   checks=$((checks + 3))
-  ping -q -c 1 -W 2 "$address" >/dev/null || fail "$1: the host does not reach the pod"
-  ip netns exec p1 ping -q -c 1 -W 2 -I "$address" "$other" >/dev/null || fail "$1: the pod does not reach another"
-  ip netns exec p2 ping -q -c 1 -W 2 "$address" >/dev/null || fail "$1: another pod does not reach the pod"
+  ping -q -c 1 -W 10 "$address" >/dev/null || fail "$1: the host does not reach the pod"
+  ip netns exec p1 ping -q -c 1 -W 10 -I "$address" "$other" >/dev/null || fail "$1: the pod does not reach another"
+  ip netns exec p2 ping -q -c 1 -W 10 "$address" >/dev/null || fail "$1: another pod does not reach the pod"
 }
 detach() { # WHAT
   drive DEL p1; ok "DEL with $1"; drive DEL p1; ok "DEL with $1 again"
@@ -63,8 +63,8 @@ iptables -P FORWARD DROP
 chain '{"type":"firewall","backend":"iptables"}'
 attach firewall
 checks=$((checks + 3))
-ping -q -c 1 -W 2 "$address" >/dev/null || fail "firewall: the host does not reach the pod"
-ip netns exec p1 ping -q -c 1 -W 2 "$other" >/dev/null || fail "firewall: the pod does not reach another"
+ping -q -c 1 -W 10 "$address" >/dev/null || fail "firewall: the host does not reach the pod"
+ip netns exec p1 ping -q -c 1 -W 10 "$other" >/dev/null || fail "firewall: the pod does not reach another"
 ! ip netns exec p2 ping -q -c 1 -W 1 "$address" >/dev/null || fail "firewall: another pod reaches the pod"
 detach firewall
 iptables -P FORWARD ACCEPT
@@ -93,6 +93,6 @@ second '[{type: "sbr"}] | .plugins[0].ipam = {type: "onlink-ipam", ranges: [[{su
 drive ADD p1 net1; ok "ADD with sbr and routes of the IPAM"; addresses=$(jq -r '.ips[].address | sub("/.*"; "")' <<<"$out")
 drive CHECK p1 net1; ok "CHECK with sbr and routes of the IPAM"
 ip -6 addr add 2001:db8::1/128 dev lo
-for address in $addresses; do ping -q -c 1 -W 2 "$address" >/dev/null || fail "sbr: the host does not reach $address"; done
+for address in $addresses; do ping -q -c 1 -W 10 "$address" >/dev/null || fail "sbr: the host does not reach $address"; done
 drive DEL p1 net1; ok "DEL with sbr and routes of the IPAM"
 done_testing

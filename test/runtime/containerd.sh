@@ -47,7 +47,7 @@ server=$(address_of server)
 checks=$((checks + 3))
 until_true 5 busybox nc -w 1 "$server" 80 >$work/seen || fail "host to container"
 [ "$(run client nc -w 5 "$server" 80)" = onlink ] || fail "container to container"
-run client ping -q -c 1 -W 2 192.0.2.1 >/dev/null || fail "container to host"
+run client ping -q -c 1 -W 10 192.0.2.1 >/dev/null || fail "container to host"
 status=0; run client sh -c 'exit 7' || status=$?
 same "exit status" $status 7
 
@@ -56,7 +56,7 @@ ctr tasks kill --signal 9 server; ended server
 nothing_left "killed"
 
 # 30 containers at once.
-for i in $(seq 30); do start "c$i" sh -c 'ip -4 -o addr show eth0; ping -q -c 1 -W 5 192.0.2.1'; done
+for i in $(seq 30); do start "c$i" sh -c 'ip -4 -o addr show eth0; ping -q -c 1 -W 10 192.0.2.1'; done
 for i in $(seq 30); do ended "c$i"; done
 same "containers that reached the host" "$(grep -l ' 0% packet loss' $work/c*.out | wc -l)" 30
 same "distinct addresses" "$(grep -ho 'inet 10.10.0.[0-9]*' $work/c*.out | sort -u | wc -l)" 30
@@ -85,9 +85,9 @@ lasting=$(address_of lasting)
 kill -9 $daemon; wait $daemon 2>/dev/null || true
 rm -f $state/socket
 checks=$((checks + 2))
-ping -q -c 1 -W 2 "$lasting" >/dev/null || fail "no ping while containerd is down"
+ping -q -c 1 -W 10 "$lasting" >/dev/null || fail "no ping while containerd is down"
 start_containerd
-ping -q -c 1 -W 2 "$lasting" >/dev/null || fail "no ping after containerd's restart"
+ping -q -c 1 -W 10 "$lasting" >/dev/null || fail "no ping after containerd's restart"
 same "address after the restart" "$(address_of lasting)" "$lasting"
 
 # ctr before 1.7 makes no DEL for a container that was started in the background. Its namespace is gone, so another
@@ -95,6 +95,6 @@ same "address after the restart" "$(address_of lasting)" "$lasting"
 ctr tasks kill --signal 9 lasting
 until_true 10 ctr tasks delete lasting 2>$work/errors || fail "ctr tasks delete: $(cat $work/errors)"
 ctr containers delete lasting
-run lasting ping -q -c 1 -W 2 192.0.2.1 >$work/seen 2>&1 || fail "another container of its name: $(cat $work/seen)"
+run lasting ping -q -c 1 -W 10 192.0.2.1 >$work/seen 2>&1 || fail "another container of its name: $(cat $work/seen)"
 nothing_left "started in the background"
 done_testing

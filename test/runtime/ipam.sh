@@ -10,7 +10,7 @@ sysctl -qw net.ipv4.ip_forward=1
 # plugin MAIN-PLUGIN IPAM: a network of one plugin (both JSON).
 plugin() { conflist 1.0.0 ".plugins = [$1 + {ipam: $2}]"; }
 address() { jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out"; }
-pings() { checks=$((checks + 1)); ip netns exec "$2" ping -q -c 1 -W 3 "$3" >/dev/null || fail "$1: no ping from $2 to $3"; }
+pings() { checks=$((checks + 1)); ip netns exec "$2" ping -q -c 1 -W 10 "$3" >/dev/null || fail "$1: no ping from $2 to $3"; }
 pair() { # WHAT MAIN IPAM-OF-P1 [IPAM-OF-P2]: two pods that reach each other come and go
   pod p1; pod p2
   plugin "$2" "$3"; drive ADD p1; ok "ADD p1: $1"; local one=$out first; first=$(address)

@@ -12,22 +12,37 @@ make_cgroup() {
     [ ! -e "$1/$file" ] || cat "$1/../$file" >"$1/$file" 2>/dev/null || true
   done
 }
-remove_cgroups() { # processes of the test may still be about to end
-  local folders
-  for _ in $(seq 50); do
+remove_cgroups() {
+  local folders _
+  trap '' HUP INT TERM # a second Ctrl-C does not stop this
+  [ -z "$inside" ] || { kill "$inside" 2>/dev/null || true; wait "$inside" 2>/dev/null || true; }
+  # What was inside may still be about to end.
+  for _ in $(seq 300); do
     folders=$(find $(cgroup_hierarchies | sed "s,\$,/$ONLINK_TEST_CGROUP,") -depth -type d 2>/dev/null) || true
     [ -n "$folders" ] || return 0
     rmdir $folders 2>/dev/null || sleep 0.1
   done
 }
 if [ -n "${needs_cgroups:-}" ] && [ -z "${ONLINK_TEST_CGROUP:-}" ]; then
+  # Of one that was killed.
+  for hierarchy in $(cgroup_hierarchies); do
+    for left in "$hierarchy"/onlink-test-*; do
+      [ ! -d "$left" ] || [ -e "/proc/${left##*-}" ] || find "$left" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+  done
   export ONLINK_TEST_CGROUP=onlink-test-$$
+  inside=
   trap remove_cgroups EXIT
-  # unshare takes no notice of INT and TERM; when it is killed, everything inside ends with it.
-  trap 'kill -9 "$inside"; exit 130' INT TERM
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   for hierarchy in $(cgroup_hierarchies); do make_cgroup "$hierarchy/$ONLINK_TEST_CGROUP"; done
-  ONLINK_TEST_CGROUP_STEP=enter bash "$0" "$@" & inside=$!
-  status=0; wait "$inside" || status=$?
+  # In a group of its own: it is told the end here, and by the end of this shell.
+  set -m
+  ONLINK_TEST_CGROUP_STEP=enter setpriv --pdeathsig TERM bash "$0" "$@" <&0 & inside=$!
+  status=0
+  wait "$inside" || status=$?
+  inside=
   exit "$status"
 elif [ "${ONLINK_TEST_CGROUP_STEP:-}" = enter ]; then
   for hierarchy in $(cgroup_hierarchies); do echo $$ >"$hierarchy/$ONLINK_TEST_CGROUP/cgroup.procs"; done
@@ -98,9 +113,10 @@ root_of_busybox() {
   for link in "$1"/bin/*; do [ ! -L "$link" ] || ln -sf busybox "$link"; done
 }
 
-# until_true SECONDS COMMAND...: whether the command succeeds within this time.
+# until_true SECONDS COMMAND...: whether the command succeeds, on a quiet machine within this time. A busy one gets ten times
+# as much: it is only a bound.
 until_true() {
-  local end=$((SECONDS + $1)); shift
+  local end=$((SECONDS + $1 * 10)); shift
   until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 0.1; done
 }
 
@@ -132,5 +148,5 @@ while True:
 # ask NAMESPACE PROTOCOL ADDRESS PORT: prints the answer, if any.
 ask() {
   local in=(); [ -z "$1" ] || in=(ip netns exec "$1")
-  "${in[@]}" timeout 3 bash -c "exec 3<>/dev/$2/$3/$4 && echo >&3 && head -n 1 <&3" 2>/dev/null || true
+  "${in[@]}" timeout 20 bash -c "exec 3<>/dev/$2/$3/$4 && echo >&3 && head -n 1 <&3" 2>/dev/null || true
 }

@@ -22,7 +22,7 @@ for version in $versions; do
   drive ADD p1; ok "ADD $version"; added=$out
   same "version of the result" "$(jq -r .cniVersion <<<"$added")" "$version"
   address=$(jq -r '.ip4.ip // .ips[0].address' <<<"$added")
-  ping -q -c 1 -W 2 "${address%/*}" >/dev/null || fail "no ping to $address ($version)"
+  ping -q -c 1 -W 10 "${address%/*}" >/dev/null || fail "no ping to $address ($version)"
   drive CACHED p1; ok "cached result $version"
   # libcni itself adds "dns":{} when it writes the forms of its older releases.
   same "cached result $version" "$(jq -S 'del(.dns)' <<<"$out")" "$(jq -S 'del(.dns)' <<<"$added")"

@@ -18,7 +18,7 @@ address() { jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out"; }
 routes() { ip -n "$1" route | sed 's/ *$//'; }
 pings() { # WHAT POD ARGUMENTS...
   local what=$1 from=$2; shift 2
-  checks=$((checks + 1)); ip netns exec "$from" ping -q -c 1 -W 2 "$@" >/dev/null || fail "$what"
+  checks=$((checks + 1)); ip netns exec "$from" ping -q -c 1 -W 10 "$@" >/dev/null || fail "$what"
 }
 
 # onlink as second network beside bridge.

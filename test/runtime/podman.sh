@@ -81,7 +81,7 @@ podman rm --force --time 0 web >/dev/null; nothing_left "one container"
 # Chosen address and MAC, by the capabilities of the conflist.
 start fixed --ip 10.10.0.77 --mac-address 02:11:22:33:44:55 -- sleep 600
 same "chosen address and MAC" "$(settings fixed | jq -r '.Networks.onlink | .IPAddress, .MacAddress' | xargs)" "10.10.0.77 02:11:22:33:44:55"
-ping -q -c 1 -W 2 10.10.0.77 >/dev/null || fail "no ping to the chosen address"
+ping -q -c 1 -W 10 10.10.0.77 >/dev/null || fail "no ping to the chosen address"
 podman rm --force --time 0 fixed >/dev/null; nothing_left "chosen address"
 
 # Two networks from the start, and a network that comes and goes while the container runs.
@@ -91,12 +91,12 @@ holds "two networks" '[.Networks.onlink.IPAddress, .Networks.second.IPAddress] |
 # podman gives the names eth0 and eth1 in any order.
 same "default route" "$(podman exec both ip route | awk '/^default/ {print $5}')" \
   "$(podman exec both ip -4 -o addr | awk '$4 ~ /^10.10.0/ {print $2}')"
-ping -q -c 1 -W 2 "$(address both)" >/dev/null || fail "no ping by the first network"
-podman exec both ping -q -c 1 -W 2 "$(address peer second)" >/dev/null || fail "no ping by the second network"
+ping -q -c 1 -W 10 "$(address both)" >/dev/null || fail "no ping by the first network"
+podman exec both ping -q -c 1 -W 10 "$(address peer second)" >/dev/null || fail "no ping by the second network"
 podman network disconnect second both
 same "attachments after disconnect" "$(aliases | grep -c ' second ')" 1
-ping -q -c 1 -W 2 "$(address both)" >/dev/null || fail "no ping after the second network is gone"
+ping -q -c 1 -W 10 "$(address both)" >/dev/null || fail "no ping after the second network is gone"
 podman network connect second both
-podman exec both ping -q -c 1 -W 2 "$(address peer second)" >/dev/null || fail "no ping by the second network that came back"
+podman exec both ping -q -c 1 -W 10 "$(address peer second)" >/dev/null || fail "no ping by the second network that came back"
 podman rm --force --time 0 both peer >/dev/null; nothing_left "two networks"
 done_testing

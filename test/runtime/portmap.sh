@@ -7,7 +7,7 @@
 need python3 python3; need iptables iptables
 
 # Another machine, one hop away.
-ip netns add outside
+pod outside
 ip link add uplink type veth peer name eth0 netns outside
 ip link set uplink addrgenmode none; ip addr add 198.51.100.1/24 dev uplink; ip link set uplink up
 ip -n outside addr add 198.51.100.2/24 dev eth0; ip -n outside link set eth0 up

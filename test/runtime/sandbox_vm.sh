@@ -16,7 +16,7 @@ ip -6 addr add 2001:db8::1/128 dev lo
 # A tap device between guest and pod, and everything that comes in at one of them goes out at the other.
 wire() { # POD GUEST
   local mac mtu; read -r mac mtu < <(ip -n "$1" -j link show eth0 | jq -r '.[0] | "\(.address) \(.mtu)"')
-  ip netns add "$2"
+  pod "$2"
   ip -n "$1" link add tap0 type veth peer name eth0 address "$mac" mtu "$mtu" netns "$2"
   ip -n "$1" link set tap0 addrgenmode none mtu "$mtu" up
   local from to

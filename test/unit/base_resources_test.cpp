@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
+#include <string>
 
 #include "base/failure.h"
 #include "base/file.h"

@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cni/error.h"
 

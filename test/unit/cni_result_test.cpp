@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+
 #include "base/failure.h"
 #include "base/json_reader.h"
 

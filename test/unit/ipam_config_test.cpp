@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <string>
+
 #include "ipam/config.h"
 
 #include "ipam_fixture.h"

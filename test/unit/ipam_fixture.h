@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +20,27 @@
 #include "ipam/ipam.h"
 
 namespace onlink::ipam {
+
+// Stands for the kernel: who is attached, and with which addresses.
+class FakeHostEnds : public HostEnds {
+ public:
+  std::string home() const override { return home_; }
+  std::string name_of(const cni::Attachment& owner) const override { return "onl-" + owner.container_id; }
+  std::vector<bool> exist(std::span<const Suspect> suspects) override {
+    std::vector<bool> exist;
+    for (const Suspect& suspect : suspects) exist.push_back(attached_.count(suspect.owner) != 0);
+    return exist;
+  }
+  std::vector<Holding> holdings() override {
+    std::vector<Holding> all;
+    for (const auto& [owner, addresses] : attached_)
+      for (const IpAddress& address : addresses) all.push_back({address, owner});
+    return all;
+  }
+
+  std::string home_ = "the host's namespace";
+  std::map<cni::Attachment, std::vector<IpAddress>> attached_;
+};
 
 class IpamTest : public testing::Test {
  protected:
@@ -31,19 +56,21 @@ class IpamTest : public testing::Test {
     request.command = command;
     request.network = "net";
     request.attachment = {container, "eth0"};
-    request.netns = namespace_of(container);
+    request.netns = "/run/netns/" + container;
     request.version = {1, 0, 0};
     request.config = {{"cniVersion", "1.0.0"}, {"name", "net"}, {"ipam", ipam_}};
     request.config.update(more_);
     return request;
   }
 
-  // What stands for a namespace here: a file at a path.
-  std::string namespace_of(const std::string& container) const { return root_ + "/netns-" + container; }
-  void make_namespace(const std::string& container) const {
-    std::ofstream(namespace_of(container)) << container;
+  // Its end on the host is gone, as when its namespace dies.
+  void end_attachment(const std::string& container) { ends_.attached_.erase({container, "eth0"}); }
+  // The configuration as the plugin `onlink` has it, which knows the kernel.
+  Config config_of(const cni::Request& call) {
+    Config config = parse_config(call);
+    config.host_ends = &ends_;
+    return config;
   }
-  void end_namespace(const std::string& container) const { std::filesystem::remove(namespace_of(container)); }
 
   std::string folder() const { return root_ + "/data/net"; }
   std::string file(const std::string& name) const { return folder() + "/" + name; }
@@ -60,15 +87,22 @@ class IpamTest : public testing::Test {
   // The addresses that ADD gives, separated by spaces.
   std::string add(const cni::Request& call) {
     std::string text;
-    const auto config = parse_config(call);
-    for (const cni::IpConfig& ip : reserve(config, call, notes()).ips)
+    for (const cni::IpConfig& ip : attach(config_of(call), call).ips)
       text += (text.empty() ? "" : " ") + ip.address.to_string();
     return text;
+  }
+  // ADD from beginning to end: when its claims go, the kernel has its end.
+  cni::Result attach(const Config& config, const cni::Request& call) {
+    const Lease lease = reserve(config, call, notes());
+    auto& addresses = ends_.attached_[call.attachment];
+    for (const cni::IpConfig& ip : lease.result.ips) addresses.push_back(ip.address.address);
+    return lease.result;
   }
   std::string add(const std::string& container) { return add(request(container)); }
   void del(const std::string& container) {
     const auto call = request(container, cni::Command::del);
-    release(parse_config(call), call, notes());
+    end_attachment(container);
+    release(config_of(call), call, notes());
   }
   // The message of the failure that ADD ends with.
   std::string refusal(const cni::Request& call) {
@@ -85,6 +119,7 @@ class IpamTest : public testing::Test {
   }
 
   std::string root_;
+  FakeHostEnds ends_;
   nlohmann::json ipam_;
   nlohmann::json more_ = nlohmann::json::object();  // further keys of the configuration
   std::string noted_;

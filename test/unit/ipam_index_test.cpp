@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ipam/lease_table.h"
+#include "ipam/index.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <list>
 #include <map>
+#include <optional>
 #include <random>
-
-#include "base/file.h"
+#include <string>
+#include <vector>
 
 namespace onlink::ipam {
 namespace {
@@ -20,55 +26,87 @@ IpAddress v4(std::uint32_t number) { return IpAddress::from_number(IpFamily::v4,
 IpAddress v6(std::uint64_t high, std::uint64_t low) {
   return IpAddress::from_number(IpFamily::v6, IpNumber{high} << 64 | low);
 }
+cni::Attachment owner(std::uint64_t number) { return {"c" + std::to_string(number), "eth0"}; }
+bool any(const IpAddress&) { return true; }
 
-TEST(LeaseTable, NextFreeSkipsWhatIsHeldOrResting) {
-  LeaseTable table = LeaseTable::build({});
-  EXPECT_EQ(table.next_free(v4(10), v4(20)), v4(10));
-  for (std::uint32_t n = 10; n < 15; ++n) table.add(v4(n), 1);
-  table.rest(v4(15), 5);
-  EXPECT_EQ(table.next_free(v4(10), v4(20)), v4(16));
-  EXPECT_EQ(table.next_free(v4(10), v4(15)), std::nullopt);
-  EXPECT_EQ(table.next_free(v4(9), v4(9)), v4(9));
-  table.remove(v4(12), 1);
-  EXPECT_EQ(table.next_free(v4(10), v4(20)), v4(12));
-  table.wake(5);
-  EXPECT_EQ(table.next_free(v4(13), v4(20)), v4(15));
-}
-
-TEST(LeaseTable, TheLastAddressesThereAre) {
-  LeaseTable table = LeaseTable::build({});
-  table.add(v4(UINT32_MAX), 1);
-  EXPECT_EQ(table.next_free(v4(UINT32_MAX), v4(UINT32_MAX)), std::nullopt);
-  table.add(v6(UINT64_MAX, UINT64_MAX), 1);
-  EXPECT_EQ(table.next_free(v6(UINT64_MAX, UINT64_MAX), v6(UINT64_MAX, UINT64_MAX)), std::nullopt);
-  for (std::uint64_t low = UINT64_MAX - 299; low < UINT64_MAX; ++low) table.add(v6(UINT64_MAX, low), 1);
-  EXPECT_EQ(table.next_free(v6(UINT64_MAX, UINT64_MAX - 299), v6(UINT64_MAX, UINT64_MAX)), std::nullopt);
-}
-
-TEST(LeaseTable, ReleasedAddressesComeBackOldestFirst) {
-  LeaseTable table = LeaseTable::build({});
-  for (std::uint32_t n = 1; n <= 5; ++n) table.rest(v4(n), n);
-  const auto even = [](const IpAddress& address) { return address.number() % 2 == 0; };
-  EXPECT_EQ(table.oldest_resting(even), v4(2));
-  table.add(v4(2), 9);  // given to someone who asked for it
-  EXPECT_EQ(table.oldest_resting(even), v4(4));
-  table.add(v4(5), 9);  // the last of the list
-  table.rest(v4(6), 6);
-  EXPECT_EQ(table.oldest_resting([](const IpAddress& address) { return address.number() > 4; }), v4(6));
-  table.wake(4);
-  EXPECT_EQ(table.oldest_resting([](const IpAddress&) { return true; }), v4(6));
-}
-
-// Against the plainest model there is, through growth and being written and read again.
-class LeaseTableRandom : public testing::TestWithParam<unsigned> {
+// The index says what it was told, whatever files there are: they are not looked at while its seal fits.
+class IndexTest : public testing::Test {
  protected:
-  LeaseTableRandom() {
-    std::string pattern = testing::TempDir() + "onlink-table-XXXXXX";
+  IndexTest() {
+    std::string pattern = testing::TempDir() + "onlink-index-XXXXXX";
     root_ = ::mkdtemp(pattern.data());
-    directory_ = open_file(AT_FDCWD, root_, O_RDONLY | O_DIRECTORY);
+    folder_ = Folder::open(root_ + "/data", "net", Folder::IfMissing::create);
+    evidence_.emplace(root_ + "/run", *folder_, nullptr);
   }
-  ~LeaseTableRandom() override { std::filesystem::remove_all(root_); }
+  ~IndexTest() override { std::filesystem::remove_all(root_); }
 
+  Index open() const { return {*folder_, *evidence_}; }
+  std::string path() const { return evidence_->path() + "/index"; }
+
+  std::string root_;
+  std::optional<Folder> folder_;
+  std::optional<Evidence> evidence_;
+};
+
+TEST_F(IndexTest, NextFreeSkipsWhatIsHeldOrResting) {
+  Index index = open();
+  EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(10));
+  for (std::uint32_t n = 10; n < 16; ++n) index.add(v4(n), owner(1));
+  index.remove(v4(15), Index::Then::rest);
+  EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(16));
+  EXPECT_EQ(index.next_free(v4(10), v4(15)), std::nullopt);
+  EXPECT_EQ(index.next_free(v4(9), v4(9)), v4(9));
+  index.remove(v4(12), Index::Then::be_free);
+  EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(12));
+  index.wake(std::chrono::seconds(0));
+  EXPECT_EQ(index.next_free(v4(13), v4(20)), v4(15));
+}
+
+TEST_F(IndexTest, TheLastAddressesThereAre) {
+  Index index = open();
+  index.add(v4(UINT32_MAX), owner(1));
+  EXPECT_EQ(index.next_free(v4(UINT32_MAX), v4(UINT32_MAX)), std::nullopt);
+  for (std::uint64_t low = UINT64_MAX; low > UINT64_MAX - 300; --low)
+    index.add(v6(UINT64_MAX, low), owner(1));
+  EXPECT_EQ(index.next_free(v6(UINT64_MAX, UINT64_MAX - 299), v6(UINT64_MAX, UINT64_MAX)), std::nullopt);
+  EXPECT_EQ(index.next_free(v6(UINT64_MAX, UINT64_MAX - 300), v6(UINT64_MAX, UINT64_MAX)),
+            v6(UINT64_MAX, UINT64_MAX - 300));
+}
+
+TEST_F(IndexTest, ReleasedAddressesComeBackOldestFirst) {
+  Index index = open();
+  for (const std::uint32_t n : {3, 1, 4, 2, 6}) {
+    index.add(v4(n), owner(n));
+    index.remove(v4(n), Index::Then::rest);
+  }
+  const auto even = [](const IpAddress& address) { return address.number() % 2 == 0; };
+  EXPECT_EQ(index.oldest_resting(any), v4(3));
+  EXPECT_EQ(index.oldest_resting(even), v4(4));
+  index.add(v4(4), owner(9));  // given to someone who asked for it
+  EXPECT_EQ(index.oldest_resting(even), v4(2));
+}
+
+TEST_F(IndexTest, IsNotTrustedOnceSomebodyHasChangedTheFolder) {
+  {
+    Index index = open();
+    index.add(v4(1), owner(1));
+    index.save();
+  }
+  EXPECT_EQ(open().why_rebuilt(), "");
+  EXPECT_EQ(open().taken().size(), 1u);
+  std::ofstream(folder_->path() + "/10.0.0.1") << "c2\r\neth0";
+  Index index = open();
+  EXPECT_EQ(index.why_rebuilt(), "the folder was changed by others, or by a process that died");
+  EXPECT_EQ(index.taken(), std::vector{v4(0x0a000001)});
+  EXPECT_EQ(index.oldest_resting(any), v4(1)) << "what has no file any more was released just now";
+  index.distrust();
+  index.save();
+  EXPECT_NE(open().why_rebuilt(), "");
+}
+
+// Against the plainest model there is, through being written and read again.
+class IndexRandom : public IndexTest, public testing::WithParamInterface<unsigned> {
+ protected:
   IpAddress any_address() {
     switch (random_() % 3) {
       case 0:
@@ -76,120 +114,88 @@ class LeaseTableRandom : public testing::TestWithParam<unsigned> {
       case 1:
         return v6(0xfd00, random_() % 700);
       default:
-        return v6(0xfd01, random_() * 977);  // far apart: a block for each
+        return v6(0xfd01, random_() * 977);
     }
   }
 
-  void step(LeaseTable& table) {
+  void step(Index& index) {
     const IpAddress address = any_address();
     const auto held = held_.find(address);
-    const auto resting = std::find(resting_.begin(), resting_.end(), address);
-    switch (random_() % 4) {
-      case 0:
-      case 1: {
-        if (held != held_.end()) return;
-        const std::uint64_t owner = random_() % 300 * 0x100000001;
-        table.add(address, owner);
-        held_[address] = owner;
-        if (resting != resting_.end()) resting_.erase(resting);
-        return;
-      }
-      case 2:
-        if (held == held_.end()) return;
-        table.remove(address, held->second + 1);  // not the owner: nothing happens
-        table.remove(address, held->second);
-        held_.erase(held);
-        if (random_() % 2 == 0) return;
-        table.rest(address, ++time_);
-        resting_.push_back(address);
-        return;
-      default:
-        if (resting_.empty() || random_() % 8 != 0) return;
-        table.wake(time_ - static_cast<std::int64_t>(resting_.size()) + 1);
-        break;
+    if (held == held_.end()) {
+      const std::uint64_t number = random_() % 300;
+      index.add(address, owner(number));
+      held_[address] = number;
+      resting_.remove(address);
+    } else {
+      const bool rests = random_() % 2 == 0;
+      index.remove(address, rests ? Index::Then::rest : Index::Then::be_free);
+      held_.erase(held);
+      if (rests) resting_.push_back(address);
     }
-    // Each entry of the model is one unit of time; which of them woke is the table's to say.
-    std::vector<IpAddress> left;
-    for (const LeaseTable::Rest& rest : table.contents().resting) left.push_back(rest.address);
-    ASSERT_TRUE(std::equal(left.rbegin(), left.rend(), resting_.rbegin(),
-                           std::next(resting_.rbegin(), static_cast<std::ptrdiff_t>(left.size()))));
-    resting_.assign(left.begin(), left.end());
+    if (random_() % 500 != 0) return;
+    index.wake(std::chrono::seconds(0));
+    resting_.clear();
   }
 
-  void compare(const LeaseTable& table) {
-    std::map<IpAddress, std::uint64_t> held;
-    for (const LeaseTable::Lease& lease : table.contents().held) held[lease.address] = lease.owner;
-    ASSERT_EQ(held, held_);
-    std::list<IpAddress> resting;
-    for (const LeaseTable::Rest& rest : table.contents().resting) resting.push_back(rest.address);
-    ASSERT_EQ(resting, resting_);
-    const std::uint64_t owner = random_() % 300 * 0x100000001;
+  void compare(const Index& index) {
+    std::vector<IpAddress> taken;
+    for (const auto& [address, number] : held_) taken.push_back(address);
+    ASSERT_EQ(index.taken(), taken);
+    ASSERT_EQ(index.oldest_resting(any), resting_.empty() ? std::nullopt : std::optional(resting_.front()));
+    const std::uint64_t number = random_() % 300;
     std::size_t count = 0;
-    for (const auto& [address, holder] : held_) count += holder == owner ? 1 : 0;
-    ASSERT_EQ(table.held_by(owner).size(), count);
+    for (const auto& [address, holder] : held_) count += holder == number ? 1 : 0;
+    ASSERT_EQ(index.held_by(owner(number)).size(), count);
+    const IpAddress last = v4(0x0a000000 + 699);
     IpAddress from = v4(static_cast<std::uint32_t>(0x0a000000 + random_() % 700));
-    const auto free = table.next_free(from, v4(0x0a000000 + 699));
-    while (from <= v4(0x0a000000 + 699) &&
+    const auto free = index.next_free(from, last);
+    while (from <= last &&
            (held_.count(from) != 0 || std::find(resting_.begin(), resting_.end(), from) != resting_.end()))
       from = IpAddress::from_number(IpFamily::v4, from.number() + 1);
-    ASSERT_EQ(free, from <= v4(0x0a000000 + 699) ? std::optional(from) : std::nullopt);
+    ASSERT_EQ(free, from <= last ? std::optional(from) : std::nullopt);
   }
 
   std::mt19937 random_{GetParam()};
   std::map<IpAddress, std::uint64_t> held_;
   std::list<IpAddress> resting_;
-  std::int64_t time_ = 0;
-  std::string root_;
-  UniqueFd directory_;
 };
 
-TEST_P(LeaseTableRandom, DoesWhatAMapWouldDo) {
-  LeaseTable table = LeaseTable::build({});
-  for (int round = 0; round < 40; ++round) {
-    for (int i = 0; i < 100; ++i) ASSERT_NO_FATAL_FAILURE(step(table));
-    ASSERT_NO_FATAL_FAILURE(compare(table));
-    if (round % 4 != 3) continue;
-    table.file().write_changes(directory_.get(), "table", "draft");
-    table.file().write_first();
-    auto file = PagedFile::open(directory_.get(), "table");
-    ASSERT_TRUE(file);
-    table = LeaseTable::attach(std::move(*file));
-    ASSERT_NO_FATAL_FAILURE(compare(table));
+TEST_P(IndexRandom, DoesWhatAMapWouldDo) {
+  for (int round = 0; round < 20; ++round) {
+    Index index = open();
+    ASSERT_EQ(index.why_rebuilt(), round == 0 ? "there was none" : "");
+    ASSERT_NO_FATAL_FAILURE(compare(index));
+    for (int i = 0; i < 200; ++i) step(index);
+    ASSERT_NO_FATAL_FAILURE(compare(index));
+    index.save();
   }
 }
 
-// Whatever byte of the file is changed or missing: either it was not needed, or that is noticed. Never a
-// wrong answer.
-TEST_P(LeaseTableRandom, DamageIsNoticed) {
-  LeaseTable table = LeaseTable::build({});
-  for (int i = 0; i < 500; ++i) step(table);
-  table.file().write_changes(directory_.get(), "table", "draft");
-  table.file().write_first();
-  const std::string path = root_ + "/table";
-  const auto size = std::filesystem::file_size(path);
-  int noticed = 0;
-  for (int i = 0; i < 60; ++i) {
-    std::filesystem::copy_file(path, root_ + "/copy", std::filesystem::copy_options::overwrite_existing);
-    const UniqueFd fd = open_file(directory_.get(), "copy", O_RDWR);
-    const auto at = static_cast<off_t>(random_() % size);
-    char byte = 0;
-    ASSERT_EQ(::pread(fd.get(), &byte, 1, at), 1);
-    byte = static_cast<char>(byte ^ (1 << random_() % 8));
-    ASSERT_EQ(::pwrite(fd.get(), &byte, 1, at), 1);
-    ASSERT_EQ(i % 3 == 0 ? ::ftruncate(fd.get(), at) : 0, 0);
-    try {
-      auto file = PagedFile::open(directory_.get(), "copy");
-      if (!file) throw DamagedFile("cannot be opened");
-      const LeaseTable copy = LeaseTable::attach(std::move(*file));
-      ASSERT_NO_FATAL_FAILURE(compare(copy));
-    } catch (const DamagedFile&) {
-      ++noticed;
-    }
+// Whatever bit of the file is changed, or where it is cut: that is noticed.
+TEST_P(IndexRandom, DamageIsNoticed) {
+  {
+    Index index = open();
+    for (int i = 0; i < 500; ++i) step(index);
+    index.save();
   }
-  EXPECT_GT(noticed, 20);
+  ASSERT_EQ(open().why_rebuilt(), "");
+  std::ifstream stream(path(), std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(stream), {}};
+  for (int i = 0; i < 100; ++i) {
+    std::string damaged = whole;
+    char& byte = damaged[random_() % damaged.size()];
+    if (i % 3 == 0)
+      damaged.resize(random_() % damaged.size());
+    else
+      byte = static_cast<char>(byte ^ (1 << random_() % 8));
+    std::ofstream(path(), std::ios::binary) << damaged;
+    ASSERT_NE(open().why_rebuilt(), "") << i;
+  }
+  std::ofstream(path(), std::ios::binary) << whole;
+  ASSERT_NO_FATAL_FAILURE(compare(open()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, LeaseTableRandom, testing::Values(1u, 2u, 3u));
+INSTANTIATE_TEST_SUITE_P(Seeds, IndexRandom, testing::Values(1u, 2u, 3u));
 
 }  // namespace
 }  // namespace onlink::ipam

@@ -12,8 +12,14 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/failure.h"
 #include "netlink/address.h"
@@ -35,6 +41,7 @@ class Kernel : public testing::Test {
  protected:
   void SetUp() override {
     if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root: " << std::strerror(errno);
+    ASSERT_EQ(std::system(NAMESPACE_PROGRAM), 0);
     socket_.emplace(Socket::open());
     const auto lo = find_link(*socket_, "lo");
     ASSERT_TRUE(lo);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include "base/failure.h"
 #include "node/cluster.h"
@@ -47,6 +50,7 @@ struct Wrong {
   std::string text;
   std::vector<std::string> words;  // the path and the reason, all of them in one message
 };
+void PrintTo(const Wrong& wrong, std::ostream* stream) { *stream << wrong.name; }
 
 class ClusterProblems : public testing::TestWithParam<Wrong> {};
 

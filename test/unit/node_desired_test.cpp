@@ -4,6 +4,12 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "node/diff.h"
 #include "node/route_key.h"
 #include "test/unit/node_world.h"

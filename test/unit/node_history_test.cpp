@@ -5,8 +5,13 @@
 // no message more than needed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "node/diff.h"
 #include "node/route_key.h"

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <ostream>
 #include <string>
+#include <vector>
 
 #include "base/failure.h"
 #include "node/learned_routes.h"
@@ -177,6 +180,9 @@ struct Refused {
   const char* gateway;
   const char* words;
 };
+void PrintTo(const Refused& refused, std::ostream* stream) {
+  *stream << refused.dst << " via " << refused.gateway;
+}
 class LearnedRoutesRefusal : public testing::TestWithParam<Refused> {};
 
 TEST_P(LearnedRoutesRefusal, IsNamedAndTakesNothingAlong) {

@@ -2,6 +2,12 @@
 // A list of which a part is wrong, and one that suddenly lacks most of the nodes.
 #include <gtest/gtest.h>
 
+#include <ostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/failure.h"
 #include "node/merge.h"
 #include "node/withdraw_guard.h"
@@ -38,6 +44,7 @@ struct Case {
   Node wrong;         // what B has become
   std::string words;  // of the one problem
 };
+void PrintTo(const Case& one, std::ostream* stream) { *stream << one.name; }
 class OneWrongNode : public testing::TestWithParam<Case> {};
 
 TEST_P(OneWrongNode, IsLeftOutAndNamed) {

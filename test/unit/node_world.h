@@ -4,8 +4,10 @@
 
 #include <net/if.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "node/cluster.h"
 #include "node/host.h"

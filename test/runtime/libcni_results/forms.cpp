@@ -2,6 +2,7 @@
 // The counterpart of forms.go with our own code, for every version that we know.
 #include <cstdio>
 #include <iostream>
+#include <string>
 
 #include "base/json_reader.h"
 #include "cni/result.h"

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/nft_rule.h"
+
+#include <endian.h>
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+namespace onlink::netlink {
+namespace {
+
+using ByteList = std::vector<std::uint8_t>;
+
+// Numbers of nftables' own attributes are big endian.
+void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) {
+  message.put(Attribute<std::uint32_t>{attribute}, htobe32(value));
+}
+
+ByteList to_bytes(const IpAddress& address) { return {address.bytes().begin(), address.bytes().end()}; }
+
+// What is compared is what lies in register 1.
+Expression compare(ByteList with, bool equal = true) {
+  return {"cmp", [with = std::move(with), equal](Message& message) {
+            put_number(message, NFTA_CMP_SREG, NFT_REG_1);
+            put_number(message, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
+            message.nest(Attribute<Nested>{NFTA_CMP_DATA},
+                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, with); });
+          }};
+}
+
+Expression load_meta(nft_meta_keys key) {
+  return {"meta", [key](Message& message) {
+            put_number(message, NFTA_META_KEY, key);
+            put_number(message, NFTA_META_DREG, NFT_REG_1);
+          }};
+}
+
+Expression load_header(std::uint32_t offset, std::uint32_t length) {
+  return {"payload", [offset, length](Message& message) {
+            put_number(message, NFTA_PAYLOAD_DREG, NFT_REG_1);
+            put_number(message, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+            put_number(message, NFTA_PAYLOAD_OFFSET, offset);
+            put_number(message, NFTA_PAYLOAD_LEN, length);
+          }};
+}
+
+// Where the addresses are: struct iphdr, struct ipv6hdr.
+Expression load_source(IpFamily family) {
+  return family == IpFamily::v4 ? load_header(12, 4) : load_header(8, 16);
+}
+Expression load_destination(IpFamily family) {
+  return family == IpFamily::v4 ? load_header(16, 4) : load_header(24, 16);
+}
+
+Expression look_up(const std::string& set, bool in) {
+  return {"lookup", [set, in](Message& message) {
+            message.put(Attribute<std::string>{NFTA_LOOKUP_SET}, set);
+            put_number(message, NFTA_LOOKUP_SREG, NFT_REG_1);
+            if (!in) put_number(message, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+          }};
+}
+
+Expression keep_bits(const IpPrefix& prefix) {
+  const IpAddress lowest = IpPrefix::any(prefix.family()).address;
+  const auto difference = IpPrefix{lowest, prefix.length}.last().number();  // the bits that do not count
+  const auto all = IpPrefix::any(prefix.family()).last().number();
+  const ByteList mask = to_bytes(IpAddress::from_number(prefix.family(), all - difference));
+  return {"bitwise", [mask](Message& message) {
+            put_number(message, NFTA_BITWISE_SREG, NFT_REG_1);
+            put_number(message, NFTA_BITWISE_DREG, NFT_REG_1);
+            put_number(message, NFTA_BITWISE_LEN, static_cast<std::uint32_t>(mask.size()));
+            message.nest(Attribute<Nested>{NFTA_BITWISE_MASK},
+                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, mask); });
+            message.nest(Attribute<Nested>{NFTA_BITWISE_XOR},
+                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, ByteList(mask.size())); });
+          }};
+}
+
+Expression ask_routes(nft_fib_result result, std::uint32_t flags) {
+  return {"fib", [result, flags](Message& message) {
+            put_number(message, NFTA_FIB_DREG, NFT_REG_1);
+            put_number(message, NFTA_FIB_RESULT, result);
+            put_number(message, NFTA_FIB_FLAGS, flags);
+          }};
+}
+
+Expression verdict(int code) {
+  return {"immediate", [code](Message& message) {
+            put_number(message, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+            message.nest(Attribute<Nested>{NFTA_IMMEDIATE_DATA}, [&] {
+              message.nest(Attribute<Nested>{NFTA_DATA_VERDICT},
+                           [&] { put_number(message, NFTA_VERDICT_CODE, static_cast<std::uint32_t>(code)); });
+            });
+          }};
+}
+
+const char* name_of(IpFamily family) { return family == IpFamily::v4 ? "ip" : "ip6"; }
+
+void put_expression(Message& message, const Expression& expression) {
+  message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
+    message.put(Attribute<std::string>{NFTA_EXPR_NAME}, expression.name);
+    message.nest(Attribute<Nested>{NFTA_EXPR_DATA}, [&] { expression.data(message); });
+  });
+}
+
+}  // namespace
+
+std::string print(const Rule& rule) {
+  std::string text;
+  for (const Word& word : rule) text += (text.empty() ? "" : " ") + word.text;
+  return text;
+}
+
+// Both families come through a chain of family inet: before the first look into a header it is asked whose it
+// is.
+void put(Message& message, const Rule& rule) {
+  std::optional<IpFamily> family;
+  message.nest(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}, [&] {
+    for (const Word& word : rule) {
+      if (word.family && word.family != family) {
+        put_expression(message, load_meta(NFT_META_NFPROTO));
+        put_expression(message, compare({word.family == IpFamily::v4 ? std::uint8_t{NFPROTO_IPV4}
+                                                                     : std::uint8_t{NFPROTO_IPV6}}));
+        family = word.family;
+      }
+      for (const Expression& expression : word.expressions) put_expression(message, expression);
+    }
+  });
+}
+
+Word source_in(const std::string& set, IpFamily family) {
+  return {
+      fmt::format("{} saddr @{}", name_of(family), set), {load_source(family), look_up(set, true)}, family};
+}
+
+Word source_not_in(const std::string& set, IpFamily family) {
+  return {fmt::format("{} saddr != @{}", name_of(family), set),
+          {load_source(family), look_up(set, false)},
+          family};
+}
+
+Word destination_not_in(const std::string& set, IpFamily family) {
+  return {fmt::format("{} daddr != @{}", name_of(family), set),
+          {load_destination(family), look_up(set, false)},
+          family};
+}
+
+Word source_is_not(const IpAddress& address) {
+  return {fmt::format("{} saddr != {}", name_of(address.family()), address.to_string()),
+          {load_source(address.family()), compare(to_bytes(address), false)},
+          address.family()};
+}
+
+Word source_within(const IpPrefix& prefix) {
+  const IpFamily family = prefix.family();
+  const std::string text = prefix.is_host() ? prefix.address.to_string() : prefix.to_string();
+  Word word{fmt::format("{} saddr {}", name_of(family), text), {load_source(family)}, family};
+  if (!prefix.is_host()) word.expressions.push_back(keep_bits(prefix));
+  word.expressions.push_back(compare(to_bytes(prefix.address)));
+  return word;
+}
+
+Word source_is_local() {
+  const std::uint32_t local = RTN_LOCAL;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&local);
+  return {"fib saddr type local",
+          {ask_routes(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_SADDR), compare({bytes, bytes + sizeof local})}};
+}
+
+Word no_way_back_through_its_interface() {
+  return {"fib saddr . iif oif missing",
+          {ask_routes(NFT_FIB_RESULT_OIF, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT),
+           compare(ByteList(sizeof(std::uint32_t)))}};
+}
+
+Word ipv4_protocol_is_ipip() {
+  return {"ip protocol 4", {load_header(9, 1), compare({std::uint8_t{IPPROTO_IPIP}})}, IpFamily::v4};
+}
+
+Word protocol_is_ipip() {
+  return {"meta l4proto 4", {load_meta(NFT_META_L4PROTO), compare({std::uint8_t{IPPROTO_IPIP}})}};
+}
+
+Word not_from_interfaces(const std::string& beginning) {
+  return {fmt::format("iifname != \"{}*\"", beginning),
+          {load_meta(NFT_META_IIFNAME), compare({beginning.begin(), beginning.end()}, false)}};
+}
+
+Word to_interface(const std::string& name) {
+  ByteList padded(name.begin(), name.end());
+  padded.resize(IFNAMSIZ);
+  return {fmt::format("oifname \"{}\"", name), {load_meta(NFT_META_OIFNAME), compare(std::move(padded))}};
+}
+
+Word count_in(const std::string& counter) {
+  return {fmt::format("counter name \"{}\"", counter),
+          {{"objref", [counter](Message& message) {
+              put_number(message, NFTA_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+              message.put(Attribute<std::string>{NFTA_OBJREF_IMM_NAME}, counter);
+            }}}};
+}
+
+Word masquerade() {
+  return {"masquerade fully-random", {{"masq", [](Message& message) {
+                                         put_number(message, NFTA_MASQ_FLAGS,
+                                                    NF_NAT_RANGE_PROTO_RANDOM_FULLY);
+                                       }}}};
+}
+
+Word drop() { return {"drop", {verdict(NF_DROP)}}; }
+Word go_back() { return {"return", {verdict(NFT_RETURN)}}; }
+
+}  // namespace onlink::netlink

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A rule of nftables, word by word, in both languages: each word as nft(8) prints it, and as the expressions
+// that the kernel runs. In a table of family inet.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "netlink/message.h"
+
+namespace onlink::netlink {
+
+struct Expression {
+  const char* name;                    // of the kernel's (net/netfilter/nft_*.c)
+  std::function<void(Message&)> data;  // what is in its NFTA_EXPR_DATA
+};
+
+struct Word {
+  std::string text;
+  std::vector<Expression> expressions;
+  std::optional<IpFamily> family =
+      {};  // of the header that it looks at: packets of the other one do not match
+};
+using Rule = std::vector<Word>;
+
+std::string print(const Rule& rule);
+// Its NFTA_RULE_EXPRESSIONS.
+void put(Message& message, const Rule& rule);
+
+// Matches.
+Word source_in(const std::string& set, IpFamily family);
+Word destination_not_in(const std::string& set, IpFamily family);
+Word source_not_in(const std::string& set, IpFamily family);
+Word source_is_not(const IpAddress& address);
+Word source_within(const IpPrefix& prefix);
+Word source_is_local();
+Word no_way_back_through_its_interface();  // to the source
+Word ipv4_protocol_is_ipip();
+Word protocol_is_ipip();  // in IPv6 too, behind extension headers
+Word not_from_interfaces(const std::string& beginning);
+Word to_interface(const std::string& name);
+// What is done.
+Word count_in(const std::string& counter);
+Word masquerade();
+Word drop();
+Word go_back();  // return
+
+}  // namespace onlink::netlink

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/nft_transaction.h"
+
+#include <endian.h>
+#include <fmt/format.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+namespace {
+
+// How nft(8) calls the types of a set's elements (its datatype.h): it prints by them, the kernel only keeps
+// them.
+constexpr std::uint32_t ipv4_addr = 7;
+constexpr std::uint32_t ipv6_addr = 8;
+// A start and its end are at most 60 bytes; a message has room for 1024.
+constexpr std::size_t ranges_of_a_message = 12;
+
+class Writer {
+ public:
+  explicit Writer(std::string table) : table_(std::move(table)) {}
+
+  void remove_table() {
+    // Made first, so that removing it is no error where it is not there.
+    add_table();
+    add(NFT_MSG_DELTABLE, 0, "remove", NFTA_TABLE_NAME);
+  }
+  void add_table() { add(NFT_MSG_NEWTABLE, NLM_F_CREATE, "make", NFTA_TABLE_NAME); }
+
+  void add_set(const NftSet& set) {
+    const bool v4 = set.family == IpFamily::v4;
+    Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
+    message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
+    put_number(message, NFTA_SET_FLAGS, NFT_SET_INTERVAL);
+    put_number(message, NFTA_SET_KEY_TYPE, v4 ? ipv4_addr : ipv6_addr);
+    put_number(message, NFTA_SET_KEY_LEN, v4 ? 4 : 16);
+    put_number(message, NFTA_SET_ID, ++sets_);
+    std::vector<AddressRange> ranges;
+    std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(ranges), AddressRange::of);
+    change_elements(set.name, NFT_MSG_NEWSETELEM, ranges);
+  }
+
+  void change_elements(const std::string& set, std::uint16_t type, const std::vector<AddressRange>& ranges) {
+    const auto part = [&](std::size_t first) {
+      Message& message = add(type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
+                             "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);
+      message.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+      message.nest(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}, [&] {
+        for (std::size_t i = first; i < std::min(first + ranges_of_a_message, ranges.size()); ++i)
+          put_range(message, ranges[i]);
+      });
+    };
+    for (std::size_t first = 0; first < ranges.size(); first += ranges_of_a_message) part(first);
+  }
+
+  void add_counter(const std::string& counter) {
+    Message& message = add(NFT_MSG_NEWOBJ, NLM_F_CREATE, "make counter " + counter, NFTA_OBJ_TABLE);
+    message.put(Attribute<std::string>{NFTA_OBJ_NAME}, counter);
+    put_number(message, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
+    message.nest(Attribute<Nested>{NFTA_OBJ_DATA}, [] {});
+  }
+
+  void add_chain(const NftChain& chain) {
+    Message& message = add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, "make chain " + chain.name, NFTA_CHAIN_TABLE);
+    message.put(Attribute<std::string>{NFTA_CHAIN_NAME}, chain.name);
+    message.nest(Attribute<Nested>{NFTA_CHAIN_HOOK}, [&] {
+      put_number(message, NFTA_HOOK_HOOKNUM, chain.hook_number);
+      put_number(message, NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority_number));
+    });
+    put_number(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
+    message.put(Attribute<std::string>{NFTA_CHAIN_TYPE}, chain.type);
+    for (const Rule& rule : chain.rules) add_rule(chain.name, rule);
+  }
+
+  std::vector<Message> take() { return std::move(messages_); }
+
+ private:
+  static void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) {
+    message.put(Attribute<std::uint32_t>{attribute}, htobe32(value));
+  }
+
+  static void put_bound(Message& message, const IpAddress& address, bool end) {
+    message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
+      message.nest(Attribute<Nested>{NFTA_SET_ELEM_KEY},
+                   [&] { message.put(Attribute<IpAddress>{NFTA_DATA_VALUE}, address); });
+      if (end) put_number(message, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+    });
+  }
+
+  // The kernel's intervals end before their end, and behind the highest address there is none.
+  static void put_range(Message& message, const AddressRange& range) {
+    put_bound(message, range.first, false);
+    if (range.last != IpPrefix::any(range.last.family()).last())
+      put_bound(message, IpAddress::from_number(range.last.family(), range.last.number() + 1), true);
+  }
+
+  void add_rule(const std::string& chain, const Rule& rule) {
+    Message& message = add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
+                           fmt::format("add rule \"{}\" to chain {}", print(rule), chain), NFTA_RULE_TABLE);
+    message.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
+    put(message, rule);
+  }
+
+  Message& add(int type, std::uint16_t flags, const std::string& what, std::uint16_t name_attribute) {
+    Message& message = messages_.emplace_back(
+        static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
+        [what, name = table_] { return fmt::format("{} of nftables table inet {}", what, name); });
+    message.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
+    message.put(Attribute<std::string>{name_attribute}, table_);
+    return message;
+  }
+
+  std::string table_;
+  std::uint32_t sets_ = 0;
+  std::vector<Message> messages_;
+};
+
+Message bracket(std::uint16_t type) {
+  Message message(type, 0, [] { return std::string("change nftables rules"); });
+  message.header<nfgenmsg>().res_id = htobe16(NFNL_SUBSYS_NFTABLES);
+  return message;
+}
+
+std::optional<Failure> transact(const Ruleset& ruleset, const TableChange& change, bool commit) {
+  std::vector<Message> messages = messages_of(ruleset, change);
+  messages.insert(messages.begin(), bracket(NFNL_MSG_BATCH_BEGIN));
+  // What is not ended is checked and then forgotten.
+  if (commit) messages.push_back(bracket(NFNL_MSG_BATCH_END));
+  return Socket::open(NETLINK_NETFILTER).execute_whole(messages);
+}
+
+}  // namespace
+
+std::vector<Message> messages_of(const Ruleset& ruleset, const TableChange& change) {
+  Writer writer(ruleset.table);
+  if (change.whole != TableChange::Whole::keep) writer.remove_table();
+  if (change.whole == TableChange::Whole::replace) {
+    const NftTable table = table_of(ruleset);
+    writer.add_table();
+    for (const NftSet& set : table.sets) writer.add_set(set);
+    for (const std::string& counter : table.counters) writer.add_counter(counter);
+    for (const NftChain& chain : table.chains) writer.add_chain(chain);
+  }
+  for (const auto& [set, remove, add] : change.elements) {
+    writer.change_elements(set, NFT_MSG_DELSETELEM, remove);
+    writer.change_elements(set, NFT_MSG_NEWSETELEM, add);
+  }
+  return writer.take();
+}
+
+std::optional<Failure> carry_out(const Ruleset& ruleset, const TableChange& change) {
+  return transact(ruleset, change, true);
+}
+
+std::optional<Failure> try_out(const Ruleset& ruleset, const TableChange& change) {
+  return transact(ruleset, change, false);
+}
+
+}  // namespace onlink::netlink

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: both guests
+# The nftables table beside the live tunnel: forged IPIP from a stranger and from a pod is dropped and counted while the
+# pods talk through it; masquerade, and the source of what was bound before.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+# shellcheck source=forge.bash
+source "$(dirname "$0")/forge.bash"
+
+seed_hosts
+host stranger && plug stranger eth0 lan 172.16.91.250/24
+for each in A B; do ip -n "$each" route add default via 172.16.91.250; done
+seed_pods
+rules='.ipipMode = "Always" | .masquerade = true | .filter = true'
+seed_cluster "$rules"
+applied A; applied B
+count_packets A eth0 'ip proto 4' all_pods_talk
+[ "$seen" -gt 32 ] || fail "only $seen packets of protocol 4"
+dropped() { node A status --json; jq ".dropped.$1" <<<"$out"; }
+
+# What a forged packet would be if it got through: seen at the pod, from the inner source.
+pings_at_pod() { count_packets netns01 eth0 'icmp[icmptype] = icmp-echo' "$@"; }
+same "before" "$(dropped foreign_tunnel)" 0
+pings_at_pod ipip_from B 172.16.91.201
+same "a peer's packet comes out of the tunnel" "$seen $(dropped foreign_tunnel)" "1 0"
+pings_at_pod ipip_from stranger 172.16.91.201
+same "a stranger's is dropped and counted" "$seen $(dropped foreign_tunnel)" "0 1"
+same "from a pod, before" "$(dropped tunnel_from_pod)" 0
+ipip_from netns01 172.16.91.202
+same "a pod's is dropped and counted" "$(dropped tunnel_from_pod)" 1
+ipip_from netns01 172.16.91.201
+same "also to its own host" "$(dropped tunnel_from_pod)" 2
+# The filter is what holds it: without it the stranger is in the pod network.
+seed_cluster "$rules" '.filter = false'
+applied A
+pings_at_pod ipip_from stranger 172.16.91.201
+same "without the filter" "$seen" 1
+seed_cluster "$rules"
+applied A
+
+# Masquerade: out of the cluster with the node's address, through the tunnel with the pod's own.
+count_packets stranger eth0 'icmp and src host 172.16.91.201' reaches netns01 172.16.91.250
+same "pings from the node's address" "$seen" 1
+count_packets netns03 eth0 'icmp and src host 10.10.0.2' reaches netns01 10.10.1.2
+same "pings from the pod's address" "$seen" 1
+# A program of the host that is bound to the node's own address: the pod's answer must come back through the tunnel.
+count_packets netns03 eth0 'icmp and src host 10.10.0.1' reaches A 10.10.1.2 -I 172.16.91.201
+same "what was bound to the node's address" "$seen" 1
+count_packets A eth0 'ip proto 4' reaches A 10.10.1.2 -I 172.16.91.201
+same "both ways through the tunnel" "$seen" 2
+# Bound before there was a tunnel: the route's source comes too late for such a socket.
+seed_cluster '.masquerade = true | .filter = true'
+applied A; applied B
+mkfifo "$work/go"
+on A "$python" - "$work/go" >"$work/bound" <<'PY' &
+import socket, sys
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.connect(("10.10.1.2", 4000))
+print(udp.getsockname()[0], flush=True)
+open(sys.argv[1]).read()
+udp.send(b"bound before")
+PY
+sender=$!
+eventually 20 test -s "$work/bound"
+same "the source that it is bound to" "$(cat "$work/bound")" 172.16.91.201
+seed_cluster "$rules"
+applied A; applied B
+release() { : >"$work/go"; wait "$sender"; }
+count_packets netns03 eth0 'udp port 4000 and src host 10.10.0.1' release
+same "what was bound before the tunnel" "$seen" 1
+reaches netns01 10.10.1.2
+done_testing
