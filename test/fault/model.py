@@ -27,21 +27,22 @@ class Fault(Exception):
 
 
 class Network:
+    """starts: for each of the configurations that it can have, the first address of each range set."""
+
     def __init__(self, name, kind, *starts):
         self.name, self.kind, self.starts = name, kind, starts
         self.range, self.prefix = 0, "onl"
 
-    def pool(self):
-        first = ipaddress.ip_address(self.starts[self.range])
-        return [str(first + i) for i in range(pool_size)]
+    def pools(self):
+        """An attachment has an address of each."""
+        return [[str(ipaddress.ip_address(first) + i) for i in range(pool_size)] for first in self.starts[self.range]]
 
     def config(self):
-        pool = self.pool()
-        subnet = str(ipaddress.ip_network(pool[0] + "/24", strict=False))
-        one = {"subnet": subnet, "rangeStart": pool[0], "rangeEnd": pool[-1]}
-        ipam = {"type": "onlink-ipam", "cooldown": 0, "ranges": [[one]]}
+        ranges = [[{"subnet": str(ipaddress.ip_network(pool[0] + "/24", strict=False)), "rangeStart": pool[0], "rangeEnd": pool[-1]}]
+                  for pool in self.pools()]
+        ipam = {"type": "onlink-ipam", "cooldown": 0, "ranges": ranges}
         if self.kind == "host-local":
-            ipam = {"type": "host-local", "ranges": [[one]]}
+            ipam = {"type": "host-local", "ranges": ranges}
         if self.kind == "bridge":
             return {"cniVersion": "1.0.0", "name": self.name, "type": "bridge", "bridge": "br0", "isGateway": True,
                     "isDefaultGateway": True, "ipam": ipam}
@@ -52,8 +53,9 @@ class Network:
 
 def new_networks():
     """The first two have addresses in common."""
-    all_of_them = (Network("net1", "own", "10.10.0.2", "10.11.0.2"), Network("net2", "own", "10.10.0.6", "10.12.0.2"),
-                   Network("net3", "host-local", "10.20.0.2"), Network("net4", "bridge", "10.30.0.2"))
+    all_of_them = (Network("net1", "own", ["10.10.0.2"], ["10.11.0.2"]),
+                   Network("net2", "own", ["10.12.0.2", "10.10.0.6"], ["10.13.0.2"]),
+                   Network("net3", "host-local", ["10.20.0.2"]), Network("net4", "bridge", ["10.30.0.2"]))
     return {network.name: network for network in all_of_them}
 
 
@@ -64,11 +66,11 @@ def alias(key):
 class Attachment:
     def __init__(self, key, pod, state, result=None, prefix="onl"):
         self.key, self.pod, self.state, self.result, self.prefix = key, pod, state, result, prefix
-        self.address = self.mac = None
+        self.addresses, self.mac = [], None
         self.lost = self.renamed = False  # its reservation, its interface
 
     def __str__(self):
-        return f"{self.key[0]} {self.key[1]} ({self.address} in {self.pod.name})"
+        return f"{self.key[0]} {self.key[1]} ({', '.join(self.addresses)} in {self.pod.name})"
 
 
 class Witness:
@@ -372,10 +374,11 @@ class Model:
         if not where or any(call.pod is pod for call in self.waiting.values()):
             return False
         excuses = self.excuses(key, pod)
-        fresh = not os.path.exists(f"{world.data_dir}/{net}/last_reserved_ip.0")
+        pools = network.pools()
+        fresh = [not os.path.exists(f"{world.data_dir}/{net}/last_reserved_ip.{i}") for i in range(len(pools))]
         call = self.call("ADD", network, container, where, kill=kill, stop=stop, host=host)
         call.host, call.key, call.pod, call.excuses, call.network, call.prefix = host, key, pod, excuses, network, network.prefix
-        call.before, call.disturbed, call.fresh, call.pool = self.now, False, fresh, network.pool()
+        call.before, call.disturbed, call.fresh, call.pools = self.now, False, fresh, pools
         self.earlier = {entry for entry in self.earlier if entry[2] != key}
         if call.waits:
             self.count("waiting")
@@ -408,6 +411,11 @@ class Model:
         return kind == "own" and owner not in self.from_there and owner not in self.waiting and alias(owner) not in witness.links and \
             not witness.unfinished() and (net, address, owner) not in self.unprovable
 
+    def is_free(self, net, address, witness):
+        owner = witness.leases[net].get(address)
+        return not witness.holder(address) and not witness.unfinished() and \
+            (owner is None or self.is_reclaimable(net, address, owner, witness))
+
     def added(self, call):
         key, answer = call.key, call.answer
         known = self.attachments.get(key)
@@ -431,17 +439,18 @@ class Model:
         self.count("ADD succeeded")
         if known and known.state == "living" and not (known.lost and call.network.kind == "bridge"):
             raise Fault("a second ADD of a living attachment succeeds", f"{known}: {answer.out}")
-        address = answer.document["ips"][0]["address"].split("/")[0]
-        self.require(address in call.pool, "an address outside of the range", address)
+        addresses = [ip["address"].split("/")[0] for ip in answer.document["ips"]]
+        self.require(len(addresses) == len(call.pools) and all(map(list.__contains__, call.pools, addresses)),
+                     "an address outside of its range", addresses)
         for other in [*self.living(), *self.elsewhere()]:
-            self.require(other.address != address or other.key[0] != key[0] and "elsewhere" in (other.state, call.host and "elsewhere"), "an address of a living pod is given again", f"{other} to {call.pod.name}")
+            both_here = other.key[0] == key[0] or not (call.host or other.state == "elsewhere")
+            self.require(not both_here or not set(addresses) & set(other.addresses), "an address of a living pod is given again",
+                         f"{other} to {call.pod.name}")
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
-        attachment.address = address
-        attachment.lost = call.disturbed and address not in read_leases(key[0])
-        if call.disturbed:
-            self.unprovable.add((key[0], address, key))
-        else:
-            self.unprovable.discard((key[0], address, key))
+        attachment.addresses = addresses
+        attachment.lost = call.disturbed and not set(addresses) <= set(read_leases(key[0]))
+        for address in addresses:
+            (self.unprovable.add if call.disturbed else self.unprovable.discard)((key[0], address, key))
         self.attachments[key] = attachment
         if call.host:
             attachment.state = "elsewhere"
@@ -451,18 +460,24 @@ class Model:
         if not call.disturbed:
             orphans = [records for records in glob.glob(f"{sandbox.run_dir}/ipam/{key[0]}.*") if is_orphan(records)]
             self.require(not orphans, "records of a folder that is gone stay after ADD", orphans)
-        if call.fresh and not call.disturbed and call.network.kind == "own":
-            met = [a for a in self.living() if a.lost and a.key[0] == key[0] and a.address in call.pool and
-                   call.pool.index(a.address) < call.pool.index(address)]
-            self.after.append(lambda now: [self.require(now.leases[key[0]].get(a.address) == a.key,
-                              "a reservation that was lost is not made anew though its route was met", a) for a in met])
+        if not call.disturbed and call.network.kind == "own" and not call.host:
+            for fresh, pool, address in zip(call.fresh, call.pools, addresses):
+                if fresh:
+                    self.after.append(self.made_anew(key[0], pool[:pool.index(address)]))
+
+    def made_anew(self, net, passed):
+        """Requires that the living whose addresses were tried, as their reservations were lost, have them again."""
+        met = [(a, address) for a in self.living() if a.lost and a.key[0] == net for address in a.addresses if address in passed]
+        return lambda now: [self.require(now.leases[net].get(address) == a.key,
+                                         "a reservation that was lost is not made anew though its route was met", a)
+                            for a, address in met]
 
     def look_inside(self, attachment):
         namespace = attachment.pod.open(self.directories)
         inside = sandbox.addresses_inside(namespace, ifname)
         os.close(namespace)
         addresses = [info["local"] for info in inside.get("addr_info", []) if info["family"] == "inet"]
-        self.require(addresses == [attachment.address], "the pod has not the address of ADD's answer",
+        self.require(addresses == attachment.addresses, "the pod has not the addresses of ADD's answer",
                      f"{attachment}: {addresses}")
         attachment.mac = inside["address"]
 
@@ -473,12 +488,11 @@ class Model:
         before = call.before
         if not call.disturbed and call.pod.alive and not call.excuses:
             if "no IP addresses available" in answer.message:
-                free = [address for address in call.pool if not before.holder(address) and not before.unfinished() and
-                        (address not in before.leases[net] or self.is_reclaimable(net, address, before.leases[net][address], before))]
-                self.require(not free or self.waiting, "no address is left, says ADD, but one is free or its holder is dead",
-                             f"{free} of {call.pool}: {answer.message}")
+                free = [[address for address in pool if self.is_free(net, address, before)] for pool in call.pools]
+                self.require(not all(free) or self.waiting, "no address is left, says ADD, but one is free or its holder is dead",
+                             f"{free}: {answer.message}")
             else:
-                others = [holder for address in call.pool if (holder := before.holder(address)) and
+                others = [holder for pool in call.pools for address in pool if (holder := before.holder(address)) and
                           (holder[0] != net or call.network.kind == "host-local" or self.state_of(holder) != "living")]
                 self.require(others or self.waiting, "ADD is refused without a cause", answer.message)
         if not known:
@@ -639,19 +653,21 @@ class Model:
         living = self.living()
         by_address = {}
         for attachment in living:
-            other = by_address.setdefault(attachment.address, attachment)
-            self.require(other is attachment, "an address at two living pods", f"{other}, {attachment}")
+            for address in attachment.addresses:
+                other = by_address.setdefault(address, attachment)
+                self.require(other is attachment, "an address at two living pods", f"{other}, {attachment}")
             self.look_at(attachment, now)
         answers = self.echo.ask(list(by_address))
         for attachment in living:
-            self.judge_answers(attachment, answers.get(attachment.address, set()), now)
             namespace = attachment.pod.open(self.directories)
-            reached = sandbox.reaches_host(namespace)
+            for address in attachment.addresses:
+                self.judge_answers(attachment, answers.get(address, set()), now)
+                reached = sandbox.reaches_host(namespace, address)
+                self.require(reached, "a living pod does not reach the host", f"{attachment}: from {address}")
             os.close(namespace)
-            self.require(reached, "a living pod does not reach the host", attachment)
         self.count("pods asked", len(living))
         for attachment in self.elsewhere():
-            self.require(now.leases[attachment.key[0]].get(attachment.address) == attachment.key,
+            self.require(all(now.leases[attachment.key[0]].get(address) == attachment.key for address in attachment.addresses),
                          "the reservation of a living pod of another host namespace is gone", attachment)
         for text in now.links:
             key = tuple(text.split()[1:3])
@@ -660,21 +676,20 @@ class Model:
             must(now)
 
     def look_at(self, attachment, now):
-        key, address = attachment.key, attachment.address
-        owner = now.leases[key[0]].get(address)
-        if owner == key:
-            attachment.lost = False
-        elif owner or not attachment.lost:
-            raise Fault("the reservation of a living pod is gone" if not owner else "the reservation of a living pod is another's",
-                        f"{attachment}: {owner}")
+        key = attachment.key
+        owners = {now.leases[key[0]].get(address) for address in attachment.addresses}
+        self.require(owners <= {key, None}, "the reservation of a living pod is another's", f"{attachment}: {owners}")
+        self.require(attachment.lost or None not in owners, "the reservation of a living pod is gone", attachment)
+        attachment.lost = None in owners
         if self.networks[key[0]].kind == "bridge":
             return
         link = now.links.get(alias(key))
         self.require(link, "the host end of a living pod is gone", attachment)
-        devices = [route.get("dev") for route in now.routes.get(address, [])]
-        self.require(devices == [link["ifname"]], "the route of a living pod is gone or another's", f"{attachment}: {devices}")
-        known = now.neighbours.get((address, link["ifname"]))
-        self.require(known == attachment.mac, "the host does not know a living pod's MAC", f"{attachment}: {known}")
+        for address in attachment.addresses:
+            devices = [route.get("dev") for route in now.routes.get(address, [])]
+            self.require(devices == [link["ifname"]], "the route of a living pod is gone or another's", f"{attachment}: {devices}")
+            known = now.neighbours.get((address, link["ifname"]))
+            self.require(known == attachment.mac, "the host does not know a living pod's MAC", f"{attachment}: {known}")
 
     def judge_answers(self, attachment, answers, now):
         self.require(answers, "a living pod is not reached from the host", attachment)

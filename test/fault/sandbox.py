@@ -417,11 +417,12 @@ class Echo:
                 answers.setdefault(socket.inet_ntoa(ip[12:16]), set()).add((interface, mac.hex(":")))
 
 
-def reaches_host(namespace):
+def reaches_host(namespace, address):
     with Inside(namespace):
         asker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     with asker:
         asker.settimeout(Echo.every)
+        asker.bind((address, 0))
         end = time.monotonic() + Echo.patience
         while time.monotonic() < end:
             try:
