@@ -783,7 +783,7 @@ def choose(random, model, networks):
     return random.choices(steps, weights)[0]
 
 
-def play(source, seed_steps=None):
+def play(source):
     """Plays steps until source() has none or one shows a fault; returns what happened."""
     model, steps, fault = Model(), [], None
     try:
