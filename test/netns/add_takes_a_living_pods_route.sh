@@ -16,7 +16,7 @@ victim() {
 victim
 conf '.name = "net2"'
 cni ADD p2; rejected "another network"
-holds "it names the holder" '"\(.msg) \(.details)" | test("10.10.0.2.*net1.*p1")' "$out"
+holds "it names the holder" '"\(.msg) \(.details)" | test("10.10.0.2.*container p1.*network net1")' "$out"
 unharmed "another network"
 cni DEL p2; ok "DEL of the other"
 unharmed "another network's DEL"
