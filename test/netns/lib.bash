@@ -75,7 +75,7 @@ empty_host() {
   local name
   for name in $(ip -o link show type veth | awk -F'[:@ ]+' '{ print $2 }'); do ip link del "$name" 2>/dev/null || true; done
   for name in $(ls /run/netns); do ip netns del "$name"; done
-  rm -rf /var/lib/cni /run/onlink
+  rm -rf /var/lib/* /run/onlink
   conf
 }
 # main_thread_ends, other_thread_inside: programs with two threads; the main one ends, or stays on the host.
