@@ -55,6 +55,39 @@ refused() {
   [ "$(jq .code <<<"$out")" = "$1" ] || fail "expected error code $1: $out"
   case $out in *"$2"*) ;; *) fail "expected \"$2\" in: $out" ;; esac
 }
+# rejected WHAT: the last call failed, for whatever reason it told.
+rejected() {
+  checks=$((checks + 1))
+  [ "$status" != 0 ] || fail "$1: it succeeded: $out"
+  jq -es 'length == 1 and (.[0] | .code and .msg)' <<<"$out" >/dev/null || fail "$1: not one error document: $out"
+}
+# living WHAT NETNS ADDRESS: the pod in the namespace at this path has the address, and what the host answers to it arrives.
+living() {
+  checks=$((checks + 1))
+  [[ $(nsenter --net="$2" ip -o addr show dev eth0) == *" $3/"* ]] || fail "$1: eth0 has not $3"
+  nsenter --net="$2" ping -qc1 -W3 -I "$3" 192.0.2.1 >/dev/null || fail "$1: no answer reaches $3: $(ip route show "$3")"
+}
+address() { jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out"; }  # of the last result
+# owner ADDRESS [NETWORK]: the container that holds it, as its file says.
+owner() { head -n1 "${data_dir:-/var/lib/cni/networks}/${2:-net1}/$1" 2>/dev/null | tr -d '\r' || true; }
+# empty_host: no pod, no lease, no record.
+empty_host() {
+  local name
+  for name in $(ip -o link show type veth | awk -F'[:@ ]+' '{ print $2 }'); do ip link del "$name" 2>/dev/null || true; done
+  for name in $(ls /run/netns); do ip netns del "$name"; done
+  rm -rf /var/lib/* /run/onlink
+  conf
+}
+# main_thread_ends, other_thread_inside: programs with two threads; the main one ends, or stays on the host.
+threads='import ctypes, platform, sys, threading
+c = ctypes.CDLL(None)
+def second():
+  if sys.argv[1] == "inside": c.unshare(0x40000000)
+  print(threading.get_native_id(), flush=True)
+  threading.Event().wait()
+threading.Thread(target=second).start()
+sys.stdin.read(1)
+c.syscall({"x86_64": 60}.get(platform.machine(), 93), 0)'
 # same WHAT ACTUAL EXPECTED
 same() {
   checks=$((checks + 1))

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# GC thought to know better than the runtime which attachments are valid, and ended at the first file that it could not remove.
+. "$(dirname "$0")/lib.bash"
+folder=/var/lib/cni/networks/net1
+valid() { printf '.["cni.dev/valid-attachments"] = [%s]' "$(printf '{"containerID":"%s","ifname":"eth0"},' "$@" | sed 's/,$//')"; }
+
+# The runtime's list wins: over a name that is gone, a namespace that is dead, records that are lost.
+for name in a b c d e; do pod $name; cni ADD $name; ok "ADD $name"; done
+exec 8</run/netns/b
+ip netns del b
+ip netns del c
+conf "$(valid a b c)"
+cni GC -; ok "GC"
+same "the valid ones have theirs" "$(owner 10.10.0.2) $(owner 10.10.0.3) $(owner 10.10.0.4)" "a b c"
+same "the others are gone" "$(files | wc -l)" 3
+living "its name is gone" "/proc/$$/fd/8" 10.10.0.3
+living "it is as it was" /run/netns/a 10.10.0.2
+rm -rf /run/onlink
+cni GC -; ok "GC without records"
+same "the valid ones have theirs without records" "$(owner 10.10.0.2) $(owner 10.10.0.3) $(owner 10.10.0.4)" "a b c"
+conf "$(valid b)"
+cni GC -; ok "GC"
+same "only the valid one stays" "$(files)" "./cni/networks/net1/10.10.0.3"
+exec 8<&-
+
+# One file that cannot be removed: it is named, all others are removed.
+empty_host
+for name in a b c d; do pod $name; cni ADD $name; ok "ADD $name"; done
+real=$bin
+printf '#!/bin/sh\nexec strace -qq -o /dev/null -P 10.10.0.3 -e inject=unlinkat:error=EIO "%s/onlink"\n' "$real" >$work/onlink
+chmod +x $work/onlink
+conf "$(valid d)"
+bin=$work cni GC -
+rejected "GC with a broken file"
+holds "it names the file" '"\(.msg) \(.details)" | test("10.10.0.3")' "$out"
+same "it removes the others" "$(files)" "./cni/networks/net1/10.10.0.3
+./cni/networks/net1/10.10.0.5"
+same "and their interfaces" "$(ip -j link show type veth | jq -r '.[].ifalias')" "onlink net1 d eth0"
+cni GC -; ok "GC once it can be removed"
+same "now all are gone" "$(files)" "./cni/networks/net1/10.10.0.5"
+
+# A folder where one of our temporary files would be: nobody is kept from their address.
+empty_host
+pod a; cni ADD a; ok "ADD"; cni DEL a; ok "DEL"
+for name in .onlink-draft .onlink-index .onlink-index-draft; do rm -rf "${folder:?}/$name"; mkdir -p "$folder/$name/in/it"; done
+cni ADD a; ok "ADD beside foreign folders"
+living "beside foreign folders" /run/netns/a "$(address)"
+done_testing
