@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -94,6 +93,14 @@ bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
   return written.ifname.empty() && owner.container_id.starts_with(written.container_id);
 }
 
+// Of the whole file, by its open description: it goes with the last descriptor (fcntl(2), F_OFD_SETLK).
+struct flock lock_of(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 }  // namespace
 
 std::string read_boot_id() {
@@ -116,26 +123,24 @@ const UniqueFd* Evidence::open(bool create) const {
     if (!found && create) {
       make_directories(path_, 0700);
       found = open_file(AT_FDCWD, path_, flags);
-      replace_file(found->get(), origin_name, data_path_, 0600, false);
-      sweep(folder_of(path_));
     }
     if (found) directory_ = std::move(*found);
   }
   return directory_ ? &directory_ : nullptr;
 }
 
-// Takes away the records of folders that are no more. They are hints: what cannot be looked at stays.
-void Evidence::sweep(const std::string& folders) const {
-  const UniqueFd parent = try_open(AT_FDCWD, folders.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!parent) return;
+void Evidence::settle() const {
+  const int directory = open(true)->get();
+  if (!open_if_exists(directory, origin_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
+    replace_file(directory, origin_name, data_path_, 0600, false);
+  const std::string folders = folder_of(path_);
+  const UniqueFd parent = open_file(AT_FDCWD, folders, O_RDONLY | O_DIRECTORY);
   for (const std::string& name : names_in(parent.get(), folders)) {
     const UniqueFd records = try_open(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    const UniqueFd origin =
-        records ? try_open(records.get(), origin_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) : UniqueFd();
+    const auto origin = records ? read_file(records.get(), origin_name) : std::nullopt;
     if (!origin) continue;
-    const std::string path = read_all(origin.get(), origin_name);
     struct stat status {};
-    const bool found = ::stat(path.c_str(), &status) == 0;
+    const bool found = ::stat(origin->c_str(), &status) == 0;
     if (found ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
     for (const std::string& file : names_in(records.get(), name))
       (void)::unlinkat(records.get(), file.c_str(), 0);
@@ -159,7 +164,8 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
     fd = open_file(directory.get(), name, flags, 0600);
   }
   // Before anything is in it: who finds it unlocked takes its maker for dead.
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) throw system_failure("lock the record of " + name);
+  struct flock whole = lock_of(F_WRLCK);
+  if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);
   write_all(fd.get(), to_text(record), path_ + "/" + name);
   return {std::move(fd)};
 }
@@ -201,24 +207,28 @@ std::vector<std::string> Evidence::names() const {
   return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
 }
 
+// Asked without taking the lock: that could be in its maker's way.
 bool Evidence::is_being_made(const IpAddress& address) const {
   const UniqueFd fd =
       try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+  struct flock held = lock_of(F_RDLCK);
+  return fd && (::fcntl(fd.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
 }
 
 // The verdict where the attachment has no end on the host.
 Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
+  if (record && !record->home.empty()) {
+    if (is_being_made(reservation.address)) return {alive, "its ADD is running"};
+    if (host_ends_ == nullptr || record->home != host_ends_->home())
+      return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
+    return {stale, fmt::format("its interface {} is gone", record->interface)};
+  }
   const std::string& boot = record ? record->boot : reservation.boot;
   if (!boot.empty() && boot != boot_) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
-  if (!record || record->home.empty()) return {unknown, "nothing tells whether its attachment lives"};
-  if (host_ends_ == nullptr || record->home != host_ends_->home())
-    return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
-  if (is_being_made(reservation.address)) return {alive, "its ADD is running"};
-  return {stale, fmt::format("its interface {} is gone", record->interface)};
+  return {unknown, "nothing tells whether its attachment lives"};
 }
 
 std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) const {

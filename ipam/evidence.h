@@ -76,6 +76,10 @@ class Evidence {
   // The folder of the records; nothing where there is none. Throws Failure.
   const UniqueFd* open(bool create) const;
 
+  // Makes the folder of the records what it should be, also where its maker was killed, and takes away those of
+  // networks' folders that are no more. Throws Failure.
+  void settle() const;
+
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Verdict> judge(std::span<const Reservation> reservations) const;
   Verdict judge(const Reservation& reservation) const { return judge({&reservation, 1}).front(); }
@@ -85,7 +89,6 @@ class Evidence {
  private:
   bool is_being_made(const IpAddress& address) const;
   Verdict suspect(const Reservation& reservation, const std::optional<Record>& record) const;
-  void sweep(const std::string& folders) const;
 
   std::string path_;
   std::string data_path_;

@@ -33,6 +33,7 @@ void Ledger::clear_leftovers() {
       if (const auto reservation = folder_.look_at(address))
         if (const Verdict verdict = judge(*reservation); verdict.is_stale())
           give_back(*reservation, "reclaim", verdict.why);
+    evidence_.settle();
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
       if (address && !folder_.exists(*address)) forget(*address);

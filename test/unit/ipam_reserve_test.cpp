@@ -311,6 +311,32 @@ TEST_F(ReserveTest, UndoGivesBackWhatTheLeaseHasGivenAndNothingElse) {
   EXPECT_TRUE(exists("10.1.2.2"));
 }
 
+// A container with a boot_id of its own, on the host's folders.
+TEST_F(ReserveTest, AForeignBootIdDoesNotMakeARunningAddOrAnotherHostsPodStale) {
+  ipam_["subnet"] = "10.1.2.0/30";
+  const Lease running = reserve(config_of(request("c1")), request("c1"), notes());
+  for (const auto& records : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
+    const std::string record = records.path() / "10.1.2.2";
+    std::string text = read_file(AT_FDCWD, record).value();
+    const auto boot = text.find("boot ") + 5;
+    std::fstream(record) << text.replace(boot, text.find('\n', boot) - boot, std::string(36, 'x'));
+  }
+  EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 1 taken"));
+  ends_.home_ = "a container's namespace";
+  EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 1 taken"));
+}
+
+TEST_F(ReserveTest, RecordsOfAFolderAreSweptAlsoWhereTheirMakerWasKilled) {
+  (void)add("c1");
+  for (const auto& records : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
+    std::filesystem::remove(records.path() / "folder");
+    std::filesystem::remove(records.path() / "index");
+  }
+  (void)add("c2");
+  for (const auto& records : std::filesystem::directory_iterator(root_ + "/run/ipam"))
+    EXPECT_EQ(read_file(AT_FDCWD, records.path() / "folder"), folder());
+}
+
 TEST_F(ReserveTest, RecordsOfAFolderThatIsGoneAreSwept) {
   (void)add("c1");
   std::filesystem::remove_all(folder());
