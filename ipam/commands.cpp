@@ -239,7 +239,7 @@ on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
   onlink-ipam list [NETWORK]      what is reserved: address, container, interface, since when, and whether the
                                   attachment is alive, stale (proved dead) or unknown (taken for alive), and why
   onlink-ipam release ADDRESS     give an address back, whoever holds it
-  onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records, namespaces
+  onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records
   onlink-ipam --version, --help
 
   --json              list: as JSON

@@ -13,20 +13,24 @@ fi
 . "$(dirname "$0")/../netns/lib.bash"
 
 # Few pods with many addresses are quicker to make than many pods.
-conf '.ipam = {type: "onlink-ipam", ranges: [range(6) | [{subnet: "10.10.\(.).0/24"}], [{subnet: "fd00:\(.)::/64"}]]}'
-names=(); addresses=()
-for number in $(seq 2); do
-  name=p$number
-  pod "$name"; cni ADD "$name"; ok "ADD $name"
-  for address in $(jq -r '.ips[].address | sub("/.*"; "")' <<<"$out"); do names+=("$name"); addresses+=("$address"); done
-done
-
-# Each address is tried once: a packet that finds no room is lost.
-for i in "${!addresses[@]}"; do
-  checks=$((checks + 1))
-  ping -q -c 1 -W 1 "${addresses[i]}" >/dev/null || fail "no ping to ${addresses[i]}: $(dmesg | tail -2)"
-  # What the pod learns of the host when it answers is never used; it may be collected, but only after 5 s.
-  ip -n "${names[i]}" neigh flush dev eth0
-done
-same "the host knows all of them" "$(ip -j neigh show nud reachable | jq length)" "${#addresses[@]}"
+reach_all() { # STATE [JQ-PROGRAM]: in which all neighbours are afterwards
+  conf '.ipam = {type: "onlink-ipam", ranges: [range(6) | [{subnet: "10.10.\(.).0/24"}], [{subnet: "fd00:\(.)::/64"}]]}' "${2:-.}"
+  local names=() addresses=() number name address i
+  for number in $(seq 2); do
+    name=p$number
+    pod "$name"; cni ADD "$name"; ok "ADD $name"
+    for address in $(jq -r '.ips[].address | sub("/.*"; "")' <<<"$out"); do names+=("$name"); addresses+=("$address"); done
+  done
+  # Each address is tried once: a packet that finds no room is lost.
+  for i in "${!addresses[@]}"; do
+    checks=$((checks + 1))
+    ping -q -c 1 -W 1 "${addresses[i]}" >/dev/null || fail "no ping to ${addresses[i]}: $(dmesg | tail -2)"
+    # What the pod learns of a host that asks is never used; it may be collected, but only after 5 s.
+    [ "$1" = permanent ] || ip -n "${names[i]}" neigh flush dev eth0
+  done
+  same "the host knows all of them ($1)" "$(ip -j neigh show nud "$1" | jq length)" "${#addresses[@]}"
+  for name in p1 p2; do cni DEL "$name"; ok "DEL $name"; ip netns del "$name"; done
+}
+reach_all permanent
+reach_all reachable '.hostNeighbour = "learned"'
 done_testing

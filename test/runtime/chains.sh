@@ -14,6 +14,8 @@ chain() {
   local plugins; plugins=$(jq -cs . <<<"$*")
   conflist "${version:-1.0.0}" ".plugins = [.plugins[0]] + $plugins"
 }
+# learns: the host asks for the pod's MAC, which a plugin behind onlink changes.
+learns() { jq '.plugins[0].hostNeighbour = "learned"' $list >$work/learns && mv $work/learns $list; }
 # What a pod must not leave on the host: links, routes, leases, rules that name it.
 state() { ip -j link | jq -r '.[].ifname'; ip -4 route show table all; files; iptables-save | grep -F "${address:-10.10.0.}" || true; }
 attach() { # WHAT: ADD and CHECK; the address in $address, the host's end in $host
@@ -53,9 +55,18 @@ attach "tuning of settings"; reaches "tuning of settings"
 same "somaxconn" "$(ip netns exec p1 cat /proc/sys/net/core/somaxconn)" 500
 same "MTU" "$(cat "/sys/class/net/$host/mtu") $(ip -n p1 -j link show eth0 | jq '.[0].mtu')" "1500 1400"
 detach "tuning of settings"
-chain '{"type":"tuning","mac":"02:11:22:33:44:55"}'
+chain '{"type":"tuning","mac":"02:11:22:33:44:55"}'; learns
 attach "tuning of the MAC"; reaches "tuning of the MAC"
 same "MAC" "$(ip -n p1 -j link show eth0 | jq -r '.[0].address')" 02:11:22:33:44:55
+same "what the host has learned" "$(ip -j neigh show "$address" dev "$host" | jq -r '.[0].lladdr')" 02:11:22:33:44:55
+detach "tuning of the MAC"
+# Without, the host goes on with the MAC that it gave, and CHECK tells.
+chain '{"type":"tuning","mac":"02:11:22:33:44:55"}'
+pod p1; before=$(state); drive ADD p1; ok "ADD with a MAC that onlink does not know of"
+address=$(jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out")
+checks=$((checks + 1)); ! ping -q -c 1 -W 1 "$address" >/dev/null || fail "a packet to the MAC that was"
+ip -n p1 -j link show eth0 | jq -e '.[0].address == "02:11:22:33:44:55"' >/dev/null || fail "tuning did not change the MAC"
+drive CHECK p1; refused "CHECK with a MAC that onlink does not know of" "has MAC"
 detach "tuning of the MAC"
 
 # firewall: what is forwarded is what it admits, that is what the pod starts, and answers.
