@@ -13,7 +13,7 @@ BEGIN {
   add("cstdint", "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t")
   add("cctype", "isalnum isdigit isspace isalpha isxdigit tolower toupper"); add("cerrno", "errno")
   add("cstdio", "printf fprintf fflush fputs puts fwrite snprintf remove rename")
-  add("cstdlib", "abort exit getenv strtol strtoul strtoull abs _Exit"); add("csignal", "raise signal")
+  add("cstdlib", "abort exit getenv system strtol strtoul strtoull abs _Exit"); add("csignal", "raise signal")
   add("cstring", "memcpy memcmp memset memmove strlen strerror strcmp strchr")
   add("ctime", "time time_t tm strftime gmtime"); add("filesystem", "filesystem"); add("fstream", "ifstream ofstream fstream")
   add("functional", "function hash less greater ref cref"); add("initializer_list", "initializer_list")

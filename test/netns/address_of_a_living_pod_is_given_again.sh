@@ -27,7 +27,7 @@ only_a_thread_is_inside() {
   nsenter --net="/proc/$program/task/$thread/ns/net" ip link set lo up
   attached "/proc/$program/task/$thread/ns/net" "/proc/$program/task/$thread/ns/net"
 }
-relative_path() { pod p1; cd /run/netns; attached p1 /run/netns/p1; cd /; }
+relative_path() { pod p1; cd /run/netns && attached p1 /run/netns/p1 && cd /; }
 descriptor_of_the_call() { pod p1; exec 7</run/netns/p1; attached /proc/self/fd/7 /run/netns/p1; exec 7<&-; }
 pinned_elsewhere() {
   pod p1; touch /run/pins/p1; mount --bind /run/netns/p1 /run/pins/p1

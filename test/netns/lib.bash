@@ -74,7 +74,7 @@ owner() { head -n1 "${data_dir:-/var/lib/cni/networks}/${2:-net1}/$1" 2>/dev/nul
 empty_host() {
   local name
   for name in $(ip -o link show type veth | awk -F'[:@ ]+' '{ print $2 }'); do ip link del "$name" 2>/dev/null || true; done
-  for name in $(ls /run/netns); do ip netns del "$name"; done
+  for name in /run/netns/*; do [ ! -e "$name" ] || ip netns del "${name##*/}"; done
   rm -rf /var/lib/* /run/onlink
   conf
 }
