@@ -128,7 +128,7 @@ for damage in 'rm $index' ': >$index' 'truncate -s 40 $index' 'truncate -s $((si
   'head -c $size /dev/urandom >$index.x && cat $index.x >$index && rm $index.x' \
   'printf x | dd of=$index bs=1 seek=$((size - 20)) conv=notrunc status=none' \
   'printf x | dd of=$index bs=1 seek=100 conv=notrunc status=none' 'printf x | dd of=$index bs=1 seek=3 conv=notrunc status=none' \
-  'dd if=/dev/zero of=$index bs=24 seek=1 count=3 conv=notrunc status=none' 'ln -sf $disk/victim $index' 'rm $index; mkdir $index' \
+  'dd if=/dev/zero of=$index bs=24 seek=1 count=3 conv=notrunc status=none' 'ln -sf $disk/victim $index' 'rm -r $index; mkdir $index' \
   'rm -r $index; mkfifo $index' 'rm -r $(records_folder)' 'cp $index $folder/x && mv $folder/x $index'; do
   eval "$damage"
   ipam ADD x$n && ok "ADD after: $damage"
@@ -138,9 +138,10 @@ for damage in 'rm $index' ': >$index' 'truncate -s 40 $index' 'truncate -s $((si
   same "DEL after: $damage" "$(reservations | xargs)" "10.1.2.2 10.1.2.3 10.1.2.4"
   n=$((n + 1))
 done
+same "no link was followed" "$(stat -c %s "$disk/victim")" 0
 
 # The folder is replaced while a call waits for its lock: the call goes on in the new one.
-rm -rf "$data"
+rm -rf "$data" "$records"
 ipam ADD a && ok "ADD"
 flock -o "$folder/lock" sleep 60 &
 holder=$!
