@@ -121,10 +121,10 @@ bool Index::read() {
     throw Failure("it is not one");
   held_.resize(header.held);
   resting_.resize(header.resting);
-  const auto held_size = static_cast<off_t>(header.held * sizeof(Entry));
-  (void)read_at(file.get(), std::as_writable_bytes(std::span(held_)), sizeof header, index_name);
-  (void)read_at(file.get(), std::as_writable_bytes(std::span(resting_)), sizeof header + held_size,
-                index_name);
+  const off_t held_at = sizeof header;
+  const off_t resting_at = held_at + static_cast<off_t>(header.held * sizeof(Entry));
+  (void)read_at(file.get(), std::as_writable_bytes(std::span(held_)), held_at, index_name);
+  (void)read_at(file.get(), std::as_writable_bytes(std::span(resting_)), resting_at, index_name);
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   if (header.checksum != header.sum(held_, resting_)) throw Failure("it is damaged");
 #endif
