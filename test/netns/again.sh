@@ -20,9 +20,11 @@ cni ADD p1; ok "ADD without the interface"
 same "the same address" "$(address)" "$first"
 holds "it has the interface again" ".[0].addr_info[] | select(.family == \"inet\") | .local == \"${first%/*}\"" "$(ip -n p1 -j addr show eth0)"
 
+# A socket that was closed a moment ago may hold the namespace a little longer (deferred_put_nlk_sk): until then it lives.
 ip netns delete p1
 pod p1
-cni ADD p1; ok "ADD in a new namespace"
+for _ in $(seq 200); do cni ADD p1 2>/dev/null; [ "$status" != 0 ] || break; sleep 0.05; done
+ok "ADD in a new namespace"
 same "the same address" "$(address)" "$first"
 cni DEL p1; ok "DEL p1"
 cni DEL p2; ok "DEL p2"
