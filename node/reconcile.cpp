@@ -73,7 +73,7 @@ Pass Reconciler::plan(const Nodes& nodes) {
   look(nodes, pass, state_.ipip_missing);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
-  pass.rules = firewall_.difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
+  pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
   note(nodes, pass);
   return pass;
 }
