@@ -55,13 +55,15 @@ void require_forwarding(const NetConf& config) {
 // No reason to refuse every ADD, but somebody has to know.
 void tell_overlaps(const NetConf& config, const cni::Request& request, HostEnds& ends, Log& log) {
   if (!config.ipam) return;
-  for (const auto& [owner, address] : ends.attached()) {
-    const bool is_ours = std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
-                                     [&](const ipam::RangeSet& set) { return set.find(address) != nullptr; });
-    if (!is_ours || owner.network == request.network) continue;
+  for (const HostEnds::Attached& attached : ends.attached()) {
+    const auto& [network, attachment] = attached.owner;
+    const bool is_ours =
+        std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
+                    [&](const ipam::RangeSet& set) { return set.find(attached.address) != nullptr; });
+    if (!is_ours || network == request.network) continue;
     return log.error(
         fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
-                    request.network, owner.network, owner.attachment.container_id, address.to_string()));
+                    request.network, network, attachment.container_id, attached.address.to_string()));
   }
 }
 
