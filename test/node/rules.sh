@@ -154,8 +154,8 @@ eventually 2 on A nft get element inet onlink tunnel_sources '{ 172.16.91.202 }'
 # What the service changes itself, and what others do to tables of theirs, makes no pass.
 passes() { jq .passes "$work/A/run/service.json"; }
 # A pass is counted at its end, after what it did can be seen.
-unchanged() { local seen; seen=$(passes); sleep 0.5; [ "$(passes)" = "$seen" ]; }
-eventually 10 unchanged
+unchanged() { local seen; seen=$(passes); sleep 2; [ "$(passes)" = "$seen" ]; }
+eventually 20 unchanged
 node A plan
 same "plan when nothing moves" "$out" ""
 before=$(passes)
