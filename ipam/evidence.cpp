@@ -18,7 +18,7 @@
 namespace onlink::ipam {
 namespace {
 
-// Where a folder of records belongs to: the path of its network's folder. Without that one it means nothing.
+// Where a folder of records belongs to: a link to its network's folder. Without that one it means nothing.
 constexpr char origin_name[] = "folder";
 
 std::string identity_of(const struct stat& status) {
@@ -131,17 +131,19 @@ const UniqueFd* Evidence::open(bool create) const {
 
 void Evidence::settle() const {
   const int directory = open(true)->get();
-  if (!open_if_exists(directory, origin_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
-    replace_file(directory, origin_name, data_path_, 0600, false);
+  // A link is there whole or not at all.
+  if (data_path_.starts_with('/') && ::symlinkat(data_path_.c_str(), directory, origin_name) != 0 &&
+      errno != EEXIST)
+    throw system_failure("link " + path_ + "/" + origin_name);
   const std::string folders = folder_of(path_);
   const UniqueFd parent = open_file(AT_FDCWD, folders, O_RDONLY | O_DIRECTORY);
   for (const std::string& name : names_in(parent.get(), folders)) {
+    if (path_ == folders + "/" + name) continue;
     const UniqueFd records = try_open(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    const auto origin = records ? read_file(records.get(), origin_name) : std::nullopt;
-    if (!origin) continue;
     struct stat status {};
-    const bool found = ::stat(origin->c_str(), &status) == 0;
-    if (found ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
+    const auto look = [&](int flags) { return ::fstatat(records.get(), origin_name, &status, flags) == 0; };
+    if (!records || !look(AT_SYMLINK_NOFOLLOW) || !S_ISLNK(status.st_mode)) continue;
+    if (look(0) ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
     for (const std::string& file : names_in(records.get(), name))
       (void)::unlinkat(records.get(), file.c_str(), 0);
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);

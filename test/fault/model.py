@@ -111,8 +111,7 @@ def read_leases(network):
 def is_orphan(records):
     """Of a data folder that is no more: the next ADD that makes such a folder sweeps these away."""
     try:
-        with open(f"{records}/folder") as file:
-            status = os.stat(file.read())
+        status = os.stat(f"{records}/folder")
     except FileNotFoundError:
         return True
     return not records.endswith(f".{status.st_dev:x}.{status.st_ino:x}")
