@@ -221,12 +221,13 @@ bool Evidence::is_being_made(const IpAddress& address) const {
 Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
-  if (record && !record->home.empty()) {
-    if (is_being_made(reservation.address)) return {alive, "its ADD is running"};
-    if (host_ends_ == nullptr || record->home != host_ends_->home())
-      return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
+  const bool by_onlink = record && !record->home.empty();
+  if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
+  if (by_onlink && host_ends_ != nullptr && record->home == host_ends_->home())
     return {stale, fmt::format("its interface {} is gone", record->interface)};
-  }
+  // Also where boots differ: a container may have a boot_id of its own.
+  if (by_onlink && (host_ends_ != nullptr || record->boot == boot_))
+    return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
   const std::string& boot = record ? record->boot : reservation.boot;
   if (!boot.empty() && boot != boot_) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
