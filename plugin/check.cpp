@@ -180,7 +180,7 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
       // The kernel drops an interface's neighbours with its MAC, the permanent ones too (neigh_changeaddr);
       // from then on the gateway is found as in any network: the host's end answers.
       plan.container.neighbours.clear();
-      for (auto& neighbour : plan.host.neighbours) neighbour.mac = *mac;
+      plan.host.neighbours.clear();  // what the chain needs of the host is "hostNeighbour": "learned"
     }
     plan.container_mtu = own->mtu.value_or(0);
   }
