@@ -138,7 +138,7 @@ void Evidence::settle() const {
   const std::string folders = folder_of(path_);
   const UniqueFd parent = open_file(AT_FDCWD, folders, O_RDONLY | O_DIRECTORY);
   for (const std::string& name : names_in(parent.get(), folders)) {
-    if (path_ == folders + "/" + name) continue;
+    if (path_.ends_with("/" + name)) continue;
     const UniqueFd records = try_open(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     struct stat status {};
     const auto look = [&](int flags) { return ::fstatat(records.get(), origin_name, &status, flags) == 0; };
