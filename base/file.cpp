@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 
 #include "base/failure.h"
 #include "base/uninterrupted.h"
@@ -80,6 +82,34 @@ void write_at(int fd, std::span<const std::byte> content, off_t offset, std::str
     if (count < 0) throw system_failure("write " + std::string(name));
     content = content.subspan(static_cast<std::size_t>(count));
     offset += count;
+  }
+}
+
+void overwrite_file(int directory, const std::string& path, std::span<const std::byte> content, mode_t mode) {
+  const UniqueFd fd = open_file(directory, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path);
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
+    throw Failure(path + " is not a file of its own (a link?)");
+  write_at(fd.get(), content, 0, path);
+  const auto size = static_cast<off_t>(content.size());
+  if (status.st_size > size && uninterrupted([&] { return ::ftruncate(fd.get(), size); }) != 0)
+    throw system_failure("truncate " + path);
+}
+
+std::vector<std::string> names_in(int directory, const std::string& path) {
+  // A descriptor of its own: the position in a directory belongs to the open file.
+  UniqueFd again = open_file(directory, ".", O_RDONLY | O_DIRECTORY);
+  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> stream(
+      ::fdopendir(again.release()));
+  if (!stream) throw system_failure("read directory " + path);
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr && errno != 0) throw system_failure("read directory " + path);
+    if (entry == nullptr) return names;
+    names.emplace_back(entry->d_name);
   }
 }
 

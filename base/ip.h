@@ -35,6 +35,9 @@ class IpAddress {
   unsigned bits() const noexcept { return is_v4() ? 32 : 128; }
   std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), is_v4() ? 4u : 16u}; }
   IpNumber number() const noexcept;
+  // The one after it and the one before; the first comes after the last.
+  IpAddress next() const { return from_number(family_, number() + 1); }
+  IpAddress previous() const { return from_number(family_, number() - 1); }
   bool is_unspecified() const noexcept { return number() == 0; }
   bool is_multicast() const noexcept;
   std::string to_string() const;

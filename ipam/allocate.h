@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
 #include "cni/result.h"
 #include "ipam/config.h"
@@ -14,24 +13,25 @@ namespace onlink::ipam {
 struct Allocation {
   const Config& config;
   std::size_t range_set;  // number of the set in the configuration
-  const cni::Attachment& owner;
+  cni::Attachment owner;
   std::optional<IpAddress> wanted;
+
+  const RangeSet& set() const { return config.range_sets[range_set]; }
+  bool may_give(const IpAddress& address) const;  // to who does not ask for it, if nobody has it
 };
 
 // Takes an address: the wanted one; the one that the attachment held when it died; or the next free one after
 // the last that was given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
-// The address that allocate() would take for a new attachment, by looking at the files one by one: nothing is
-// locked or changed. Stale reservations count as taken. Nothing where there is none.
-std::optional<IpAddress> preview_address(const std::optional<Folder>& folder, const Config& config,
-                                         std::size_t range_set);
+// What allocate() would take for a new attachment, by looking at the files one by one: nothing is locked or
+// changed. Stale reservations count as taken. Failure (no_addresses) where there is none.
+cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation);
 
-// Whether allocate() would find an address for a new attachment.
-bool can_allocate(Ledger& ledger, const Config& config, std::size_t range_set);
+// Whether every address of the set is taken.
+bool is_full(Ledger& ledger, const Allocation& allocation);
 
-// The words for a set that has no address left: how many of its addresses are taken and why none can be
-// reclaimed.
-std::string describe_exhaustion(Ledger& ledger, const RangeSet& set);
+// Whether the set has any address that could ever be given to who does not ask for it.
+bool has_addresses(const Config& config, std::size_t range_set);
 
 }  // namespace onlink::ipam

@@ -29,8 +29,7 @@ struct Options {
   std::string command;
   std::optional<std::string> operand;
   std::optional<std::string> network;
-  std::string data_dir = default_data_dir;
-  std::string run_dir = default_run_dir;
+  Config config;
   bool json = false;
 };
 
@@ -39,38 +38,6 @@ class UsageError : public Failure {
  public:
   using Failure::Failure;
 };
-
-Options parse_options(const std::vector<std::string_view>& arguments) {
-  Options options;
-  options.command = arguments.empty() ? "" : arguments[0];
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    const std::string_view argument = arguments[i];
-    const bool takes_value = argument == "--network" || argument == "--data-dir" || argument == "--run-dir";
-    if (takes_value && i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
-    if (argument == "--network")
-      options.network = arguments[++i];
-    else if (argument == "--data-dir")
-      options.data_dir = arguments[++i];
-    else if (argument == "--run-dir")
-      options.run_dir = arguments[++i];
-    else if (argument == "--json")
-      options.json = true;
-    else if (argument.starts_with('-'))
-      throw UsageError(fmt::format("unknown option {}", argument));
-    else if (!options.operand)
-      options.operand = argument;
-    else
-      throw UsageError(fmt::format("one argument too many: {}", argument));
-  }
-  for (const auto& network : {options.network, options.command == "release" ? std::nullopt : options.operand})
-    if (const auto problem = network ? cni::problem_of_name(*network) : std::nullopt)
-      throw UsageError(fmt::format("network \"{}\": {}", *network, *problem));
-  return options;
-}
-
-std::vector<std::string> asked_networks(const Options& options, const std::optional<std::string>& network) {
-  return network ? std::vector{*network} : list_networks(options.data_dir);
-}
 
 // For people: whether the interface that a record names is there. Who reclaims an address looks more closely
 // (onlink).
@@ -90,71 +57,123 @@ class NamedHostEnds : public HostEnds {
   std::vector<Holding> holdings() override { return {}; }
 };
 
-Failure no_network(const Options& options, const std::string& network) {
-  return Failure(fmt::format("there is no network {} in {}", network, options.data_dir), ENOENT);
+Options parse_options(const std::vector<std::string_view>& arguments) {
+  Options options;
+  options.command = arguments.empty() ? "" : arguments[0];
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    const auto value = [&] {
+      if (i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
+      return std::string(arguments[++i]);
+    };
+    if (argument == "--network")
+      options.network = value();
+    else if (argument == "--data-dir")
+      options.config.data_dir = value();
+    else if (argument == "--run-dir")
+      options.config.run_dir = value();
+    else if (argument == "--json")
+      options.json = true;
+    else if (argument.starts_with('-'))
+      throw UsageError(fmt::format("unknown option {}", argument));
+    else if (!options.operand)
+      options.operand = argument;
+    else
+      throw UsageError(fmt::format("one argument too many: {}", argument));
+  }
+  if (options.command != "release" && options.operand) {
+    if (options.network) throw UsageError("the network is named twice");
+    options.network = options.operand;
+  }
+  if (const auto problem = options.network ? cni::problem_of_name(*options.network) : std::nullopt)
+    throw UsageError(fmt::format("network \"{}\": {}", *options.network, *problem));
+  return options;
 }
 
-json to_json(const Survey& survey) {
-  json rows = json::array();
-  for (const auto& [reservation, verdict, routed] : survey.items) {
-    json row{{"network", survey.network},
-             {"address", reservation.address.to_string()},
-             {"containerID", reservation.owner.container_id},
-             {"ifname", reservation.owner.ifname},
-             {"state", to_string(verdict.state)},
-             {"why", verdict.why}};
-    if (reservation.obstacle.empty()) row["since"] = modified_in_utc(reservation.file);
-    rows.push_back(std::move(row));
-  }
-  return rows;
+Config config_of(const Options& options, const std::string& network) {
+  static NamedHostEnds host_ends;
+  Config config = options.config;
+  config.network = network;
+  config.host_ends = &host_ends;
+  return config;
 }
 
-using Row = std::array<std::string, 7>;
+Failure no_network(const Config& config) {
+  return Failure(fmt::format("there is no network {} in {}", config.network, config.data_dir), ENOENT);
+}
 
-std::string to_table(const std::vector<Row>& rows) {
-  std::array<std::size_t, 7> widths{};
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i + 1 < row.size(); ++i) text += fmt::format("{:<{}}  ", row[i], widths[i]);
-    text += row.back() + "\n";
+std::string to_string(Verdict::State state) {
+  if (state == Verdict::State::alive) return "alive";
+  return state == Verdict::State::stale ? "stale" : "unknown";
+}
+
+json to_json(const Survey::Item& item, const std::string& network) {
+  const Reservation& reservation = item.reservation;
+  json row{{"network", network},
+           {"address", reservation.address.to_string()},
+           {"containerID", reservation.owner.container_id},
+           {"ifname", reservation.owner.ifname},
+           {"state", to_string(item.verdict.state)},
+           {"why", item.verdict.why}};
+  if (reservation.obstacle.empty()) row["since"] = modified_in_utc(reservation.file);
+  return row;
+}
+
+std::string to_table(const json& rows) {
+  constexpr std::array<std::array<const char*, 2>, 7> columns{{{"network", "NETWORK"},
+                                                               {"address", "ADDRESS"},
+                                                               {"containerID", "CONTAINER"},
+                                                               {"ifname", "INTERFACE"},
+                                                               {"since", "SINCE"},
+                                                               {"state", "STATE"},
+                                                               {"why", "WHY"}}};
+  std::vector<std::string> lines(rows.size() + 1);
+  for (const auto& [key, title] : columns) {
+    std::vector<std::string> cells{title};
+    for (const json& row : rows) {
+      const std::string text = row.value(key, "");
+      cells.push_back(text.empty() ? "-" : text);
+    }
+    std::size_t width = 0;
+    for (const std::string& cell : cells) width = std::max(width, cell.size());
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      lines[i] += key == columns.back()[0] ? cells[i] : fmt::format("{:<{}}  ", cells[i], width);
   }
-  return text;
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
+// "network net1: 4 reserved, 1 of them stale"
+std::string sum_up(const Survey& survey) {
+  const auto stale = std::count_if(survey.items.begin(), survey.items.end(),
+                                   [](const Survey::Item& item) { return item.verdict.is_stale(); });
+  return fmt::format("network {}: {} reserved, {} of them stale", survey.network, survey.items.size(), stale);
 }
 
 Answer list(const Options& options) {
-  if (options.operand && options.network) throw UsageError("the network is named twice");
-  json all = json::array();
-  std::vector<Row> rows{{"NETWORK", "ADDRESS", "CONTAINER", "INTERFACE", "SINCE", "STATE", "WHY"}};
+  json rows = json::array();
+  std::string sums;
   for (const std::string& network :
-       asked_networks(options, options.operand ? options.operand : options.network)) {
-    const auto folder = Folder::peek(options.data_dir, network);
-    if (!folder) throw no_network(options, network);
-    NamedHostEnds host_ends;
-    const Survey survey = Survey::make(*folder, options.run_dir, network, &host_ends);
-    for (auto& row : to_json(survey)) all.push_back(std::move(row));
-    for (const auto& [reservation, verdict, routed] : survey.items)
-      rows.push_back({network, reservation.address.to_string(),
-                      reservation.is_whole() ? reservation.owner.container_id : "-",
-                      reservation.owner.ifname.empty() ? "-" : reservation.owner.ifname,
-                      reservation.obstacle.empty() ? modified_in_utc(reservation.file) : "-",
-                      to_string(verdict.state), verdict.why});
+       options.network ? std::vector{*options.network} : list_networks(options.config.data_dir)) {
+    const Config config = config_of(options, network);
+    const auto folder = Folder::peek(config.data_dir, network);
+    if (!folder) throw no_network(config);
+    const Survey survey = Survey::make(*folder, config);
+    for (const Survey::Item& item : survey.items) rows.push_back(to_json(item, network));
+    sums += sum_up(survey) + "\n";
   }
-  return {options.json ? dump_json(all, 2) + "\n" : to_table(rows), "", 0};
+  return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0};
 }
 
 // The network that has the address reserved, where it was not named.
-std::string find_network(const Options& options, const IpAddress& address) {
+std::string find_network(const Config& config, const IpAddress& address) {
   std::vector<std::string> found;
-  for (const std::string& network : list_networks(options.data_dir)) {
-    const auto folder = Folder::peek(options.data_dir, network);
+  for (const std::string& network : list_networks(config.data_dir)) {
+    const auto folder = Folder::peek(config.data_dir, network);
     if (folder && folder->exists(address)) found.push_back(network);
   }
   if (found.empty())
     throw Failure(
-        fmt::format("{} is not reserved in any network of {}", address.to_string(), options.data_dir),
-        ENOENT);
+        fmt::format("{} is not reserved in any network of {}", address.to_string(), config.data_dir), ENOENT);
   if (found.size() > 1)
     throw Failure(fmt::format("{} is reserved in more than one network: name one of {} with --network",
                               address.to_string(), fmt::join(found, ", ")));
@@ -166,12 +185,8 @@ Answer release(const Options& options) {
   if (!address)
     throw UsageError(options.operand ? fmt::format("\"{}\" is not an IP address", *options.operand)
                                      : "release needs an address");
-  Config config;
-  config.network = options.network ? *options.network : find_network(options, *address);
-  config.data_dir = options.data_dir;
-  config.run_dir = options.run_dir;
-  NamedHostEnds host_ends;
-  config.host_ends = &host_ends;
+  const Config config =
+      config_of(options, options.network ? *options.network : find_network(options.config, *address));
   Answer answer;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing,
                                    [&](const std::string& note) { answer.error += note + "\n"; });
@@ -195,7 +210,7 @@ void find_overlaps(std::vector<Survey>& surveys) {
   std::map<IpAddress, std::vector<Survey*>> holders;
   for (Survey& survey : surveys)
     for (const Survey::Item& item : survey.items)
-      if (item.is_routed) holders[item.reservation.address].push_back(&survey);
+      if (item.is_routed()) holders[item.reservation.address].push_back(&survey);
   for (const auto& [address, networks] : holders)
     for (Survey* one : networks)
       for (const Survey* other : networks)
@@ -205,22 +220,16 @@ void find_overlaps(std::vector<Survey>& surveys) {
 }
 
 Answer check(const Options& options) {
-  if (options.operand && options.network) throw UsageError("the network is named twice");
-  const auto asked = options.operand ? options.operand : options.network;
-  NamedHostEnds host_ends;
   std::vector<Survey> surveys;
-  for (const std::string& network : list_networks(options.data_dir))
-    if (auto survey = Survey::consistent(options.data_dir, options.run_dir, network, &host_ends))
-      surveys.push_back(std::move(*survey));
+  for (const std::string& network : list_networks(options.config.data_dir))
+    if (auto survey = Survey::consistent(config_of(options, network))) surveys.push_back(std::move(*survey));
   find_overlaps(surveys);
-  if (asked) std::erase_if(surveys, [&](const Survey& survey) { return survey.network != *asked; });
-  if (asked && surveys.empty()) throw no_network(options, *asked);
+  if (options.network)
+    std::erase_if(surveys, [&](const Survey& survey) { return survey.network != *options.network; });
+  if (options.network && surveys.empty()) throw no_network(config_of(options, *options.network));
   Answer answer;
   for (const Survey& survey : surveys) {
-    const auto stale = std::count_if(survey.items.begin(), survey.items.end(),
-                                     [](const Survey::Item& item) { return item.verdict.is_stale(); });
-    answer.output += fmt::format("network {}: {} reserved, {} of them stale; {} faults\n", survey.network,
-                                 survey.items.size(), stale, survey.faults.size());
+    answer.output += fmt::format("{}; {} faults\n", sum_up(survey), survey.faults.size());
     for (const std::string& remark : survey.remarks) answer.output += "  " + remark + "\n";
     for (const std::string& fault : survey.faults) answer.output += "  fault: " + fault + "\n";
     if (!survey.faults.empty()) answer.status = 1;
@@ -237,7 +246,8 @@ Called by a CNI plugin with CNI_COMMAND and the other variables of the CNI speci
 on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
 
   onlink-ipam list [NETWORK]      what is reserved: address, container, interface, since when, and whether the
-                                  attachment is alive, stale (proved dead) or unknown (taken for alive), and why
+                                  attachment is alive, stale (proved dead) or unknown (taken for alive), and why;
+                                  and how many there are
   onlink-ipam release ADDRESS     give an address back, whoever holds it
   onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records
   onlink-ipam --version, --help

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -15,19 +16,21 @@ using nlohmann::json;
 
 constexpr std::int64_t u32_max = UINT32_MAX;
 
-struct Defaults {
-  bool use_all_addresses;
+// What no pod can have as its own, whatever the configuration says. (240.0.0.0/4 works on Linux, but for the last.)
+struct Unusable {
+  const char* block;
+  const char* why;
 };
-
-IpAddress after(const IpAddress& address) {
-  return IpAddress::from_number(address.family(), address.number() + 1);
-}
-IpAddress before(const IpAddress& address) {
-  return IpAddress::from_number(address.family(), address.number() - 1);
-}
+constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
+                              Unusable{"127.0.0.0/8", "every namespace's own loopback"},
+                              Unusable{"224.0.0.0/4", "multicast"},
+                              Unusable{"255.255.255.255/32", "broadcast"},
+                              Unusable{"::/127", "no address, and loopback"},
+                              Unusable{"fe80::/10", "link-local"},
+                              Unusable{"ff00::/8", "multicast"}};
 
 // The subnet, if it is one that addresses can come from.
-std::optional<IpPrefix> read_subnet(const JsonReader& reader, const Defaults& defaults) {
+std::optional<IpPrefix> read_subnet(const JsonReader& reader, bool all_addresses) {
   const auto subnet = reader.prefix("subnet");
   if (!subnet) {
     if (!reader.has("subnet")) reader.problem("subnet", "is missing");
@@ -40,7 +43,7 @@ std::optional<IpPrefix> read_subnet(const JsonReader& reader, const Defaults& de
                                subnet->length, subnet->network().address.to_string()));
     return std::nullopt;
   }
-  if (!defaults.use_all_addresses && subnet->length > subnet->address.bits() - 2u) {
+  if (!all_addresses && subnet->length > subnet->address.bits() - 2u) {
     reader.problem("subnet",
                    fmt::format("Network {} too small to allocate from (unless ipam.useAllAddresses is "
                                "true)",
@@ -52,20 +55,20 @@ std::optional<IpPrefix> read_subnet(const JsonReader& reader, const Defaults& de
 
 // host-local's defaults leave out the first address of a subnet, and the last where it is a broadcast
 // address.
-Range default_range(const IpPrefix& subnet, const Defaults& defaults) {
-  if (defaults.use_all_addresses) return {subnet, subnet.address, subnet.last(), std::nullopt};
-  const IpAddress first = after(subnet.address);
-  return {subnet, first, first.is_v4() ? before(subnet.last()) : subnet.last(), first};
+Range default_range(const IpPrefix& subnet, bool all_addresses) {
+  if (all_addresses) return {subnet, subnet.address, subnet.last(), std::nullopt};
+  const IpAddress first = subnet.address.next();
+  return {subnet, first, first.is_v4() ? subnet.last().previous() : subnet.last(), first};
 }
 
-std::optional<Range> read_range(const JsonReader& reader, const Defaults& defaults) {
-  const auto subnet = read_subnet(reader, defaults);
+std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
+  const auto subnet = read_subnet(reader, all_addresses);
   const auto start = reader.address("rangeStart");
   const auto end = reader.address("rangeEnd");
   const auto gateway = subnet ? reader.address("gateway", subnet->family()) : reader.address("gateway");
   if (!subnet) return std::nullopt;
 
-  Range range = default_range(*subnet, defaults);
+  Range range = default_range(*subnet, all_addresses);
   if (gateway) range.gateway = *gateway;
   bool good = true;
   const auto check_inside = [&](const char* key, const char* name, const IpAddress& address) {
@@ -81,6 +84,13 @@ std::optional<Range> read_range(const JsonReader& reader, const Defaults& defaul
                    fmt::format("the range {} ends before it starts", range.to_string()));
     good = false;
   }
+  for (const auto& [text, why] : unusable)
+    if (const IpPrefix block = IpPrefix::parse(text).value();
+        range.overlaps({block, block.address, block.last(), std::nullopt})) {
+      reader.problem("subnet", fmt::format("the range {} has addresses of {} ({}), which no pod can use",
+                                           range.to_string(), text, why));
+      good = false;
+    }
   return good ? std::optional(range) : std::nullopt;
 }
 
@@ -95,7 +105,7 @@ void check_within_set(const RangeSet& set, const std::string& path, Problems& pr
 }
 
 // An array of range sets, each an array of ranges.
-void read_sets(const JsonReader& reader, std::string_view key, const Defaults& defaults, Problems& problems,
+void read_sets(const JsonReader& reader, std::string_view key, bool all_addresses, Problems& problems,
                std::vector<RangeSet>& sets) {
   const json* outer = reader.find(key);
   if (outer == nullptr) return;
@@ -112,7 +122,8 @@ void read_sets(const JsonReader& reader, std::string_view key, const Defaults& d
       return reader.problem(key, fmt::format("more than {} ranges", JsonReader::most_entries));
     RangeSet set;
     for (std::size_t k = 0; k < inner.size(); ++k)
-      if (auto range = read_range(JsonReader(inner[k], problems, fmt::format("{}[{}]", path, k)), defaults))
+      if (auto range =
+              read_range(JsonReader(inner[k], problems, fmt::format("{}[{}]", path, k)), all_addresses))
         set.ranges.push_back(*range);
     check_within_set(set, path, problems);
     if (!set.ranges.empty()) sets.push_back(std::move(set));
@@ -122,18 +133,19 @@ void read_sets(const JsonReader& reader, std::string_view key, const Defaults& d
 void check_sets(const std::vector<RangeSet>& sets, Problems& problems) {
   for (std::size_t i = 0; i < sets.size(); ++i)
     for (std::size_t k = i + 1; k < sets.size(); ++k)
-      if (sets[i].overlaps(sets[k]))
+      if (std::any_of(sets[k].ranges.begin(), sets[k].ranges.end(),
+                      [&](const Range& range) { return sets[i].overlaps(range); }))
         problems.add("ipam.ranges", fmt::format("range set {} overlaps with {}", i, k));
 }
 
 std::vector<RangeSet> read_range_sets(const JsonReader& ipam, const JsonReader& runtime, Problems& problems) {
-  const Defaults defaults{ipam.boolean("useAllAddresses").value_or(false)};
+  const bool all_addresses = ipam.boolean("useAllAddresses").value_or(false);
   std::vector<RangeSet> sets;
   const bool told = runtime.has("ipRanges") || ipam.has("subnet") || ipam.has("ranges");
-  read_sets(runtime, "ipRanges", defaults, problems, sets);
+  read_sets(runtime, "ipRanges", all_addresses, problems, sets);
   if (ipam.has("subnet"))
-    if (auto range = read_range(ipam, defaults)) sets.push_back({{*range}});
-  read_sets(ipam, "ranges", defaults, problems, sets);
+    if (auto range = read_range(ipam, all_addresses)) sets.push_back({{*range}});
+  read_sets(ipam, "ranges", all_addresses, problems, sets);
   if (sets.empty() && (!told || problems.empty())) problems.add("ipam.ranges", "no IP ranges specified");
   check_sets(sets, problems);
   return sets;
@@ -203,17 +215,17 @@ void read_folder(const JsonReader& ipam, std::string_view key, std::string& fold
 }
 
 // Before 0.3.0 a result had one address of each family.
-bool too_many_for(const cni::Version& version, const std::vector<RangeSet>& sets) {
+void check_number(const cni::Version& version, const std::vector<RangeSet>& sets, Problems& problems) {
   const auto v4 = std::count_if(sets.begin(), sets.end(),
                                 [](const RangeSet& set) { return set.family() == IpFamily::v4; });
-  return version < cni::Version{0, 3, 0} && (v4 > 1 || static_cast<std::ptrdiff_t>(sets.size()) - v4 > 1);
+  if (version < cni::Version{0, 3, 0} && (v4 > 1 || static_cast<std::ptrdiff_t>(sets.size()) - v4 > 1))
+    problems.add("ipam.ranges", fmt::format("CNI version {} does not support more than 1 address per family",
+                                            version.to_string()));
 }
 
-std::string too_many_message(const cni::Version& version) {
-  return fmt::format("CNI version {} does not support more than 1 address per family", version.to_string());
-}
+}  // namespace
 
-Config read_config(const cni::Request& request, Problems& problems) {
+Config parse_config(const cni::Request& request, Problems& problems) {
   Config config;
   config.network = request.network;
   const JsonReader root(request.config, problems);
@@ -229,6 +241,7 @@ Config read_config(const cni::Request& request, Problems& problems) {
     return config;
   }
   config.range_sets = read_range_sets(ipam, root.child("runtimeConfig"), problems);
+  check_number(request.version, config.range_sets, problems);
   read_requested(request, root, config, problems);
   config.routes = read_routes(ipam);
   read_exclude(ipam, config);
@@ -236,22 +249,10 @@ Config read_config(const cni::Request& request, Problems& problems) {
   return config;
 }
 
-}  // namespace
-
-Config parse_config(const cni::Request& request, Problems& problems) {
-  Config config = read_config(request, problems);
-  if (too_many_for(request.version, config.range_sets))
-    problems.add("ipam.ranges", too_many_message(request.version));
-  return config;
-}
-
 Config parse_config(const cni::Request& request) {
   Problems problems;
-  Config config = read_config(request, problems);
+  Config config = parse_config(request, problems);
   problems.throw_if_any("configuration of network " + request.network);
-  // Told in host-local's exact words, which scripts compare.
-  if (too_many_for(request.version, config.range_sets))
-    throw Failure(FailureKind::configuration, too_many_message(request.version));
   return config;
 }
 

@@ -1,22 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration of the address manager: host-local's keys with host-local's meaning, and our own.
-//
-//   "ipam": {
-//     "type": "onlink-ipam",
-//     "ranges": [[{"subnet", "rangeStart", "rangeEnd", "gateway"}, ...], ...],   one address from each set
-//     "subnet", "rangeStart", "rangeEnd", "gateway"     the old form: one more set of one range, the first
-//     "routes": [{"dst", "gw", "mtu", "advmss", "priority", "table", "scope"}],  handed on in the result
-//     "resolvConf": "/etc/resolv.conf",                 its content is the result's dns
-//     "dataDir": "/var/lib/cni/networks",
-//     "exclude": ["10.1.2.0/28", "10.1.2.77"],          never given out unless a request names them
-//     "useAllAddresses": false,    the first and the last address of a subnet and what would be its gateway
-//                                  are given out, too; subnets of one or two addresses are usable
-//     "cooldown": 60,              seconds that a released address rests, while there are others
-//     "runDir": "/run/onlink"      where the records of this boot are kept
-//   }
-//
-// Addresses are requested by runtimeConfig.ips, args.cni.ips and IP of CNI_ARGS, with or without a prefix
-// length; runtimeConfig.ipRanges puts range sets in front of those of "ipam".
+// The configuration of the address manager: host-local's keys with host-local's meaning, and our own
+// (README.md has them all). Addresses are requested by runtimeConfig.ips, args.cni.ips and IP of CNI_ARGS, with
+// or without a prefix length; runtimeConfig.ipRanges puts range sets in front of those of "ipam".
 #pragma once
 
 #include <chrono>
@@ -47,7 +32,7 @@ struct Config {
   std::string resolv_conf;  // empty: no dns in the result
 
   // Not a key: addresses of the pod subnets that this node has for itself; nobody gets them, asked for or
-  // not. reserve(), preview() and require_addresses() read them from <runDir>/reserved, a line each, where
+  // not. reserve(), preview() and require_ready() read them from <runDir>/reserved, a line each, where
   // onlink-node writes the address of its tunnel.
   std::vector<IpAddress> reserved;
 

@@ -14,77 +14,56 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace onlink::ipam {
 namespace {
 
 // Where a folder of records belongs to: a link to its network's folder. Without that one it means nothing.
 constexpr char origin_name[] = "folder";
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 std::string identity_of(const struct stat& status) {
   return fmt::format("{:x}.{:x}", status.st_dev, status.st_ino);
 }
 
+// A name of 255 bytes would leave no room for the identity, which alone tells one folder from others.
 std::string records_name(const Folder& folder) {
+  constexpr std::size_t longest = 200;
   struct stat status {};
   if (::fstat(folder.fd(), &status) != 0) throw system_failure("stat " + folder.path());
   const std::string network = folder.path().substr(folder.path().find_last_of('/') + 1);
-  return fmt::format("{}.{}", network, identity_of(status));
+  return fmt::format("{}.{}", network.substr(0, longest), identity_of(status));
 }
 
-// A record is lines of "key value", in a fixed order; a line that is different makes it unreadable, and that
-// is no record. The last line, that of the file, is written when the reservation is whole.
-class Lines {
- public:
-  explicit Lines(std::string_view text) : rest_(text) {}
-
-  std::string_view next(std::string_view key) {
-    const std::string_view line = rest_.substr(0, rest_.find('\n'));
-    good_ = good_ && line.size() < rest_.size() && line.starts_with(key) && line.size() > key.size() &&
-            line[key.size()] == ' ';
-    rest_.remove_prefix(std::min(rest_.size(), line.size() + 1));
-    return good_ ? line.substr(key.size() + 1) : std::string_view{};
-  }
-
-  template <class Number>
-  Number number(std::string_view key) {
-    const std::string_view text = next(key);
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    good_ = good_ && error == std::errc{} && end == text.data() + text.size();
-    return value;
-  }
-
-  bool at_end() const { return rest_.empty(); }
-  bool good() const { return good_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool good_ = true;
-};
-
+// A record is a line of words, and a second one for the file, written when the reservation is whole. No word has
+// blanks in it; an empty one is "-".
 std::string to_text(const Record& record) {
-  return fmt::format("container {}\nifname {}\nboot {}\nmade {}\nhome {}\ninterface {}\n",
-                     record.owner.container_id, record.owner.ifname, record.boot, record.made, record.home,
-                     record.interface);
+  const auto word = [](const std::string& text) { return text.empty() ? "-" : text; };
+  return fmt::format("{} {} {} {} {} {}\n", word(record.owner.container_id), word(record.owner.ifname),
+                     word(record.boot), record.made, word(record.home), word(record.interface));
 }
 
-std::string to_text(const FileId& file) {
-  return fmt::format("file-inode {}\nfile-modified {}\n", file.inode, file.modified);
+std::string to_text(const FileId& file) { return fmt::format("{} {}\n", file.inode, file.modified); }
+
+template <class Number>
+bool read_number(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
 }
 
+// Whatever is cut off makes it unreadable, and that is no record.
 std::optional<Record> from_text(std::string_view text) {
-  Lines lines(text);
-  Record record;
-  record.owner.container_id = lines.next("container");
-  record.owner.ifname = lines.next("ifname");
-  record.boot = lines.next("boot");
-  record.made = lines.number<std::int64_t>("made");
-  record.home = lines.next("home");
-  record.interface = lines.next("interface");
-  if (!lines.at_end())
-    record.file = {lines.number<std::uint64_t>("file-inode"), lines.number<std::int64_t>("file-modified")};
-  return lines.good() ? std::optional(record) : std::nullopt;
+  const auto words = split(text);
+  if (!text.ends_with('\n') || (words.size() != 6 && words.size() != 8)) return std::nullopt;
+  const auto text_of = [&](std::size_t i) { return std::string(words[i] == "-" ? "" : words[i]); };
+  Record record{{text_of(0), text_of(1)}, text_of(2), 0, text_of(4), text_of(5), std::nullopt};
+  bool good = read_number(words[3], record.made);
+  if (words.size() == 8) {
+    FileId& file = record.file.emplace();
+    good = good && read_number(words[6], file.inode) && read_number(words[7], file.modified);
+  }
+  return good ? std::optional(record) : std::nullopt;
 }
 
 // Whether a reservation may be what a killed maker has written of the record's.
@@ -114,23 +93,20 @@ Evidence::Evidence(const std::string& run_dir, const Folder& folder, HostEnds* h
     : path_(run_dir + "/ipam/" + records_name(folder)),
       data_path_(folder.path()),
       boot_(read_boot_id()),
-      host_ends_(host_ends) {}
+      host_ends_(host_ends),
+      home_(host_ends != nullptr ? host_ends->home() : ""),
+      directory_(try_open(AT_FDCWD, path_.c_str(), directory_flags)) {}
 
-const UniqueFd* Evidence::open(bool create) const {
-  constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+int Evidence::make() const {
   if (!directory_) {
-    auto found = open_if_exists(AT_FDCWD, path_, flags);
-    if (!found && create) {
-      make_directories(path_, 0700);
-      found = open_file(AT_FDCWD, path_, flags);
-    }
-    if (found) directory_ = std::move(*found);
+    make_directories(path_, 0700);
+    directory_ = open_file(AT_FDCWD, path_, directory_flags);
   }
-  return directory_ ? &directory_ : nullptr;
+  return fd();
 }
 
 void Evidence::settle() const {
-  const int directory = open(true)->get();
+  const int directory = make();
   // A link is there whole or not at all.
   if (data_path_.starts_with('/') && ::symlinkat(data_path_.c_str(), directory, origin_name) != 0 &&
       errno != EEXIST)
@@ -139,7 +115,7 @@ void Evidence::settle() const {
   const UniqueFd parent = open_file(AT_FDCWD, folders, O_RDONLY | O_DIRECTORY);
   for (const std::string& name : names_in(parent.get(), folders)) {
     if (path_.ends_with("/" + name)) continue;
-    const UniqueFd records = try_open(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const UniqueFd records = try_open(parent.get(), name.c_str(), directory_flags);
     struct stat status {};
     const auto look = [&](int flags) { return ::fstatat(records.get(), origin_name, &status, flags) == 0; };
     if (!records || !look(AT_SYMLINK_NOFOLLOW) || !S_ISLNK(status.st_mode)) continue;
@@ -151,19 +127,20 @@ void Evidence::settle() const {
 }
 
 Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment& owner) const {
-  Record record{owner, boot_, nanoseconds(time_by(CLOCK_REALTIME)), {}, {}, {}};
-  if (host_ends_ != nullptr) {
-    record.home = host_ends_->home();
-    record.interface = host_ends_->name_of(owner);
-  }
-  const UniqueFd& directory = *open(true);
+  const Record record{owner,
+                      boot_,
+                      nanoseconds(time_by(CLOCK_REALTIME)),
+                      home_,
+                      host_ends_ != nullptr ? host_ends_->name_of(owner) : "",
+                      std::nullopt};
+  const int directory = make();
   const std::string name = address.to_string();
   // What is there under the name is replaced, not written into: it may be a link to anything.
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-  UniqueFd fd = try_open(directory.get(), name.c_str(), flags, 0600);
+  UniqueFd fd = try_open(directory, name.c_str(), flags, 0600);
   if (!fd) {
-    (void)::unlinkat(directory.get(), name.c_str(), 0);
-    fd = open_file(directory.get(), name, flags, 0600);
+    (void)::unlinkat(directory, name.c_str(), 0);
+    fd = open_file(directory, name, flags, 0600);
   }
   // Before anything is in it: who finds it unlocked takes its maker for dead.
   struct flock whole = lock_of(F_WRLCK);
@@ -176,20 +153,14 @@ void Evidence::complete(const Claim& claim, const FileId& reservation) {
   write_all(claim.record.get(), to_text(reservation), "a record");
 }
 
-bool Evidence::remove(const IpAddress& address) noexcept {
-  try {
-    const UniqueFd* directory = open(false);
-    return directory == nullptr || ::unlinkat(directory->get(), address.to_string().c_str(), 0) == 0 ||
-           errno == ENOENT;
-  } catch (const Failure&) {
-    return false;
-  }
+bool Evidence::remove(const IpAddress& address) const noexcept {
+  if (!directory_) directory_ = try_open(AT_FDCWD, path_.c_str(), directory_flags);
+  return (directory_ && ::unlinkat(fd(), address.to_string().c_str(), 0) == 0) || errno == ENOENT;
 }
 
 std::optional<Record> Evidence::read(const IpAddress& address) const {
   try {
-    const UniqueFd* directory = open(false);
-    const auto text = directory != nullptr ? read_file(directory->get(), address.to_string()) : std::nullopt;
+    const auto text = read_file(fd(), address.to_string());
     return text ? from_text(*text) : std::nullopt;
   } catch (const Failure&) {
     return std::nullopt;  // no evidence, then: nothing is taken back because its record is broken
@@ -205,16 +176,14 @@ std::optional<Record> Evidence::record_of(const Reservation& reservation) const 
 }
 
 std::vector<std::string> Evidence::names() const {
-  const UniqueFd* directory = open(false);
-  return directory != nullptr ? names_in(directory->get(), path_) : std::vector<std::string>{};
+  return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
 }
 
 // Asked without taking the lock: that could be in its maker's way.
 bool Evidence::is_being_made(const IpAddress& address) const {
-  const UniqueFd fd =
-      try_open(open(false)->get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const UniqueFd record = try_open(fd(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct flock held = lock_of(F_RDLCK);
-  return fd && (::fcntl(fd.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
+  return record && (::fcntl(record.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
 }
 
 // The verdict where the attachment has no end on the host.
@@ -223,7 +192,7 @@ Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Re
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
   const bool by_onlink = record && !record->home.empty();
   if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
-  if (by_onlink && host_ends_ != nullptr && record->home == host_ends_->home())
+  if (by_onlink && record->home == home_)
     return {stale, fmt::format("its interface {} is gone", record->interface)};
   // Also where boots differ: a container may have a boot_id of its own.
   if (by_onlink && (host_ends_ != nullptr || record->boot == boot_))

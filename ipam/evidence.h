@@ -37,8 +37,6 @@ struct Record {
   std::string home;            // HostEnds::home() of the maker; empty where it was not `onlink`
   std::string interface;       // the host's end
   std::optional<FileId> file;  // the reservation; nothing where its maker was killed before it was whole
-
-  bool operator==(const Record&) const = default;
 };
 
 struct Verdict {
@@ -58,6 +56,14 @@ class Evidence {
 
   const std::string& boot() const { return boot_; }
   HostEnds* host_ends() const { return host_ends_; }
+  const std::string& path() const { return path_; }
+  // The folder of the records: -1 where there is none, or none that can be used.
+  int fd() const { return directory_.get(); }
+  // The same, made where there is none. Throws Failure.
+  int make() const;
+  // Makes it what it should be, also where its maker was killed, and takes away those of networks' folders that
+  // are no more. Throws Failure.
+  void settle() const;
 
   // A record that is being made: as long as it is open, the attachment is taken for alive.
   struct Claim {
@@ -66,19 +72,12 @@ class Evidence {
   Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record is still there: without its reservation it means nothing.
-  bool remove(const IpAddress& address) noexcept;
+  bool remove(const IpAddress& address) const noexcept;
   // Nothing where there is none that can be understood.
   std::optional<Record> read(const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
-  const std::string& path() const { return path_; }
-  // The folder of the records; nothing where there is none. Throws Failure.
-  const UniqueFd* open(bool create) const;
-
-  // Makes the folder of the records what it should be, also where its maker was killed, and takes away those of
-  // networks' folders that are no more. Throws Failure.
-  void settle() const;
 
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Verdict> judge(std::span<const Reservation> reservations) const;
@@ -94,6 +93,7 @@ class Evidence {
   std::string data_path_;
   std::string boot_;
   HostEnds* host_ends_;
+  std::string home_;  // empty where nobody knows it
   mutable UniqueFd directory_;
 };
 

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/folder.h"
 
-#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
-#include <memory>
 #include <span>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
-#include "base/uninterrupted.h"
+#include "base/text.h"
 #include "ipam/lock.h"
 
 namespace onlink::ipam {
@@ -47,15 +45,10 @@ std::string get_boot(int fd) {
   return {};
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view space = " \t\r\n\v\f";
-  const auto first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(space) - first + 1);
-}
-
+// The whole content, but for blanks around it, whatever that is: what names no attachment is nobody's.
 cni::Attachment parse_owner(std::string_view content) {
-  content = trimmed(content);
+  content.remove_prefix(std::min(content.find_first_not_of(blanks), content.size()));
+  content = content.substr(0, content.find_last_not_of(blanks) + 1);
   const auto line_break = content.find("\r\n");
   if (line_break == std::string_view::npos) return {std::string(content), ""};
   return {std::string(content.substr(0, line_break)), std::string(content.substr(line_break + 2))};
@@ -90,22 +83,6 @@ bool is_current(const std::string& path, int directory, int lock) {
 }
 
 }  // namespace
-
-std::vector<std::string> names_in(int directory, const std::string& path) {
-  // A descriptor of its own: the position in a directory belongs to the open file.
-  UniqueFd again = open_file(directory, ".", O_RDONLY | O_DIRECTORY);
-  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> stream(
-      ::fdopendir(again.release()));
-  if (!stream) throw system_failure("read directory " + path);
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr && errno != 0) throw system_failure("read directory " + path);
-    if (entry == nullptr) return names;
-    names.emplace_back(entry->d_name);
-  }
-}
 
 std::string modified_in_utc(const FileId& file) { return in_utc(file.modified / 1'000'000'000); }
 
@@ -222,11 +199,6 @@ bool Folder::remove(const IpAddress& address) const {
   throw system_failure("release " + path_ + "/" + address.to_string());
 }
 
-void Folder::clear_former_index() const noexcept {
-  for (const char* name : {".onlink-index", ".onlink-index-draft", ".onlink-draft"})
-    (void)::unlinkat(directory_.get(), name, 0);
-}
-
 void Folder::mark_boot(const IpAddress& address, const std::string& boot) const noexcept {
   const UniqueFd fd =
       try_open(directory_.get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -235,34 +207,24 @@ void Folder::mark_boot(const IpAddress& address, const std::string& boot) const 
   if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1) set_boot(fd.get(), boot);
 }
 
+namespace {
+
+std::string last_name(std::size_t range_set) { return "last_reserved_ip." + std::to_string(range_set); }
+
+}  // namespace
+
+// Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
 std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
-  const std::string name = "last_reserved_ip." + std::to_string(range_set);
-  const UniqueFd fd = try_open(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!fd) return std::nullopt;
+  const UniqueFd fd = try_open(this->fd(), last_name(range_set).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   std::array<char, 64> text{};
-  try {
-    const std::size_t size = read_at(fd.get(), std::as_writable_bytes(std::span(text)), 0, name);
-    return IpAddress::parse({text.data(), size});
-  } catch (const Failure&) {
-    // Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
-    return std::nullopt;
-  }
+  const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
+  return size > 0 ? IpAddress::parse({text.data(), static_cast<std::size_t>(size)}) : std::nullopt;
 }
 
 void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) const {
-  // Written in place: truncating and writing a small file makes ext4 start writing to the disk on each close.
-  const std::string name = "last_reserved_ip." + std::to_string(range_set);
   const std::string text = address.to_string();
-  const UniqueFd fd =
-      open_file(directory_.get(), name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, file_mode);
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
-  if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
-    throw Failure(fmt::format("{}/{} is not a file of its own (a link?)", path_, name));
-  write_at(fd.get(), std::as_bytes(std::span(text)), 0, path_ + "/" + name);
-  const auto size = static_cast<off_t>(text.size());
-  if (status.st_size > size && uninterrupted([&] { return ::ftruncate(fd.get(), size); }) != 0)
-    throw system_failure("truncate " + path_ + "/" + name);
+  with_context(
+      path_, [&] { overwrite_file(fd(), last_name(range_set), std::as_bytes(std::span(text)), file_mode); });
 }
 
 }  // namespace onlink::ipam

@@ -20,12 +20,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/ip.h"
 #include "base/unique_fd.h"
 #include "cni/request.h"
@@ -55,9 +55,6 @@ struct Reservation {
   }
 };
 
-// The names of everything in a directory, in no order, "." and ".." too.
-std::vector<std::string> names_in(int directory, const std::string& path);
-
 // "2026-11-22T10:28:35Z"
 std::string modified_in_utc(const FileId& file);
 
@@ -73,9 +70,11 @@ class Folder {
   // The same without the lock and without any right to write: what is read may be changing.
   static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
 
+  void unlock() { lock_ = UniqueFd(); }
+
   int fd() const { return directory_.get(); }
-  std::int64_t changed()
-      const;  // when anything in it was made, removed or given a name: nanoseconds since 1970
+  // When anything in it was made, removed or given a name: nanoseconds since 1970.
+  std::int64_t changed() const;
   const std::string& path() const { return path_; }
 
   // Throws Failure where there is a file that cannot be read.
@@ -95,9 +94,6 @@ class Folder {
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;
-  // Takes away the index that an earlier version kept here.
-  void clear_former_index() const noexcept;
-
   // Marks a file that has no boot mark yet. A file system without extended attributes cannot: then nothing
   // happens.
   void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;

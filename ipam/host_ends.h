@@ -23,7 +23,7 @@ class HostEnds {
  public:
   virtual ~HostEnds() = default;
 
-  // Which network namespace is the host's: no other one that lives has this identity.
+  // Which network namespace is the host's: no other one that lives has this identity, a word without blanks.
   virtual std::string home() const = 0;
   // The interface's name where the attachment has its end.
   virtual std::string name_of(const cni::Attachment& owner) const = 0;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,12 +58,6 @@ class Index {
   void distrust() { is_trusted_ = false; }
   // Why it was built anew; empty where it was read.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
-
-  // Compares an index that fits the folder with these reservations, all that there are: what it has wrong,
-  // for people. Nothing is changed. Where it does not fit, `state` says why; that is no fault.
-  static std::vector<std::string> inspect(const Folder& folder, const Evidence& evidence,
-                                          const std::vector<Reservation>& reservations, std::string& state);
-
   // A file that could not be read when it was built, and is anyone's: what it names as held by nobody may be
   // held all the same. Empty where there is none. Such an index is not saved.
   const std::string& unreadable() const { return unreadable_; }
@@ -71,21 +66,36 @@ class Index {
   // that is all.
   void save();
 
+  // For people: how it stands to these reservations, all that there are. Nothing is changed.
+  struct State {
+    bool is_wrong = false;  // its seal fits, and it says something else than the files
+    std::string why_not_used;
+  };
+  static State inspect(const Folder& folder, const Evidence& evidence,
+                       std::span<const Reservation> reservations);
+
  private:
   struct Header;
   struct Entry {
     std::uint64_t high = 0;  // the address, IPv4 as ::ffff:a.b.c.d
     std::uint64_t low = 0;
-    std::uint64_t value = 0;  // held: hash of the owner; resting: since when (CLOCK_BOOTTIME, nanoseconds)
+    // Held: a hash of the owner, with the highest bit; resting: since when (CLOCK_BOOTTIME, nanoseconds).
+    std::uint64_t value = 0;
 
     IpNumber key() const { return IpNumber{high} << 64 | low; }
+    IpAddress address() const;
+    bool is_held() const { return value >> 63 != 0; }
+    bool operator==(const Entry&) const = default;
   };
-  using Entries = std::vector<Entry>;  // by address
 
   struct Unread {};
   Index(const Folder& folder, const Evidence& evidence, Unread) : folder_(&folder), evidence_(&evidence) {}
-  static Entries::iterator place_of(Entries& entries, const IpAddress& address);
-  bool read();
+  static Entry entry_of(const IpAddress& address, const cni::Attachment& owner);
+  static bool by_address(const Entry& a, const Entry& b);
+  // Where the address is, or belongs.
+  template <class Entries>
+  static auto place_of(Entries& entries, const IpAddress& address);
+  void read();
   bool load();
   void build();
 
@@ -93,9 +103,8 @@ class Index {
   const Evidence* evidence_;
   std::string why_rebuilt_;
   std::string unreadable_;
-  Entries held_;
-  Entries resting_;
-  std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
+  std::vector<Entry> entries_;  // by address
+  std::int64_t last_due_ = 0;   // CLOCK_BOOTTIME, nanoseconds
   bool changed_ = false;
   bool is_trusted_ = true;
 };

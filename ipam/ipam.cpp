@@ -2,11 +2,14 @@
 #include "ipam/ipam.h"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include "base/failures.h"
 #include "base/file.h"
 #include "base/rollback.h"
+#include "base/text.h"
 #include "ipam/allocate.h"
 #include "ipam/ledger.h"
 #include "ipam/resolv_conf.h"
@@ -57,28 +61,30 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
-std::string read_list(const std::string& path) {
-  try {
-    return read_file(AT_FDCWD, path).value_or("");
-  } catch (const Failure& failure) {
-    // Where nobody can have written it; or a preview for somebody who may not look there.
-    if (failure.error() == ENOTDIR || failure.error() == EACCES) return "";
-    throw;
-  }
-}
-
 // The configuration, and what this node has for itself.
 Config with_reserved(Config config) {
   const std::string path = config.run_dir + "/reserved";
-  const std::string text = read_list(path);
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string line = text.substr(at, text.find('\n', at) - at);
-    at += line.size() + 1;
+  std::string text;
+  try {
+    text = read_file(AT_FDCWD, path).value_or("");
+  } catch (const Failure& failure) {
+    // Where nobody can have written it; or a preview for somebody who may not look there.
+    if (failure.error() != ENOTDIR && failure.error() != EACCES) throw;
+  }
+  for (const std::string_view line : split(text, "\n")) {
     const auto address = IpAddress::parse(line);
     if (!address) throw Failure(fmt::format("{}: must hold addresses, not \"{}\"", path, line.substr(0, 40)));
     config.reserved.push_back(*address);
   }
   return config;
+}
+
+// What every result has.
+cni::Result result_of(const Config& config) {
+  cni::Result result;
+  result.routes = config.routes;
+  if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
+  return result;
 }
 
 void give_back(Ledger& ledger, const cni::Attachment& owner, const Lease& lease) {
@@ -92,9 +98,7 @@ void give_back(Ledger& ledger, const cni::Attachment& owner, const Lease& lease)
 
 Lease reserve(const Config& given, const cni::Request& request, const Notes& notes) {
   const Config config = with_reserved(given);
-  Lease lease;
-  lease.result.routes = config.routes;
-  if (!config.resolv_conf.empty()) lease.result.dns = read_resolv_conf(config.resolv_conf);
+  Lease lease{result_of(config), {}};
   const auto wanted = assign_requests(config);
 
   const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
@@ -122,19 +126,11 @@ void restore(const Config& config, const Notes& notes) {
 
 cni::Result preview(const Config& given) {
   const Config config = with_reserved(given);
-  cni::Result result;
-  result.routes = config.routes;
-  if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
+  cni::Result result = result_of(config);
   const auto wanted = assign_requests(config);
   const auto folder = Folder::peek(config.data_dir, config.network);
-  for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const RangeSet& set = config.range_sets[i];
-    const auto address = wanted[i] ? wanted[i] : preview_address(folder, config, i);
-    if (!address)
-      throw Failure(FailureKind::no_addresses, "no IP addresses available in range set: " + set.to_string());
-    const Range& range = *set.find(*address);
-    result.ips.push_back({{*address, range.subnet.length}, range.gateway, std::nullopt});
-  }
+  for (std::size_t i = 0; i < config.range_sets.size(); ++i)
+    result.ips.push_back(preview(folder, {config, i, {}, wanted[i]}));
   return result;
 }
 
@@ -194,13 +190,49 @@ void check(const Config& config, const cni::Request& request) {
   if (request.prev_result) compare(config, request, held);
 }
 
-void require_addresses(const Config& given) {
+namespace {
+
+// Where reservations are made, or where the folder for them would be. By looking only: nothing is made.
+void require_writable(const std::string& folder) {
+  std::string path = folder;
+  while (::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    path = folder_of(path);
+  if (::access(path.c_str(), W_OK | X_OK) != 0) throw system_failure("make reservations in " + path);
+  struct statvfs system {};
+  if (::statvfs(path.c_str(), &system) != 0) return;
+  // Those that count nothing have no limit.
+  if ((system.f_blocks != 0 && system.f_bfree == 0) || (system.f_files != 0 && system.f_ffree == 0))
+    throw system_failure("make reservations in " + path, ENOSPC);
+}
+
+void find_obstacle(const Config& given, const Notes& notes) {
   const Config config = with_reserved(given);
-  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, {});
-  if (!ledger) return;
+  (void)result_of(config);
   for (std::size_t i = 0; i < config.range_sets.size(); ++i)
-    if (!can_allocate(*ledger, config, i))
-      throw Failure(FailureKind::unavailable, describe_exhaustion(*ledger, config.range_sets[i]));
+    if (!has_addresses(config, i))
+      throw Failure(
+          fmt::format("range set {} has no address to give: all are gateways, excluded, or this node's",
+                      config.range_sets[i].to_string()));
+  const auto folder = Folder::peek(config.data_dir, config.network);
+  require_writable(config.data_dir + "/" + config.network);
+  if (!folder || ::faccessat(folder->fd(), "lock", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  for (std::size_t i = 0; ledger && i < config.range_sets.size(); ++i)
+    if (is_full(*ledger, {config, i, {}, {}}))
+      ledger->note(
+          fmt::format("every address of range set {} is taken: an ADD needs one that is stale by then",
+                      config.range_sets[i].to_string()));
+}
+
+}  // namespace
+
+void require_ready(const Config& config, const Notes& notes) {
+  try {
+    find_obstacle(config, notes);
+  } catch (const Failure& failure) {
+    if (failure.kind() != FailureKind::internal) throw;
+    throw Failure(FailureKind::unavailable, failure.what(), failure.error());
+  }
 }
 
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {

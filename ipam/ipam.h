@@ -49,9 +49,11 @@ void release(const Config& config, const cni::Request& request, const Notes& not
 // that is in our ranges. Failure (not_as_attached) otherwise.
 void check(const Config& config, const cni::Request& request);
 
-// STATUS: every range set has an address that ADD could give. Otherwise Failure (unavailable) with the counts
-// of free, stale and taken addresses.
-void require_addresses(const Config& config);
+// STATUS: Failure (unavailable) with what would make every ADD fail: a resolvConf or <runDir>/reserved that cannot
+// be read, a data folder that cannot be made or written, a range set that has nothing to give. That every address
+// is taken is no such thing, as the next attachment that ends cures it (README.md); it is noted. Makes no file in
+// dataDir.
+void require_ready(const Config& config, const Notes& notes = {});
 
 // GC: takes back what is held by no valid attachment of the request, and what is stale. What the request
 // lists as valid stays, whatever the evidence. Does all that it can; then throws one Failure with all that

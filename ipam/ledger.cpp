@@ -27,7 +27,6 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 
 // Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.
 void Ledger::clear_leftovers() {
-  folder_.clear_former_index();
   try {
     for (const IpAddress& address : index_.held_by({}))
       if (const auto reservation = folder_.look_at(address))

@@ -7,44 +7,45 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <vector>
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace onlink::ipam {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The name of a process, for people.
-std::string describe_process(const std::string& pid) {
-  const auto name = read_file(AT_FDCWD, "/proc/" + pid + "/comm");
-  return "process " + pid + (name ? " (" + name->substr(0, name->find('\n')) + ")" : "");
+// For people: they get a shorter answer rather than none.
+std::string read_proc(const std::string& path) {
+  constexpr std::size_t limit = 256 << 20;  // all locks of a machine are in one file
+  try {
+    return read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path, limit);
+  } catch (const Failure&) {
+    return {};
+  }
 }
 
 // Lines of /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; those that wait have "->" in
 // front. The device there is that of the superblock, which stat(2) does not tell on every file system: the
-// inode decides.
+// inode decides. The kernel gives the list a page at a time, and what is unlocked meanwhile moves others into
+// the part that was read already: who is not found is looked for again.
 std::string holder_of(int fd) {
   struct stat status {};
-  const auto locks = read_file(AT_FDCWD, "/proc/locks");
-  if (!locks || ::fstat(fd, &status) != 0) return "an unknown process";
+  if (::fstat(fd, &status) != 0) return "an unknown process";
   const std::string inode = ":" + std::to_string(status.st_ino);
-  std::string_view rest = *locks;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    std::vector<std::string_view> words;
-    for (std::size_t at = 0; at < line.size();) {
-      const std::size_t end = std::min(line.find(' ', at), line.size());
-      if (end > at) words.push_back(line.substr(at, end - at));
-      at = end + 1;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const std::string locks = read_proc("/proc/locks");
+    for (const std::string_view line : split(locks, "\n")) {
+      if (line.find(inode) == std::string_view::npos) continue;
+      const auto words = split(line);
+      if (words.size() < 6 || words[1] != "FLOCK" || !words[5].ends_with(inode)) continue;
+      const std::string pid(words[4]);
+      const std::string name = read_proc("/proc/" + pid + "/comm");
+      return "process " + pid + (name.empty() ? "" : " (" + name.substr(0, name.find('\n')) + ")");
     }
-    if (words.size() >= 6 && words[1] == "FLOCK" && words[5].ends_with(inode))
-      return describe_process(std::string(words[4]));
   }
   return "a process that /proc/locks does not name";
 }

@@ -44,7 +44,7 @@ int run_for_plugin() {
       },
       [&](const cni::Request& request) { ipam::release(ipam::parse_config(request), request, notes); },
       [&](const cni::Request& request) { ipam::check(ipam::parse_config(request), request); },
-      [&](const cni::Request& request) { ipam::require_addresses(ipam::parse_config(request)); },
+      [&](const cni::Request& request) { ipam::require_ready(ipam::parse_config(request), notes); },
       [&](const cni::Request& request) { ipam::collect(ipam::parse_config(request), request, notes); },
   };
   return cni::run_plugin(handlers, cni::process_source(), cni::print_to_stdout);

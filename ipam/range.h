@@ -32,9 +32,23 @@ struct RangeSet {
   std::vector<Range> ranges;  // of one family, not overlapping, never empty
 
   IpFamily family() const { return ranges.front().subnet.family(); }
-  const Range* find(const IpAddress& address) const;  // null where no range has it
-  bool overlaps(const RangeSet& other) const;
-  std::string to_string() const;  // "10.1.2.1-10.1.2.254,10.2.2.1-10.2.2.254", as host-local prints it
+  // Null where no range has it.
+  const Range* find(const IpAddress& address) const {
+    for (const Range& range : ranges)
+      if (range.contains(address)) return &range;
+    return nullptr;
+  }
+  bool overlaps(const Range& other) const {
+    for (const Range& range : ranges)
+      if (range.overlaps(other)) return true;
+    return false;
+  }
+  // "10.1.2.1-10.1.2.254,10.2.2.1-10.2.2.254", as host-local prints it.
+  std::string to_string() const {
+    std::string text;
+    for (const Range& range : ranges) text.append(text.empty() ? "" : ",").append(range.to_string());
+    return text;
+  }
 
   bool operator==(const RangeSet&) const = default;
 };

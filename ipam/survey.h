@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ipam/config.h"
 #include "ipam/evidence.h"
 #include "ipam/folder.h"
 
@@ -15,7 +16,10 @@ struct Survey {
   struct Item {
     Reservation reservation;
     Verdict verdict;
-    bool is_routed = false;  // made by `onlink`: the host has one route to the address
+    std::optional<Record> record;  // where there is one of this very reservation
+
+    // Made by `onlink`: the host has one route to the address.
+    bool is_routed() const { return record && !record->home.empty(); }
   };
 
   std::string network;
@@ -25,16 +29,12 @@ struct Survey {
 
   // As it is at one moment. The lock is held for moments only, unless the folder changes all the time.
   // Nothing where there is no such network. Throws Failure.
-  static std::optional<Survey> consistent(const std::string& data_dir, const std::string& run_dir,
-                                          const std::string& network, HostEnds* host_ends);
+  static std::optional<Survey> consistent(const Config& config);
   // Without any lock: what is looked at may be changing.
-  static Survey make(const Folder& folder, const std::string& run_dir, const std::string& network,
-                     HostEnds* host_ends);
+  static Survey make(const Folder& folder, const Config& config);
 };
 
 // The names of the networks below dataDir.
 std::vector<std::string> list_networks(const std::string& data_dir);
-
-std::string to_string(Verdict::State state);  // "alive"
 
 }  // namespace onlink::ipam

@@ -34,10 +34,6 @@ std::optional<Bounds> parse_elements(const nlmsghdr& message) {
   return bounds;
 }
 
-IpAddress before(const IpAddress& address) {
-  return IpAddress::from_number(address.family(), address.number() - 1);
-}
-
 // Each interval lasts to the next bound, whatever that is; the highest one may have none. nft puts an end
 // without a start in front of the lowest.
 std::vector<AddressRange> ranges_of(Bounds bounds) {
@@ -47,7 +43,7 @@ std::vector<AddressRange> ranges_of(Bounds bounds) {
   std::vector<AddressRange> ranges;
   bool open = false;
   for (const Bound& bound : bounds) {
-    if (open) ranges.back().last = before(bound.address);
+    if (open) ranges.back().last = bound.address.previous();
     open = !bound.end;
     if (open) ranges.push_back({bound.address, IpPrefix::any(bound.address.family()).last()});
   }

@@ -100,7 +100,7 @@ class Writer {
   static void put_range(Message& message, const AddressRange& range) {
     put_bound(message, range.first, false);
     if (range.last != IpPrefix::any(range.last.family()).last())
-      put_bound(message, IpAddress::from_number(range.last.family(), range.last.number() + 1), true);
+      put_bound(message, range.last.next(), true);
   }
 
   void add_rule(const std::string& chain, const Rule& rule) {

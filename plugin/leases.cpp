@@ -89,7 +89,7 @@ void check_lease(const cni::Request& request, const NetConf& config, HostEnds& e
 
 void require_free_address(const cni::Request& request, const NetConf& config, HostEnds& ends) {
   if (config.ipam)
-    ipam::require_addresses(with(ends, *config.ipam));
+    ipam::require_ready(with(ends, *config.ipam));
   else
     delegate(request, config.ipam_type, cni::Command::status);
 }

@@ -133,7 +133,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       fuzz::require(given.insert(*address).second, "no address is given twice");
   try_to([&] { ipam::check(config(), request("c")); });
   try_to([&] { ipam::release(config(), request("c"), silence); });
-  try_to([&] { ipam::require_addresses(config()); });
+  try_to([&] { ipam::require_ready(config()); });
   try_to([&] { ipam::collect(config(), request("gc"), silence); });
   return 0;
 }

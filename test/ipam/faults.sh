@@ -54,6 +54,9 @@ for verb in ADD DEL; do
 done
 pool
 
+# ready: STATUS, with the data folder $data.
+ready() { local conf; pool '.cniVersion = "1.1.0"'; ipam STATUS ""; }
+
 # A full disk.
 mkdir "$disk/small" && mount -t tmpfs -o size=256k tmpfs "$disk/small"
 data=$disk/small pool
@@ -61,17 +64,21 @@ ipam ADD a && ok "ADD"
 head -c 1m /dev/zero >"$disk/small/filler" 2>/dev/null || true
 ipam ADD b
 refused 100 "No space left on device (ENOSPC)"
+data=$disk/small ready; refused 50 "make reservations in $disk/small/net1: No space left on device (ENOSPC)"
 same "nothing of it stays" "$(ls "$disk/small/net1" | grep '^10')" "10.1.2.2"
 ipam DEL a && ok "DEL on a full disk"
 same "it is released" "$(ls "$disk/small/net1" | grep -c '^10' || true)" 0
 rm "$disk/small/filler"
 ipam ADD c && ok "ADD after room was made"
+data=$disk/small ready && ok "STATUS after room was made"
 same "the next address" "$(addresses)" "10.1.2.3/24"
 
 # A read-only disk.
 mount -o remount,ro "$disk/small"
 ipam ADD d
 refused 100 "Read-only file system (EROFS)"
+data=$disk/small ready; refused 50 "make reservations in $disk/small/net1: Read-only file system (EROFS)"
+data=$disk/small/none ready; refused 50 "make reservations in $disk/small: Read-only file system (EROFS)"
 ipam DEL c
 refused 100 "Read-only file system (EROFS)"
 mount -o remount,rw "$disk/small"
@@ -81,12 +88,17 @@ umount "$disk/small"
 # Things in the way of the folder and in it.
 data=$disk/W folder=$disk/W/net1
 pool
+ready && ok "STATUS before there is a folder"
+[ ! -e "$data" ] || fail "STATUS has made $data"
 mkdir "$data" && touch "$folder"
 ipam ADD a
 refused 100 "Not a directory (ENOTDIR)"
+ready; refused 50 "Not a directory (ENOTDIR)"
+data=$folder ready; refused 50 "Not a directory (ENOTDIR)"
 rm "$folder" && mkdir "$disk/outside" && ln -s "$disk/outside" "$folder"
 ipam ADD a
 refused 100 "symbolic link, which is not followed"
+ready; refused 50 "symbolic link, which is not followed"
 same "nothing is made outside" "$(ls -A "$disk/outside")" ""
 rm "$folder" && mkdir "$folder"
 touch "$disk/victim"

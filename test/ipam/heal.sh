@@ -31,8 +31,8 @@ for program in ipam attach; do
     fill ipam 101 113
     same "each reclaim is told ($program, kept: $kept)" "$(told 'reclaim 10.1.2.* of container p.*: it was made in an earlier boot')" 13
     same "all addresses are in use ($program, kept: $kept)" "$(reservations | wc -l)" 13
-    ipam STATUS ""
-    refused 50 "0 free, 0 stale, 13 taken"
+    ipam STATUS "" && ok "STATUS of a full pool: the kubelet would evict the living pods of the node"
+    same "it is told" "$(told 'every address of range set 10.1.2.1-10.1.2.14 is taken')" 1
     this_boot
   done
 done
@@ -65,9 +65,9 @@ for round in 1 2 3; do
   same "each reclaim is told" "$(told 'reclaim 10.1.2.* of container p.*, interface eth0: its interface onl.* is gone')" 5
   same "holders" "$(for f in $(reservations); do head -1 "$folder/$f"; done | tr -d '\r' | sort | xargs)" "p${round}1 p${round}2 p${round}3 p${round}4 p${round}5"
 done
-# STATUS knows, and takes nothing.
+# STATUS of a full pool is ready, and takes nothing.
 pool '.ipam.subnet = "10.1.2.0/29"' '.cniVersion = "1.1.0"' '."cni.dev/valid-attachments" = []'
-attach STATUS ""; refused 50 "0 stale, 5 taken"
+attach STATUS "" && ok "STATUS of a full pool"
 gone p35
 attach STATUS "" && ok "STATUS with a stale reservation"
 same "it takes nothing" "$(reservations | wc -l)" 5

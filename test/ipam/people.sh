@@ -20,6 +20,7 @@ says "alive    its interface is there"
 says "stale    its interface $b is gone"
 says "unknown  nothing tells whether its attachment lives"
 says "net1     10.1.2.9  old        -          20"
+says "network net1: 4 reserved, 1 of them stale"
 try person list --json; exits 0
 holds "list --json" 'length == 4 and .[0].containerID == "a" and .[0].ifname == "eth0" and .[0].state == "alive"
   and (.[0].since | fromdate > 1000000000) and .[1].state == "stale" and .[1].network == "net1"' "$out"

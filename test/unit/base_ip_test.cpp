@@ -36,6 +36,13 @@ TEST(IpAddress, NumberRoundTrip) {
   EXPECT_EQ(IpAddress::from_number(IpFamily::v4, 0x0a000100), *IpAddress::parse("10.0.1.0"));
 }
 
+TEST(IpAddress, HasANextOneAndAPreviousOne) {
+  EXPECT_EQ(IpAddress::parse("10.0.0.255")->next().to_string(), "10.0.1.0");
+  EXPECT_EQ(IpAddress::parse("10.0.1.0")->previous().to_string(), "10.0.0.255");
+  EXPECT_EQ(IpAddress::parse("255.255.255.255")->next().to_string(), "0.0.0.0");
+  EXPECT_EQ(IpAddress::parse("fd00::ffff:ffff:ffff:ffff")->next().to_string(), "fd00:0:0:1::");
+}
+
 TEST(IpPrefix, RefusesWhatIsNotAPrefix) {
   for (const char* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "::/129",
                            "/8", "::ffff:10.0.0.0/24"})

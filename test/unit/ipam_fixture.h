@@ -38,7 +38,7 @@ class FakeHostEnds : public HostEnds {
     return all;
   }
 
-  std::string home_ = "the host's namespace";
+  std::string home_ = "the-host";
   std::map<cni::Attachment, std::vector<IpAddress>> attached_;
 };
 

@@ -252,7 +252,7 @@ TEST_F(ReserveTest, AnAddThatIsRunningHasItsAddress) {
 TEST_F(ReserveTest, AReservationFromAnotherHostNamespaceIsNobodysToJudge) {
   ipam_["subnet"] = "10.1.2.0/30";
   (void)add("c1");
-  ends_.home_ = "a container's namespace";
+  ends_.home_ = "a-container";
   ends_.attached_.clear();
   EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 1 taken"));
 }
@@ -318,11 +318,11 @@ TEST_F(ReserveTest, AForeignBootIdDoesNotMakeARunningAddOrAnotherHostsPodStale) 
   for (const auto& records : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
     const std::string record = records.path() / "10.1.2.2";
     std::string text = read_file(AT_FDCWD, record).value();
-    const auto boot = text.find("boot ") + 5;
-    std::fstream(record) << text.replace(boot, text.find('\n', boot) - boot, std::string(36, 'x'));
+    ASSERT_TRUE(has(text, read_boot_id()));
+    std::fstream(record) << text.replace(text.find(read_boot_id()), 36, std::string(36, 'x'));
   }
   EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 1 taken"));
-  ends_.home_ = "a container's namespace";
+  ends_.home_ = "a-container";
   EXPECT_TRUE(has(refusal("c2"), "0 free, 0 stale, 1 taken"));
 }
 
@@ -462,21 +462,57 @@ TEST_F(ReserveTest, CheckComparesWithPrevResult) {
   }
 }
 
-TEST_F(ReserveTest, StatusCountsWhenNothingIsFree) {
-  const auto call = request("", cni::Command::status);
-  const Config config = config_of(call);
-  require_addresses(config);
-  for (const char* c : {"c1", "c2", "c3", "c4", "c5"}) (void)add(c);
+// What STATUS says is wrong; empty: ready.
+std::string not_ready(const Config& config, const Notes& notes = {}) {
   try {
-    require_addresses(config);
-    ADD_FAILURE();
+    require_ready(config, notes);
+    return {};
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.kind(), FailureKind::unavailable);
-    EXPECT_TRUE(has(failure.what(), "0 free, 0 stale, 5 taken"));
+    return failure.what();
   }
+}
+
+// The kubelet would call the node NotReady, and evict the living, for what the next ending pod cures.
+TEST_F(ReserveTest, StatusOfAFullPoolIsReady) {
+  const Config config = config_of(request("", cni::Command::status));
+  EXPECT_EQ(not_ready(config, notes()), "");
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/data")) << "STATUS makes nothing";
+  for (const char* c : {"c1", "c2", "c3", "c4", "c5"}) (void)add(c);
+  EXPECT_EQ(not_ready(config), "");
+  EXPECT_EQ(noted_, "");
+  EXPECT_EQ(not_ready(config, notes()), "");
+  EXPECT_TRUE(has(noted_, "every address of range set 10.1.2.1-10.1.2.6 is taken"));
   end_attachment("c3");
-  require_addresses(config);
-  EXPECT_TRUE(exists("10.1.2.4")) << "STATUS changes nothing";
+  EXPECT_EQ(not_ready(config), "");
+  EXPECT_TRUE(exists("10.1.2.4")) << "STATUS takes nothing back";
+}
+
+TEST_F(ReserveTest, StatusTellsWhatMakesEveryAddFail) {
+  ipam_["resolvConf"] = root_ + "/missing";
+  EXPECT_TRUE(has(not_ready(config_of(request("c"))), "resolvConf: open " + root_ + "/missing"));
+  ipam_.erase("resolvConf");
+  std::filesystem::create_directories(root_ + "/run");
+  std::ofstream(root_ + "/run/reserved") << "nonsense\n";
+  EXPECT_TRUE(has(not_ready(config_of(request("c"))), "/run/reserved: must hold addresses"));
+  std::ofstream(root_ + "/run/reserved") << "10.1.2.2\n";
+  EXPECT_EQ(not_ready(config_of(request("c"))), "");
+  ipam_["exclude"] = {"10.1.2.3", "10.1.2.4/30"};
+  EXPECT_TRUE(has(not_ready(config_of(request("c"))), "10.1.2.1-10.1.2.6 has no address to give"));
+  ipam_.erase("exclude");
+  std::ofstream(root_ + "/data") << "a file";
+  EXPECT_TRUE(has(not_ready(config_of(request("c"))), "Not a directory (ENOTDIR)"));
+}
+
+TEST_F(ReserveTest, ANetworkNameOf255BytesHasItsRecords) {
+  auto call = request("c1");
+  call.network = std::string(255, 'n');
+  EXPECT_EQ(attach(config_of(call), call).ips.size(), 1u);
+  ends_.attached_.clear();
+  EXPECT_EQ(attach(config_of(call), call).ips[0].address.to_string(), "10.1.2.2/29")
+      << "its record proves it dead";
+  EXPECT_TRUE(has(noted_, "its interface onl-c1 is gone"));
+  EXPECT_FALSE(has(noted_, "ignoring"));
 }
 
 TEST_F(ReserveTest, FoldersThatAreNotAreToldByName) {
@@ -521,7 +557,7 @@ TEST_F(ReserveTest, AReservationThatIsNotWholeIsReclaimed) {
     for (const auto& folder : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
       const std::string record = folder.path() / "10.1.2.2";
       std::string text = read_file(AT_FDCWD, record).value();
-      std::ofstream(record) << text.substr(0, text.find("file-inode"));
+      std::ofstream(record) << text.substr(0, text.find('\n') + 1);
     }
     write("10.1.2.2", written);
     EXPECT_EQ(add("c2"), "10.1.2.2/30") << written;
@@ -561,6 +597,31 @@ TEST_F(ReserveTest, AHeldLockIsNamed) {
   struct sigaction action {};
   ASSERT_EQ(::sigaction(SIGALRM, nullptr, &action), 0);
   EXPECT_EQ(action.sa_handler, SIG_DFL) << "as before";
+}
+
+// /proc/locks is then larger than what is read of other files.
+TEST_F(ReserveTest, AHeldLockIsNamedAmongManyLocks) {
+  (void)add("c1");
+  std::vector<UniqueFd> files;
+  for (int i = 0; i < 200; ++i) {
+    files.push_back(open_file(AT_FDCWD, root_ + "/" + std::to_string(i), O_RDWR | O_CREAT, 0600));
+    for (int k = 0; k < 150; ++k) {
+      struct flock byte {};
+      byte.l_type = F_WRLCK;
+      byte.l_start = 2 * k;
+      byte.l_len = 1;
+      ASSERT_EQ(::fcntl(files.back().get(), F_SETLK, &byte), 0);
+    }
+  }
+  const UniqueFd lock = open_file(AT_FDCWD, file("lock"), O_RDONLY);
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  const UniqueFd again = open_file(AT_FDCWD, file("lock"), O_RDONLY);
+  try {
+    lock_exclusively(again.get(), "the lock", std::chrono::milliseconds(1));
+    ADD_FAILURE();
+  } catch (const Failure& failure) {
+    EXPECT_TRUE(has(failure.what(), "held by process " + std::to_string(::getpid())));
+  }
 }
 
 }  // namespace
