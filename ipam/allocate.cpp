@@ -127,7 +127,7 @@ IpAddress take_wanted(Ledger& ledger, const Allocation& allocation, const IpAddr
   check_wanted(allocation, address);
   constexpr int attempts = 3;  // someone may be changing the folder without its lock
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (const auto holder = ledger.folder().look_at(address)) {
+    if (const auto holder = ledger.folder().read(address)) {
       const Verdict verdict = ledger.judge(*holder);
       if (!verdict.is_stale())
         throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace onlink::ipam {
 
 inline constexpr char default_data_dir[] = "/var/lib/cni/networks";
 inline constexpr char default_run_dir[] = "/run/onlink";
+
+// Told what the program should log: every reservation that was taken back, and why; what had to be ignored.
+using Notes = std::function<void(const std::string&)>;
 
 struct Config {
   std::string network;

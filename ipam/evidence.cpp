@@ -146,11 +146,11 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
   struct flock whole = lock_of(F_WRLCK);
   if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);
   write_all(fd.get(), to_text(record), path_ + "/" + name);
-  return {std::move(fd)};
+  return fd;
 }
 
 void Evidence::complete(const Claim& claim, const FileId& reservation) {
-  write_all(claim.record.get(), to_text(reservation), "a record");
+  write_all(claim.get(), to_text(reservation), "a record");
 }
 
 bool Evidence::remove(const IpAddress& address) const noexcept {

@@ -66,9 +66,7 @@ class Evidence {
   void settle() const;
 
   // A record that is being made: as long as it is open, the attachment is taken for alive.
-  struct Claim {
-    UniqueFd record;
-  };
+  using Claim = UniqueFd;
   Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record is still there: without its reservation it means nothing.

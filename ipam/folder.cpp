@@ -15,9 +15,8 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
-#include "base/file.h"
+#include "base/lock.h"
 #include "base/text.h"
-#include "ipam/lock.h"
 
 namespace onlink::ipam {
 namespace {
@@ -54,10 +53,12 @@ cni::Attachment parse_owner(std::string_view content) {
   return {std::string(content.substr(0, line_break)), std::string(content.substr(line_break + 2))};
 }
 
+std::string last_name(std::size_t range_set) { return "last_reserved_ip." + std::to_string(range_set); }
+
 std::string kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISLNK(mode)) return "a symbolic link";
-  return "no regular file";
+  return S_ISREG(mode) ? "a file too large for a reservation" : "no regular file";
 }
 
 std::optional<UniqueFd> open_directory(const std::string& path) {
@@ -125,40 +126,27 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
   Reservation reservation;
   reservation.address = address;
   struct stat status {};
-  std::optional<UniqueFd> fd;
   try {
-    fd = open_if_exists(directory_.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  } catch (Failure& failure) {
+    const auto fd = open_if_exists(this->fd(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!fd) return std::nullopt;
+    if (::fstat(fd->get(), &status) != 0) throw system_failure("stat " + name);
+    if (!S_ISREG(status.st_mode) || status.st_size > static_cast<off_t>(longest_reservation)) {
+      reservation.obstacle = kind_of(status.st_mode);
+      return reservation;
+    }
+    reservation.file = id_of(status);
+    reservation.owner = parse_owner(read_all(fd->get(), name));
+    reservation.boot = get_boot(fd->get());
+  } catch (const Failure& failure) {
     // Only what it is can make it an obstacle. That a reservation could not be read just now (no descriptor
     // left, an error of the disk) says nothing of whose it is: who took it for a stranger's would leak it.
-    const bool known = ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!known || S_ISREG(status.st_mode)) throw std::move(failure.prepend(path_));
-    reservation.obstacle = kind_of(status.st_mode);
-    return reservation;
+    const bool known = ::fstatat(fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    reservation.is_unreadable = !known || S_ISREG(status.st_mode);
+    reservation.obstacle = reservation.is_unreadable
+                               ? fmt::format("a file that cannot be read ({}/{})", path_, failure.what())
+                               : kind_of(status.st_mode);
   }
-  if (!fd) return std::nullopt;
-  if (::fstat(fd->get(), &status) != 0) throw system_failure("stat " + path_ + "/" + name);
-  if (!S_ISREG(status.st_mode) || status.st_size > static_cast<off_t>(longest_reservation)) {
-    reservation.obstacle =
-        S_ISREG(status.st_mode) ? "a file too large for a reservation" : kind_of(status.st_mode);
-    return reservation;
-  }
-  reservation.file = id_of(status);
-  reservation.owner = parse_owner(read_all(fd->get(), path_ + "/" + name));
-  reservation.boot = get_boot(fd->get());
   return reservation;
-}
-
-std::optional<Reservation> Folder::look_at(const IpAddress& address) const {
-  try {
-    return read(address);
-  } catch (const Failure& failure) {
-    Reservation reservation;
-    reservation.address = address;
-    reservation.obstacle = fmt::format("a file that cannot be read ({})", failure.what());
-    reservation.is_unreadable = true;
-    return reservation;
-  }
 }
 
 bool Folder::exists(const IpAddress& address) const {
@@ -206,12 +194,6 @@ void Folder::mark_boot(const IpAddress& address, const std::string& boot) const 
   // With another name elsewhere it may be anybody's file.
   if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1) set_boot(fd.get(), boot);
 }
-
-namespace {
-
-std::string last_name(std::size_t range_set) { return "last_reserved_ip." + std::to_string(range_set); }
-
-}  // namespace
 
 // Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
 std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {

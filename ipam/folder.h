@@ -77,11 +77,8 @@ class Folder {
   std::int64_t changed() const;
   const std::string& path() const { return path_; }
 
-  // Throws Failure where there is a file that cannot be read.
+  // Nothing where there is no file. One that cannot be read is an obstacle: it must not spoil the others.
   std::optional<Reservation> read(const IpAddress& address) const;
-  // The same, but a file that cannot be read is an obstacle: for who looks at all files, that one of them is
-  // broken must not spoil the others.
-  std::optional<Reservation> look_at(const IpAddress& address) const;
   // True as well where that cannot be told.
   bool exists(const IpAddress& address) const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }

@@ -148,7 +148,7 @@ void Index::build() {
   unreadable_.clear();
   for (const std::string& name : folder_->names()) {
     const auto address = Folder::address_of(name);
-    const auto reservation = address ? folder_->look_at(*address) : std::nullopt;
+    const auto reservation = address ? folder_->read(*address) : std::nullopt;
     if (!reservation) continue;
     if (reservation->is_unreadable && unreadable_.empty()) unreadable_ = reservation->obstacle;
     entries_.push_back(entry_of(*address, reservation->owner));

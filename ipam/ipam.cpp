@@ -245,6 +245,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   for (const IpAddress& address : ledger->index().taken())
     failures.attempt([&] {
       auto reservation = ledger->folder().read(address);
+      if (reservation && reservation->is_unreadable) throw Failure(reservation->obstacle);
       if (reservation && reservation->obstacle.empty() && !is_valid(*reservation, request.valid_attachments))
         held.push_back(std::move(*reservation));
     });

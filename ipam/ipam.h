@@ -7,7 +7,6 @@
 // be called in any namespace; paths of namespaces are looked at in the caller's mount namespace.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,9 +16,6 @@
 #include "ipam/evidence.h"
 
 namespace onlink::ipam {
-
-// Told what the program should log: every reservation that was taken back, and why; what had to be ignored.
-using Notes = std::function<void(const std::string&)>;
 
 struct Lease {
   cni::Result result;

@@ -29,7 +29,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 void Ledger::clear_leftovers() {
   try {
     for (const IpAddress& address : index_.held_by({}))
-      if (const auto reservation = folder_.look_at(address))
+      if (const auto reservation = folder_.read(address))
         if (const Verdict verdict = judge(*reservation); verdict.is_stale())
           give_back(*reservation, "reclaim", verdict.why);
     evidence_.settle();
@@ -79,6 +79,7 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   std::vector<Reservation> by_container;
   for (const IpAddress& address : index_.held_by(owner)) {
     auto reservation = folder_.read(address);
+    if (reservation && reservation->is_unreadable) throw Failure(reservation->obstacle);
     if (!reservation || !reservation->belongs_to(owner)) continue;
     auto& list = reservation->owner.ifname.empty() ? by_container : exact;
     list.push_back(std::move(*reservation));
@@ -110,17 +111,17 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner) {
   }
 }
 
-void Ledger::give_back(const Reservation& reservation, Index::Then then) {
+void Ledger::give_back(const Reservation& reservation) {
+  // Nobody remembers an address of an earlier boot: it need not rest.
+  const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
   // The file was there a moment ago. Who misses it now looks at the whole folder again.
   if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
-  index_.remove(reservation.address, then);
+  index_.remove(reservation.address, is_old ? Index::Then::be_free : Index::Then::rest);
 }
 
 void Ledger::give_back(const Reservation& reservation, const std::string& verb, const std::string& why) {
-  // Nobody remembers an address of an earlier boot: it need not rest.
-  const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
-  give_back(reservation, is_old ? Index::Then::be_free : Index::Then::rest);
+  give_back(reservation);
   note(fmt::format("{} {} of {}: {}", verb, reservation.address.to_string(), describe(reservation.owner),
                    why));
 }
@@ -129,7 +130,7 @@ bool Ledger::reclaim_stale() {
   std::vector<Reservation> reservations;
   const auto taken = index_.taken();
   for (const IpAddress& address : taken)
-    if (auto reservation = folder_.look_at(address)) reservations.push_back(std::move(*reservation));
+    if (auto reservation = folder_.read(address)) reservations.push_back(std::move(*reservation));
   const auto verdicts = evidence_.judge(reservations);
   bool found = false;
   for (std::size_t i = 0; i < reservations.size(); ++i) {

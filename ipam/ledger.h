@@ -2,7 +2,6 @@
 // One network's reservations, locked: files, records and index changed together.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,8 +16,6 @@ namespace onlink::ipam {
 
 class Ledger {
  public:
-  using Notes = std::function<void(const std::string&)>;
-
   // Null where the network has no folder and none is to be made. The lock is held as long as the object
   // lives.
   static std::unique_ptr<Ledger> open(const Config& config, Folder::IfMissing missing, Notes notes);
@@ -39,7 +36,7 @@ class Ledger {
   bool take(const IpAddress& address, const cni::Attachment& owner);
   // Claims on what was taken: as long as they are kept, others take its attachment for alive.
   std::vector<Evidence::Claim> claims() { return std::move(claims_); }
-  void give_back(const Reservation& reservation, Index::Then then = Index::Then::rest);
+  void give_back(const Reservation& reservation);
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
   // Takes back every reservation that is proved dead. True where something was, or was gone already.

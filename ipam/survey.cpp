@@ -41,7 +41,7 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
     const auto address = Folder::address_of(name);
     if (!address && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-    if (auto reservation = address ? folder.look_at(*address) : std::nullopt)
+    if (auto reservation = address ? folder.read(*address) : std::nullopt)
       reservations.push_back(std::move(*reservation));
   }
   std::sort(reservations.begin(), reservations.end(),

@@ -2,17 +2,17 @@
 #include "node/install.h"
 
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <optional>
 
 #include "base/failure.h"
 #include "base/file.h"
-#include "base/uninterrupted.h"
+#include "base/lock.h"
 
 namespace onlink::node {
 namespace {
@@ -37,7 +37,7 @@ std::optional<Program> read_program(int directory, const std::string& name) {
 // container.
 UniqueFd lock_folder(const std::string& folder) {
   UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-  if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX); }) != 0) throw system_failure("lock " + folder);
+  lock_exclusively(fd.get(), folder, std::chrono::minutes(1));
   return fd;
 }
 

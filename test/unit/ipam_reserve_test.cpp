@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "ipam/evidence.h"
-#include "ipam/lock.h"
 #include "ipam_fixture.h"
 
 namespace onlink::ipam {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ipam/lock.h"
+#include "base/lock.h"
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-namespace onlink::ipam {
+namespace onlink {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -97,4 +97,4 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
                 fmt::format("lock {}: held by {} for more than {} ms", name, holder_of(fd), timeout.count()));
 }
 
-}  // namespace onlink::ipam
+}  // namespace onlink
