@@ -14,27 +14,17 @@
 namespace onlink::ipam {
 namespace {
 
-// A part of a range, both ends inclusive.
-struct Stretch {
-  const Range* range;
-  IpAddress first;
-  IpAddress last;
-};
-
-// Once round the set, starting behind the last address that was given out.
-std::vector<Stretch> round_robin(const RangeSet& set, const std::optional<IpAddress>& last_reserved) {
-  std::vector<Stretch> stretches;
-  const Range* start = last_reserved ? set.find(*last_reserved) : nullptr;
-  const std::size_t count = set.ranges.size();
-  const std::size_t from = start != nullptr ? static_cast<std::size_t>(start - set.ranges.data()) : 0;
-  if (start != nullptr && *last_reserved < start->end)
-    stretches.push_back({start, last_reserved->next(), start->end});
-  for (std::size_t i = start != nullptr ? 1 : 0; i < count; ++i) {
-    const Range& range = set.ranges[(from + i) % count];
-    stretches.push_back({&range, range.start, range.end});
-  }
-  if (start != nullptr) stretches.push_back({start, start->start, *last_reserved});
-  return stretches;
+// Once round the set, starting behind the last address that was given out: its ranges, and parts of one.
+std::vector<Range> round_robin(const RangeSet& set, const std::optional<IpAddress>& last_reserved) {
+  const Range* const last = last_reserved ? set.find(*last_reserved) : nullptr;
+  if (last == nullptr) return set.ranges;
+  std::vector<Range> parts = set.ranges;
+  std::rotate(parts.begin(), parts.begin() + (last - set.ranges.data()), parts.end());
+  parts.push_back(parts.front());
+  parts.back().end = *last_reserved;
+  parts.front().start = last_reserved->next();
+  if (*last_reserved == last->end) parts.erase(parts.begin());
+  return parts;
 }
 
 bool is_reserved(const Config& config, const IpAddress& address) {
@@ -52,21 +42,21 @@ std::optional<IpAddress> skipped(const Config& config, const Range& range, const
 // The first address between the two that nobody holds.
 using NextFree = std::function<std::optional<IpAddress>(const IpAddress& first, const IpAddress& last)>;
 
-std::optional<IpAddress> find_in(const NextFree& next_free, const Config& config, const Stretch& stretch) {
-  for (IpAddress from = stretch.first;;) {
-    const auto free = next_free(from, stretch.last);
+std::optional<IpAddress> find_in(const NextFree& next_free, const Config& config, const Range& part) {
+  for (IpAddress from = part.start;;) {
+    const auto free = next_free(from, part.end);
     if (!free) return std::nullopt;
-    const auto end = skipped(config, *stretch.range, *free);
+    const auto end = skipped(config, part, *free);
     if (!end) return free;
-    if (*end >= stretch.last) return std::nullopt;
+    if (*end >= part.end) return std::nullopt;
     from = end->next();
   }
 }
 
-std::optional<IpAddress> find_free(const NextFree& next_free, const Config& config, std::size_t range_set,
+std::optional<IpAddress> find_free(const NextFree& next_free, const Allocation& allocation,
                                    const std::optional<IpAddress>& last_reserved) {
-  for (const Stretch& stretch : round_robin(config.range_sets[range_set], last_reserved))
-    if (const auto free = find_in(next_free, config, stretch)) return free;
+  for (const Range& part : round_robin(allocation.set(), last_reserved))
+    if (const auto free = find_in(next_free, allocation.config, part)) return free;
   return std::nullopt;
 }
 
@@ -74,19 +64,12 @@ std::optional<IpAddress> find_free(Ledger& ledger, const Allocation& allocation)
   const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
     return ledger.index().next_free(first, last);
   };
-  return find_free(next_free, allocation.config, allocation.range_set,
-                   ledger.folder().last_reserved(allocation.range_set));
+  return find_free(next_free, allocation, ledger.folder().last_reserved(allocation.range_set));
 }
 
 cni::IpConfig ip_config(const RangeSet& set, const IpAddress& address) {
   const Range& range = *set.find(address);
   return {{address, range.subnet.length}, range.gateway, std::nullopt};
-}
-
-Failure changing_failure(const Ledger& ledger) {
-  return Failure(
-      FailureKind::try_again,
-      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
 }
 
 Failure no_addresses_failure(const RangeSet& set) {
@@ -123,24 +106,20 @@ void check_wanted(const Allocation& allocation, const IpAddress& address) {
                               address.to_string(), allocation.config.run_dir));
 }
 
-IpAddress take_wanted(Ledger& ledger, const Allocation& allocation, const IpAddress& address) {
+// Whoever holds the wanted address is dead, or it cannot be had.
+void make_free(Ledger& ledger, const Allocation& allocation, const IpAddress& address) {
   check_wanted(allocation, address);
-  constexpr int attempts = 3;  // someone may be changing the folder without its lock
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (const auto holder = ledger.folder().read(address)) {
-      const Verdict verdict = ledger.judge(*holder);
-      if (!verdict.is_stale())
-        throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
-                                  address.to_string(), allocation.set().to_string(),
-                                  holder->obstacle.empty()
-                                      ? fmt::format("held by {} since {}: {}", describe(holder->owner),
-                                                    modified_in_utc(holder->file), verdict.why)
-                                      : holder->obstacle + " is in the way"));
-      ledger.give_back(*holder, "reclaim", verdict.why);
-    }
-    if (ledger.take(address, allocation.owner)) return address;
-  }
-  throw changing_failure(ledger);
+  const auto holder = ledger.folder().read(address);
+  if (!holder) return;
+  const Verdict verdict = ledger.judge(*holder);
+  if (!verdict.is_stale())
+    throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
+                              address.to_string(), allocation.set().to_string(),
+                              holder->obstacle.empty()
+                                  ? fmt::format("held by {} since {}: {}", describe(holder->owner),
+                                                modified_in_utc(holder->file), verdict.why)
+                                  : holder->obstacle + " is in the way"));
+  ledger.give_back(*holder, "reclaim", verdict.why);
 }
 
 std::optional<IpAddress> oldest_resting(Ledger& ledger, const Allocation& allocation) {
@@ -160,22 +139,13 @@ std::optional<IpAddress> find_any(Ledger& ledger, const Allocation& allocation) 
   return oldest_resting(ledger, allocation);
 }
 
-IpAddress take_any(Ledger& ledger, const Allocation& allocation) {
-  constexpr int attempts = 3;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    const auto address = find_any(ledger, allocation);
-    if (!address) {
-      const auto taken = ledger.index().taken();
-      const auto count = std::count_if(taken.begin(), taken.end(), [&](const IpAddress& each) {
-        return allocation.set().find(each) != nullptr;
-      });
-      throw no_addresses_failure(allocation.set())
-          .append_detail(fmt::format("0 free, 0 stale, {} taken", count));
-    }
-    if (ledger.take(*address, allocation.owner)) return *address;
-    ledger.index().rebuild("it named " + address->to_string() + " free, which was taken");
-  }
-  throw changing_failure(ledger);
+IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
+  if (const auto address = find_any(ledger, allocation)) return *address;
+  const auto taken = ledger.index().taken();
+  const auto count = std::count_if(taken.begin(), taken.end(), [&](const IpAddress& address) {
+    return allocation.set().find(address) != nullptr;
+  });
+  throw no_addresses_failure(allocation.set()).append_detail(fmt::format("0 free, 0 stale, {} taken", count));
 }
 
 void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
@@ -198,9 +168,19 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
   const auto former = end_former(ledger, allocation);
   const auto chosen =
       allocation.wanted || !former || !allocation.may_give(*former) ? allocation.wanted : former;
-  const IpAddress address = chosen ? take_wanted(ledger, allocation, *chosen) : take_any(ledger, allocation);
-  remember(ledger, allocation.range_set, address);
-  return ip_config(allocation.set(), address);
+  constexpr int attempts = 3;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (chosen) make_free(ledger, allocation, *chosen);
+    const IpAddress address = chosen ? *chosen : require_any(ledger, allocation);
+    if (ledger.take(address, allocation.owner)) {
+      remember(ledger, allocation.range_set, address);
+      return ip_config(allocation.set(), address);
+    }
+    if (!chosen) ledger.index().rebuild("it named " + address.to_string() + " free, which was taken");
+  }
+  throw Failure(
+      FailureKind::try_again,
+      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
 }
 
 cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation) {
@@ -211,7 +191,7 @@ cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& all
   };
   const auto address = allocation.wanted
                            ? allocation.wanted
-                           : find_free(next_free, allocation.config, allocation.range_set,
+                           : find_free(next_free, allocation,
                                        folder ? folder->last_reserved(allocation.range_set) : std::nullopt);
   if (!address) throw no_addresses_failure(allocation.set());
   return ip_config(allocation.set(), *address);
@@ -221,9 +201,9 @@ bool is_full(Ledger& ledger, const Allocation& allocation) {
   return !find_free(ledger, allocation) && !oldest_resting(ledger, allocation);
 }
 
-bool has_addresses(const Config& config, std::size_t range_set) {
+bool has_addresses(const Allocation& allocation) {
   const auto any = [](const IpAddress& first, const IpAddress&) { return std::optional(first); };
-  return find_free(any, config, range_set, std::nullopt).has_value();
+  return find_free(any, allocation, std::nullopt).has_value();
 }
 
 }  // namespace onlink::ipam

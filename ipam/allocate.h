@@ -32,6 +32,6 @@ cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& all
 bool is_full(Ledger& ledger, const Allocation& allocation);
 
 // Whether the set has any address that could ever be given to who does not ask for it.
-bool has_addresses(const Config& config, std::size_t range_set);
+bool has_addresses(const Allocation& allocation);
 
 }  // namespace onlink::ipam

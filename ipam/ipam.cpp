@@ -209,7 +209,7 @@ void find_obstacle(const Config& given, const Notes& notes) {
   const Config config = with_reserved(given);
   (void)result_of(config);
   for (std::size_t i = 0; i < config.range_sets.size(); ++i)
-    if (!has_addresses(config, i))
+    if (!has_addresses({config, i, {}, {}}))
       throw Failure(
           fmt::format("range set {} has no address to give: all are gateways, excluded, or this node's",
                       config.range_sets[i].to_string()));

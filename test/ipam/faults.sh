@@ -70,8 +70,8 @@ ipam DEL a && ok "DEL on a full disk"
 same "it is released" "$(ls "$disk/small/net1" | grep -c '^10' || true)" 0
 rm "$disk/small/filler"
 ipam ADD c && ok "ADD after room was made"
-data=$disk/small ready && ok "STATUS after room was made"
 same "the next address" "$(addresses)" "10.1.2.3/24"
+data=$disk/small ready && ok "STATUS after room was made"
 
 # A read-only disk.
 mount -o remount,ro "$disk/small"
