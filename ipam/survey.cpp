@@ -63,15 +63,15 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
-  std::map<IpAddress, bool> has_record;
+  enum class Known { nothing, reservation, record };
+  std::map<IpAddress, Known> known;
   for (const Survey::Item& item : survey.items)
-    has_record[item.reservation.address] = item.record.has_value();
+    known[item.reservation.address] = item.record ? Known::record : Known::reservation;
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
-    const auto found = address ? has_record.find(*address) : has_record.end();
-    if (!address || (found != has_record.end() && found->second)) continue;
+    if (!address || known[*address] == Known::record) continue;
     const char* fault = "the record of an earlier reservation of this address; it is not used";
-    if (found == has_record.end())
+    if (known[*address] == Known::nothing)
       fault = "a record without its reservation, which is gone; it is not used";
     else if (!evidence.read(*address))
       fault = "cannot be understood; it is not used as evidence";

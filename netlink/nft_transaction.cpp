@@ -99,8 +99,7 @@ class Writer {
   // The kernel's intervals end before their end, and behind the highest address there is none.
   static void put_range(Message& message, const AddressRange& range) {
     put_bound(message, range.first, false);
-    if (range.last != IpPrefix::any(range.last.family()).last())
-      put_bound(message, range.last.next(), true);
+    if (range.last != IpPrefix::any(range.last.family()).last()) put_bound(message, range.last.next(), true);
   }
 
   void add_rule(const std::string& chain, const Rule& rule) {
