@@ -205,8 +205,9 @@ std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
 
 void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) const {
   const std::string text = address.to_string();
-  with_context(
-      path_, [&] { overwrite_file(fd(), last_name(range_set), std::as_bytes(std::span(text)), file_mode); });
+  with_context(path_, [&] {
+    overwrite_file(fd(), last_name(range_set), {std::as_bytes(std::span(text))}, file_mode);
+  });
 }
 
 }  // namespace onlink::ipam

@@ -127,6 +127,7 @@ void Index::read() {
   if (!has_header || header.magic != magic ||
       header.count != (static_cast<std::uint64_t>(status.st_size) - sizeof header) / sizeof(Entry))
     throw Failure("it is not one");
+  entries_.reserve(header.count + 16);  // what is added moves nothing
   entries_.resize(header.count);
   const auto content = std::as_writable_bytes(std::span(entries_));
   (void)read_at(file.get(), content, sizeof header, index_name);
@@ -274,11 +275,8 @@ void Index::save() {
                 .count = entries_.size()};
   evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
   header.checksum = header.sum(entries);
-  std::vector<std::byte> content(sizeof header + entries.size());
-  std::memcpy(content.data(), &header, sizeof header);
-  std::copy(entries.begin(), entries.end(), content.begin() + sizeof header);
   // In place, a file in memory keeps its pages. Half of it would not fit the checksum.
-  overwrite_file(evidence_->make(), index_name, content, 0600);
+  overwrite_file(evidence_->make(), index_name, {std::as_bytes(std::span(&header, 1)), entries}, 0600);
 }
 
 }  // namespace onlink::ipam
