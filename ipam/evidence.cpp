@@ -106,11 +106,13 @@ int Evidence::make() const {
 }
 
 void Evidence::settle() const {
-  const int directory = make();
-  // A link is there whole or not at all.
-  if (data_path_.starts_with('/') && ::symlinkat(data_path_.c_str(), directory, origin_name) != 0 &&
-      errno != EEXIST)
-    throw system_failure("link " + path_ + "/" + origin_name);
+  // A link is there whole or not at all. A folder that is still empty may be swept away by another network's
+  // process (below): it is made again.
+  for (int tries = 1; data_path_.starts_with('/'); ++tries) {
+    if (::symlinkat(data_path_.c_str(), make(), origin_name) == 0 || errno == EEXIST) break;
+    if (errno != ENOENT || tries == 10) throw system_failure("link " + path_ + "/" + origin_name);
+    directory_ = UniqueFd{};
+  }
   const std::string folders = folder_of(path_);
   const UniqueFd parent = open_file(AT_FDCWD, folders, O_RDONLY | O_DIRECTORY);
   for (const std::string& name : names_in(parent.get(), folders)) {
@@ -118,10 +120,16 @@ void Evidence::settle() const {
     const UniqueFd records = try_open(parent.get(), name.c_str(), directory_flags);
     struct stat status {};
     const auto look = [&](int flags) { return ::fstatat(records.get(), origin_name, &status, flags) == 0; };
-    if (!records || !look(AT_SYMLINK_NOFOLLOW) || !S_ISLNK(status.st_mode)) continue;
-    if (look(0) ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
-    for (const std::string& file : names_in(records.get(), name))
-      (void)::unlinkat(records.get(), file.c_str(), 0);
+    if (!records) continue;
+    if (look(AT_SYMLINK_NOFOLLOW)) {
+      if (!S_ISLNK(status.st_mode)) continue;
+      if (look(0) ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
+      // The link last: who is killed in between leaves a folder that is known for what it is.
+      for (const std::string& file : names_in(records.get(), name))
+        if (file != origin_name) (void)::unlinkat(records.get(), file.c_str(), 0);
+      (void)::unlinkat(records.get(), origin_name, 0);
+    }
+    // Without a link it goes only where it is empty: who made it, or swept it, was killed.
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
   }
 }

@@ -29,6 +29,8 @@ struct ClusterFile {
   // With the source "file" the list, which is in order; else what the file lists besides: the source's to
   // use.
   std::vector<PlacedNode> nodes;
+
+  bool operator==(const ClusterFile&) const = default;
 };
 
 // Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the

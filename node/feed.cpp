@@ -48,16 +48,18 @@ void Feed::passed(const Nodes& nodes, const Pass& pass) {
 }
 
 void Feed::refresh() {
-  read_file();
+  read_file(true);
   if (source_) source_->refresh();
 }
 
 // A source is opened anew when its part of the file has changed. One that cannot be opened leaves everything
-// as it was, rules included: the file counts as a whole.
-void Feed::read_file() {
-  due_ = true;
+// as it was, rules included: the file counts as a whole. Unless it is to be read afresh, a file that says the
+// same again is no news, and no second reading (withdraw_guard.h): somebody was at work beside it.
+void Feed::read_file(bool afresh) {
   try {
     ClusterFile file = read_cluster_file(context_.path, context_.node_name);
+    if (!afresh && file_problem_.empty() && file_ == file) return;
+    due_ = true;
     const bool same = file_ && file_->source == file.source && file_->nodes == file.nodes;
     ++context_.reading;
     if (!same || file.source.type == "file") {
@@ -69,6 +71,7 @@ void Feed::read_file() {
     file_ = std::move(file);
     file_problem_.clear();
   } catch (const Failure& failure) {
+    due_ = due_ || afresh || file_problem_ != failure.what();
     file_problem_ = failure.what();
   }
 }
@@ -86,7 +89,7 @@ void Feed::read_source() {
 }
 
 std::optional<Nodes> Feed::read() {
-  if (file_watch_.changed()) read_file();
+  if (file_watch_.changed()) read_file(false);
   if (timer_.expired()) refresh();
   if (source_) read_source();
   if (!std::exchange(due_, false)) return std::nullopt;

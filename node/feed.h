@@ -42,7 +42,7 @@ class Feed {
   void passed(const Nodes& nodes, const Pass& pass);
 
  private:
-  void read_file();
+  void read_file(bool afresh);
   void read_source();
   std::optional<Nodes> put_together();
   std::optional<Nodes> use_earlier();

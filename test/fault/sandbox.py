@@ -321,7 +321,8 @@ class Call:
             deliver = 0
             self.calls += entering
             entering = not entering
-            if self.calls < at or entering:
+            # Killed before the call, but stopped after it: a call that takes the folder's lock would still be made.
+            if self.calls < at or entering != stop:
                 continue
             if not stop:
                 os.kill(self.pid, signal.SIGKILL)

@@ -3,13 +3,13 @@
 # What lives keeps its address, however its namespace was named, is hidden, or is kept; under onlink, who dies gives it
 # back, and under any other main plugin, DEL, GC, a person and a reboot do.
 . "$(dirname "$0")/lib.bash"
-command -v python3 >/dev/null || fail "needs python3"
+[ -x "$python" ] || fail "needs python3"
 [ -x "$reference/bridge" ] || fail "needs $reference/bridge"
 
 # Pods that live on, each in another way, without the name that they were attached by: nobody takes from them, until
 # they die. attached: how it is attached; loses: how it loses its name, or seems to; dies: how it ends.
 inside() { # PROGRAM NAMESPACE: python with a function that enters it; ready when it says so
-  python3 -c '
+  "$python" -c '
 import ctypes, os, socket, sys, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
 def enter(path):

@@ -10,7 +10,7 @@ mkdir /run/pins
 attached() { conf "$one"; netns=$1 cni ADD p1; ok "$way: ADD"; inside=$2; living "$way" "$inside" 10.10.0.2; }
 # start_threads MODE: $program, its second $thread, and $stdin, on which a byte ends the main thread.
 start_threads() {
-  coproc two { exec unshare --net bash -c "ip link set lo up; exec ${1:+nsenter --net=/proc/$$/ns/net} python3 -c '$threads' ${1:-outside}"; }
+  coproc two { exec unshare --net bash -c "ip link set lo up; exec ${1:+nsenter --net=/proc/$$/ns/net} $python -c '$threads' ${1:-outside}"; }
   read -r thread <&"${two[0]}"
   program=$two_PID stdin=${two[1]}
 }

@@ -10,6 +10,7 @@ fi
 
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
 reference=/usr/lib/cni
+python=/usr/bin/python3  # the system's, whatever comes first in PATH
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
 mkdir -p /run/netns /run/work

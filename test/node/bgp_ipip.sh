@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: guest
+# runs on: guest 6.1
 # Source "routes" with the tunnel: A and B in one network, C behind a router. BIRD's next hop is C itself, the packets
 # go through tunl0; A and B go directly. BIRD and onlink-node die and come back, and no ping is lost.
 # shellcheck source=lib.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: guest
+# runs on: guest 6.12
 # CrossSubnet: A and B on one wire, C behind a router. A - B goes directly, A - C and B - C through the tunnel; what is
 # on-link is the kernel's word, asked again when addresses and routes change.
 # shellcheck source=lib.bash

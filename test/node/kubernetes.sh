@@ -176,7 +176,7 @@ has 10.10.1.0/24 172.16.91.202 || fail "a good file withdrew routes"
 
 # A list in pages whose continue tokens expire, twice: it is begun again, and what is not gone stays meanwhile.
 settled
-lists=$(stat lists) pages=$(stat pages)
+tell stats; before=$told # both at one moment
 tell pages 2 2
 tell hide G
 (exec ip -n A monitor route) >"$work/changes" 2>&1 &
@@ -185,7 +185,8 @@ eventually 10 eval 'ip -n A route add 10.77.0.0/24 via 172.16.91.202; ip -n A ro
 kill -HUP "${service[A]}"
 eventually 20 grep '^Deleted 10.10.6.0/24' "$work/changes"
 kill "$monitor"
-same "lists, and pages of seven nodes" "$(($(stat lists) - lists)) $(($(stat pages) - pages))" "3 7"
+tell stats
+same "lists, and pages of seven nodes" "$(jq -r --argjson before "$before" '"\(.lists - $before.lists) \(.pages - $before.pages)"' <<<"$told")" "3 7"
 same "what went" "$(awk '$1 == "Deleted" && / 10.10/ { print $2 }' "$work/changes")" 10.10.6.0/24
 tell show
 cut event

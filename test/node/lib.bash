@@ -109,7 +109,6 @@ cut_off() { checks=$((checks + 1)); ! on "$1" ping -q -c1 -W1 "${@:3}" "$2" >/de
 
 # Every pod of the seed with every other, in both directions: ping and 1 MB over TCP.
 talk=$(dirname "${BASH_SOURCE[0]}")/talk.py
-python=/usr/bin/python3
 all_pods_talk() {
   checks=$((checks + 1))
   "$python" "$talk" pairs netns01=10.10.0.2 netns02=10.10.0.3 netns03=10.10.1.2 netns04=10.10.1.3 >"$work/talk" ||

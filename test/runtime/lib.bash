@@ -123,7 +123,7 @@ until_true() {
 # An answer to whoever asks: one line, "NAME PEER-ADDRESS", over TCP and UDP on one port.
 serve() { # NAMESPACE PORT ("" is the host); the process's ID is in $server
   local in=(); [ -z "$1" ] || in=(ip netns exec "$1")
-  "${in[@]}" python3 -c '
+  "${in[@]}" "$python" -c '
 import selectors, socket, sys
 name, port = sys.argv[1], int(sys.argv[2])
 ready = selectors.DefaultSelector()
