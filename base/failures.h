@@ -25,27 +25,27 @@ class Failures {
     }
   }
 
-  // One failure as it was thrown, several as one: the first one's kind, everybody's words.
+  // The first as it was thrown, with its kind and code; what the others said is in its details.
   void throw_if_any() const {
-    if (texts_.empty()) return;
-    if (texts_.size() == 1) std::rethrow_exception(first_);
-    std::string all;
-    for (const std::string& text : texts_) all.append(all.empty() ? "" : "; ").append(text);
+    if (!first_) return;
     try {
       std::rethrow_exception(first_);
-    } catch (const Failure& failure) {
-      throw Failure(failure.kind(), all, failure.error());
+    } catch (Failure& failure) {
+      for (const std::string& text : others_) failure.append_detail(text);
+      throw;
     }
   }
 
  private:
   void add(const Failure& failure) {  // while it is being handled
-    if (!first_) first_ = std::current_exception();
-    texts_.emplace_back(failure.what());
+    if (!first_)
+      first_ = std::current_exception();
+    else
+      others_.emplace_back(failure.what());
   }
 
   std::exception_ptr first_;
-  std::vector<std::string> texts_;
+  std::vector<std::string> others_;
 };
 
 }  // namespace onlink

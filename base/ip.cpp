@@ -56,6 +56,10 @@ bool IpAddress::is_multicast() const noexcept {
   return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
 }
 
+bool IpAddress::is_link_local() const noexcept {
+  return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
+
 std::string IpAddress::to_string() const {
   // inet_ntop goes through sprintf: with thousands of addresses it is what takes longest.
   if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[0], bytes_[1], bytes_[2], bytes_[3]);

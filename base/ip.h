@@ -40,6 +40,7 @@ class IpAddress {
   IpAddress previous() const { return from_number(family_, number() - 1); }
   bool is_unspecified() const noexcept { return number() == 0; }
   bool is_multicast() const noexcept;
+  bool is_link_local() const noexcept;  // 169.254.0.0/16, fe80::/10
   std::string to_string() const;
 
   auto operator<=>(const IpAddress&) const = default;  // IPv4 before IPv6, then by number

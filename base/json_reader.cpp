@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <span>
 #include <utility>
 
 namespace onlink {
@@ -18,6 +19,13 @@ constexpr int deepest_nesting = 64;
 // 300,000.
 constexpr int most_values = 1'000'000;
 constexpr std::size_t most_problems = 50;
+
+// Of ASCII: no key has other letters.
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string shown(const json& value) {
   std::string text = dump_json(value);
@@ -99,10 +107,22 @@ JsonReader::JsonReader(const json& document, Problems& problems, std::string pat
   document_ = nullptr;
 }
 
+json::const_iterator JsonReader::place_of(std::string_view key) const {
+  auto found = document_->find(key);
+  if (found != document_->end()) return found;
+  for (found = document_->begin(); found != document_->end(); ++found)
+    if (equal_ignoring_case(found.key(), key)) break;
+  return found;
+}
+
 const json* JsonReader::find(std::string_view key) const {
   if (document_ == nullptr) return nullptr;
-  const auto found = document_->find(key);
+  const auto found = place_of(key);
   return found == document_->end() || found->is_null() ? nullptr : &*found;
+}
+
+bool JsonReader::is_given(std::string_view key) const {
+  return document_ != nullptr && place_of(key) != document_->end();
 }
 
 std::string JsonReader::path(std::string_view key) const {
@@ -212,10 +232,18 @@ std::vector<JsonReader> JsonReader::children(std::string_view key, std::size_t l
   return readers;
 }
 
-void JsonReader::allow_only(std::initializer_list<std::string_view> keys) const {
-  if (document_ == nullptr) return;
+std::vector<std::string> JsonReader::unknown_keys(std::span<const std::string_view> known) const {
+  std::vector<std::string> unknown;
+  if (document_ == nullptr) return unknown;
   for (const auto& [key, value] : document_->items())
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) problem(key, "unknown key");
+    if (std::none_of(known.begin(), known.end(),
+                     [&key = key](std::string_view name) { return equal_ignoring_case(name, key); }))
+      unknown.push_back(path(key));
+  return unknown;
+}
+
+void JsonReader::allow_only(std::initializer_list<std::string_view> keys) const {
+  for (const std::string& key : unknown_keys({keys.begin(), keys.size()})) problems_->add(key, "unknown key");
 }
 
 }  // namespace onlink

@@ -8,13 +8,15 @@
 //   problems.throw_if_any("configuration of network onlink");    // one Failure that lists them all
 //
 // A reader is a view of one JSON object; absent keys and null give nothing (null is how Go writes an empty
-// slice).
+// slice). A key is found as Go's encoding/json finds a field: as it is written, else without regard to case;
+// containerd writes "Servers" where the convention has "servers", and people write "rangestart".
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +54,7 @@ class JsonReader {
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
   const nlohmann::json* find(std::string_view key) const;  // null where absent or JSON null
+  bool is_given(std::string_view key) const;               // also as JSON null
   std::string path(std::string_view key) const;            // "ipam.ranges" for key "ranges" of ipam
   void problem(std::string_view key, std::string_view reason) const { problems_->add(path(key), reason); }
 
@@ -72,8 +75,11 @@ class JsonReader {
   static constexpr std::size_t most_entries = 1000;
   // Every key that is not in the list is a problem: for documents that are ours alone.
   void allow_only(std::initializer_list<std::string_view> keys) const;
+  // The paths of the keys that are not in the list.
+  std::vector<std::string> unknown_keys(std::span<const std::string_view> known) const;
 
  private:
+  nlohmann::json::const_iterator place_of(std::string_view key) const;  // of an object
   bool has_room(std::string_view key, const nlohmann::json& array, std::size_t limit) const;
 
   const nlohmann::json* document_;  // null where absent

@@ -124,8 +124,7 @@ void read_valid_attachments(const JsonReader& reader, Request& request) {
   constexpr std::size_t most_attachments = input_limit;  // as many as fit
   // Absent is not empty: taken for an empty list, it would remove every attachment. Go writes an empty slice
   // as null.
-  if (!request.config.is_object() || !request.config.contains(key))
-    reader.problem(key, "is required for GC but missing");
+  if (!reader.is_given(key)) reader.problem(key, "is required for GC but missing");
   for (const JsonReader& entry : reader.children(key, most_attachments)) {
     Attachment attachment{entry.text("containerID").value_or(""), entry.text("ifname").value_or("")};
     if (const auto problem = problem_of_name(attachment.container_id)) entry.problem("containerID", *problem);
@@ -141,6 +140,11 @@ void read_config(Request& request) {
   read_version(reader, request);
   const auto name = reader.text("name");
   if (!reader.has("name")) reader.problem("name", "is missing");
+  if (reader.has("plugins") && !reader.has("type"))
+    reader.problem(
+        "plugins",
+        "this is a list of configurations (conflist), of which a runtime gives each plugin its own: "
+        "jq '. as $list | .plugins[0] + {name: $list.name, cniVersion: $list.cniVersion}'");
   if (const auto problem = name ? problem_of_name(*name) : std::nullopt) reader.problem("name", *problem);
   request.network = name.value_or("");
   if (is_about_attachment(request.command)) read_prev_result(reader, request);

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "cni/annotations.h"
+
 namespace onlink::ipam {
 namespace {
 
@@ -168,6 +170,9 @@ void read_requested(const cni::Request& request, const JsonReader& root, Config&
   for (const JsonReader& reader : {root.child("args").child("cni"), root.child("runtimeConfig")})
     for (const std::string& text : reader.texts("ips"))
       add_requested(reader.path("ips"), text, config, problems);
+  const JsonReader annotations = cni::pod_annotations(root);
+  for (const std::string& text : cni::annotated_ips(annotations))
+    add_requested(annotations.path(cni::ips_annotation), text, config, problems);
 }
 
 std::optional<std::uint32_t> read_u32(const JsonReader& reader, std::string_view key) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
@@ -20,6 +21,11 @@ namespace onlink::ipam {
 
 inline constexpr char default_data_dir[] = "/var/lib/cni/networks";
 inline constexpr char default_run_dir[] = "/run/onlink";
+
+// Those of "ipam".
+inline constexpr std::string_view keys[] = {"type",    "ranges",   "subnet",         "rangeStart", "rangeEnd",
+                                            "gateway", "routes",   "resolvConf",     "dataDir",    "exclude",
+                                            "runDir",  "cooldown", "useAllAddresses"};
 
 // Told what the program should log: every reservation that was taken back, and why; what had to be ignored.
 using Notes = std::function<void(const std::string&)>;

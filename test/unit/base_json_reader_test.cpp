@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace onlink {
 namespace {
@@ -51,6 +52,21 @@ TEST(JsonReader, UnknownKeysWhereOnlyOursAreAllowed) {
   JsonReader(document, problems).allow_only({"node"});
   ASSERT_EQ(problems.list().size(), 1u);
   EXPECT_EQ(problems.list()[0], "nodee: unknown key");
+}
+
+TEST(JsonReader, KeysAreFoundAsGoFindsThem) {
+  const auto document = parse_json(R"({"Servers": ["a"], "mtu": 1, "MTU": 2, "rangestart": null})", "stdin");
+  Problems problems;
+  const JsonReader reader(document, problems);
+  EXPECT_EQ(reader.texts("servers"), std::vector<std::string>{"a"});
+  EXPECT_EQ(reader.integer("mtu", 0, 9), 1);  // as it is written, first
+  EXPECT_EQ(reader.integer("MTU", 0, 9), 2);
+  EXPECT_EQ(reader.integer("Mtu", 0, 9), 2);  // then the first of the others
+  EXPECT_FALSE(reader.has("rangeStart"));
+  EXPECT_TRUE(reader.is_given("rangeStart"));
+  EXPECT_FALSE(reader.has("server"));
+  reader.allow_only({"servers", "mtu", "rangeStart"});
+  EXPECT_TRUE(problems.empty());
 }
 
 TEST(ParseJson, RefusesWhatIsNotJsonAndWhatIsTooDeep) {
