@@ -24,6 +24,7 @@ inline constexpr Attribute<std::uint32_t> link_group{IFLA_GROUP};
 inline constexpr Attribute<MacAddress> link_mac{IFLA_ADDRESS};
 inline constexpr Attribute<std::uint32_t> link_mtu{IFLA_MTU};
 inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};
+inline constexpr Attribute<std::uint32_t> link_master{IFLA_MASTER};
 inline constexpr Attribute<std::int32_t> link_peer_netns{IFLA_LINK_NETNSID};
 inline constexpr Attribute<std::int32_t> link_target_netns{IFLA_TARGET_NETNSID};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};

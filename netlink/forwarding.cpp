@@ -19,7 +19,9 @@ std::vector<std::string> links_that_need_accept_ra(Socket& socket) {
   std::vector<std::string> names;
   for (const Route& route : list_routes(socket, {.family = IpFamily::v6, .protocol = RTPROT_RA})) {
     const auto link = find_link(socket, route.link);
-    if (!link || std::find(names.begin(), names.end(), link->name) != names.end()) continue;
+    if (!link || link->alias.starts_with(host_end_alias) ||
+        std::find(names.begin(), names.end(), link->name) != names.end())
+      continue;
     if (read_sysctl(accept_ra_setting(link->name)) == "1") names.push_back(link->name);
   }
   return names;

@@ -232,6 +232,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.mac = attributes.get(link_mac);
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);
+  link.master = attributes.get(link_master).value_or(0);
   link.peer_netns = attributes.get(link_peer_netns);
   if (const auto info = attributes.get(link_info)) {
     link.kind = info->get(link_info_kind).value_or("");
@@ -264,11 +265,35 @@ bool peer_lives(Socket& socket, const Link& link) {
   return true;
 }
 
-std::vector<Link> list_links(Socket& socket, const std::string& kind) {
+namespace {
+
+Message all_links(const std::string& kind) {
   Message request(RTM_GETLINK, 0, [] { return std::string("list links"); });
   link_header(request);
   if (!kind.empty()) request.nest(link_info, [&] { request.put(link_info_kind, kind); });
-  auto links = socket.dump<Link>(request, parse_link);
+  return request;
+}
+
+}  // namespace
+
+bool any_link(const std::string& kind, const std::function<bool(const Link&)>& is_it) {
+  struct Found {};
+  // A conversation of its own, which is given up in the middle.
+  Socket socket = Socket::open();
+  try {
+    (void)socket.dump<Link>(all_links(kind), [&](const nlmsghdr& message) {
+      const auto link = parse_link(message);
+      if (link && link->kind == kind && is_it(*link)) throw Found{};
+      return std::optional<Link>();
+    });
+  } catch (const Found&) {
+    return true;
+  }
+  return false;
+}
+
+std::vector<Link> list_links(Socket& socket, const std::string& kind) {
+  auto links = socket.dump<Link>(all_links(kind), parse_link);
   // The kernel skips its filter when no link of that kind exists yet (rtnl_dump_ifinfo: the kind is not
   // registered).
   if (!kind.empty()) std::erase_if(links, [&](const Link& link) { return link.kind != kind; });

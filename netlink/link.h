@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "netlink/message.h"
@@ -33,8 +34,9 @@ struct Link {
   std::uint32_t group = 0;  // "default"
   std::optional<MacAddress> mac;
   std::uint32_t mtu = 0;
-  std::uint32_t flags = 0;  // IFF_*
-  std::uint32_t peer = 0;   // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::uint32_t flags = 0;   // IFF_*
+  std::uint32_t peer = 0;    // IFLA_LINK: for a veth, the other end's index in its own namespace
+  std::uint32_t master = 0;  // a VRF or bridge that it belongs to
   std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
   std::optional<IpipSettings> ipip;        // of kind "ipip" only
   std::vector<std::uint32_t> ipv4_conf;    // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
@@ -42,6 +44,9 @@ struct Link {
   bool up() const;
   std::uint32_t ipv4_setting(int devconf) const;  // 0 where the kernel did not say
 };
+
+// How the alias of an attachment's end on the host begins.
+inline constexpr std::string_view host_end_alias = "onlink ";
 
 struct VethPair {
   std::string name;  // the end in the socket's own namespace
@@ -101,6 +106,8 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index);
 // or a mount. False as soon as the namespace has died, while the kernel is still about to take its interfaces
 // away.
 bool peer_lives(Socket& socket, const Link& link);
+// Whether there is such a link of a kind: a dump that ends at the first one.
+bool any_link(const std::string& kind, const std::function<bool(const Link&)>& is_it);
 // Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.
 std::vector<Link> list_links(Socket& socket, const std::string& kind = "");
 

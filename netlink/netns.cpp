@@ -49,17 +49,6 @@ Netns Netns::open(const std::string& path) {
   }
 }
 
-std::optional<Netns> Netns::open_if_any(const std::string& path) {
-  try {
-    return open(path);
-  } catch (const Failure& failure) {
-    // Of the path. That this process or the host has no descriptor or memory left says nothing of it.
-    const int error = failure.error();
-    if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO) throw;
-    return std::nullopt;
-  }
-}
-
 Netns Netns::of_socket(int socket) {
   UniqueFd fd(::ioctl(socket, SIOCGSKNS));
   if (!fd) throw system_failure("find out the network namespace of a socket");

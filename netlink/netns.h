@@ -2,7 +2,6 @@
 // Network namespaces (network_namespaces(7), setns(2)).
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -15,9 +14,6 @@ class Netns {
   // exist, and Failure (environment) where it is something else than a network namespace; a FIFO or device
   // does not block.
   static Netns open(const std::string& path);
-  // Nothing where the path does not exist, or is no network namespace (any more): for DEL. Throws Failure
-  // where that cannot be told.
-  static std::optional<Netns> open_if_any(const std::string& path);
   // That of a socket (SIOCGSKNS, net/socket.c): of the namespace where it was opened. Needs CAP_NET_ADMIN.
   static Netns of_socket(int socket);
 

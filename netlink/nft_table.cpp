@@ -230,6 +230,21 @@ std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::stri
       });
 }
 
+std::vector<Chain> list_chains(Socket& socket) try {
+  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,
+                  [] { return std::string("list the chains of nftables"); });
+  request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
+  return socket.dump<Chain>(request, [](const nlmsghdr& message) {
+    const nfgenmsg* header = nullptr;
+    const auto attributes = Attributes::of(message, header);
+    return std::optional(Chain{text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME),
+                               number_of(attributes, NFTA_CHAIN_USE, 0)});
+  });
+} catch (const Failure& failure) {
+  if (is_without_nftables(failure)) return {};
+  throw;
+}
+
 std::vector<DroppingChain> forward_drops(const std::string& interfaces) try {
   Socket socket = Socket::open(NETLINK_NETFILTER);
   Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,

@@ -29,6 +29,13 @@ struct AddressRange {
 std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
                                                   const std::string& set);
 
+// Every chain of family inet. None where the kernel has no nftables. socket: of NETLINK_NETFILTER.
+struct Chain {
+  std::string table, name;
+  std::uint32_t rules = 0;  // how many there are, and jumps to it
+};
+std::vector<Chain> list_chains(Socket& socket);
+
 // The table, its chains and their rules, as bytes that stay the same until somebody changes one of them, or
 // adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:
 // there is no such table. In the caller's network namespace.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include "netlink/attributes.h"
@@ -70,6 +72,20 @@ std::optional<IpAddress> via_other_family(const Attributes& attributes) {
   const std::size_t head = sizeof(std::uint16_t);
   if (via.size() != head + 4 && via.size() != head + 16) return std::nullopt;
   return IpAddress::from_bytes(via.subspan(head));
+}
+
+// The interfaces of all next hops, also of a group of nexthop objects (RTA_MULTIPATH, rtnetlink(7)).
+std::vector<std::uint32_t> links_of_multipath(const Attributes& attributes) {
+  std::vector<std::uint32_t> links;
+  auto rest = attributes.bytes(RTA_MULTIPATH);
+  rtnexthop hop{};
+  while (rest.size() >= sizeof hop) {
+    std::memcpy(&hop, rest.data(), sizeof hop);
+    links.push_back(static_cast<std::uint32_t>(hop.rtnh_ifindex));
+    const std::size_t length = RTNH_ALIGN(std::max<std::size_t>(hop.rtnh_len, sizeof hop));
+    rest = rest.subspan(std::min(length, rest.size()));
+  }
+  return links;
 }
 
 constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
@@ -172,6 +188,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
   route.source = attributes.get(route_prefsrc);
   route.tos = header->rtm_tos;
+  route.multipath_links = links_of_multipath(attributes);
   if (const auto metrics = attributes.get(route_metrics)) {
     route.mtu = metrics->get(metric_mtu).value_or(0);
     route.advmss = metrics->get(metric_advmss).value_or(0);
@@ -219,7 +236,7 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
 
 std::optional<Route> find_route(Socket& socket, const Route& key) {
   const auto metric = [](const Route& route) {
-    return route.priority == 0 && !route.dst.address.is_v4() ? 1024 : route.priority;  // IP6_RT_PRIO_USER
+    return route.priority == 0 && !route.dst.address.is_v4() ? default_ipv6_metric : route.priority;
   };
   const auto is_it = [&](const Route& route) {
     return route.table == key.table && route.dst == key.dst && route.tos == key.tos &&

@@ -20,6 +20,9 @@ namespace onlink::netlink {
 // onlink").
 inline constexpr std::uint8_t onlink_protocol = 169;
 
+// What the kernel makes of metric 0 (IP6_RT_PRIO_USER).
+inline constexpr std::uint32_t default_ipv6_metric = 1024;
+
 struct Route {
   IpPrefix dst = {};
   std::optional<IpAddress> gateway = {};
@@ -34,6 +37,7 @@ struct Route {
   std::uint32_t mtu = 0;                 // RTAX_MTU; 0: none
   std::uint32_t advmss = 0;              // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
+  std::vector<std::uint32_t> multipath_links = {};  // of a route with several next hops: read only
 
   bool operator==(const Route&) const = default;
 };

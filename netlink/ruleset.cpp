@@ -80,6 +80,22 @@ void add_nat(const Ruleset& ruleset, NftTable& table) {
       {"leaving", "nat", "postrouting", "srcnat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, std::move(rules)});
 }
 
+void add_pods(const Ruleset& ruleset, NftTable& table) {
+  std::vector<Rule> rules{{not_from_interfaces(ruleset.pod_interfaces), go_back()}};
+  if (ruleset.filter_pods) {
+    table.counters.emplace_back("tunnel_from_pod");
+    rules.push_back({protocol_is_ipip(), count_in("tunnel_from_pod"), drop()});
+  }
+  // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
+  // need it.
+  rules.push_back({source_within(*IpPrefix::parse("::/128")), go_back()});
+  rules.push_back({source_within(*IpPrefix::parse("fe80::/10")), go_back()});
+  table.counters.emplace_back("forged_source");
+  rules.push_back({no_way_back_through_its_interface(), count_in("forged_source"), drop()});
+  table.chains.push_back(
+      {"pods", "filter", "prerouting", "raw", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, std::move(rules)});
+}
+
 void add_filters(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_tunnel) {
     table.counters.emplace_back("foreign_tunnel");
@@ -92,21 +108,7 @@ void add_filters(const Ruleset& ruleset, NftTable& table) {
                             {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4),
                               count_in("foreign_tunnel"), drop()}}});
   }
-  if (!ruleset.filter_pods) return;
-  table.counters.insert(table.counters.end(), {"tunnel_from_pod", "forged_source"});
-  // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
-  // need it.
-  table.chains.push_back({"pods",
-                          "filter",
-                          "prerouting",
-                          "raw",
-                          NF_INET_PRE_ROUTING,
-                          NF_IP_PRI_RAW,
-                          {{not_from_interfaces(ruleset.pod_interfaces), go_back()},
-                           {protocol_is_ipip(), count_in("tunnel_from_pod"), drop()},
-                           {source_within(*IpPrefix::parse("::/128")), go_back()},
-                           {source_within(*IpPrefix::parse("fe80::/10")), go_back()},
-                           {no_way_back_through_its_interface(), count_in("forged_source"), drop()}}});
+  if (ruleset.filter_pods || ruleset.check_sources) add_pods(ruleset, table);
 }
 
 std::string print_block(const Ruleset& ruleset, bool with_elements) {
@@ -125,14 +127,6 @@ NftTable table_of(const Ruleset& ruleset) {
   add_filters(ruleset, table);
   add_nat(ruleset, table);
   return table;
-}
-
-Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> subnets) {
-  Ruleset ruleset;
-  ruleset.table = "onlink-" + network;
-  ruleset.inside = subnets;
-  ruleset.masqueraded = std::move(subnets);
-  return ruleset;
 }
 
 std::string print_table(const Ruleset& ruleset) {

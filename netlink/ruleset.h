@@ -27,13 +27,17 @@ struct Ruleset {
   // From interfaces whose name starts with pod_interfaces: IPIP is dropped, and so is every source address
   // whose way back is another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
   bool filter_pods = false;
+  // The second of the two alone.
+  bool check_sources = false;
   std::string pod_interfaces = "onl";
   // What leaves through the tunnel with another address of this host gets this one, so that answers come
   // back.
   std::optional<IpAddress> tunnel_address;
   std::string tunnel = "tunl0";
 
-  bool empty() const { return masqueraded.empty() && !filter_tunnel && !filter_pods && !tunnel_address; }
+  bool empty() const {
+    return masqueraded.empty() && !filter_tunnel && !filter_pods && !check_sources && !tunnel_address;
+  }
   bool operator==(const Ruleset&) const = default;
 };
 
@@ -57,10 +61,6 @@ struct NftTable {
   std::vector<NftChain> chains;
 };
 NftTable table_of(const Ruleset& ruleset);
-
-// The rules of one network for which masquerade is asked, in a table of its own, "onlink-<network>": what the
-// pods of these subnets send elsewhere is masqueraded.
-Ruleset masquerade_ruleset(const std::string& network, std::vector<IpPrefix> subnets);
 
 // What is to be done about a table.
 struct TableChange {

@@ -2,6 +2,9 @@
 #include "netlink/sysctl.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -12,6 +15,11 @@ std::optional<std::string> read_sysctl(const std::string& name) {
   auto value = read_file(AT_FDCWD, "/proc/sys/" + name);
   if (value && value->ends_with('\n')) value->pop_back();
   return value;
+}
+
+std::optional<std::string> problem_of_writing(const std::string& name) {
+  if (::access(("/proc/sys/" + name).c_str(), W_OK) == 0) return std::nullopt;
+  return fmt::format("{} cannot be set: {}", name, errno_name(errno));
 }
 
 void write_sysctl(const std::string& name, const std::string& value) {

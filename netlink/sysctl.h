@@ -12,6 +12,8 @@ namespace onlink::netlink {
 // "net/ipv6/conf/eth0/accept_ra"; a name with a '.' stays as it is, since '/' separates.
 // The value without its newline; nothing where the file does not exist (IPv6 compiled out, interface gone).
 std::optional<std::string> read_sysctl(const std::string& name);
+// Why the setting cannot be given another value (a read-only /proc/sys); nothing where it can.
+std::optional<std::string> problem_of_writing(const std::string& name);
 // Leaves a file that has the value already untouched, so a read-only /proc/sys with the right settings is no
 // error. Throws Failure naming the setting and the value.
 void write_sysctl(const std::string& name, const std::string& value);

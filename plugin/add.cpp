@@ -12,7 +12,6 @@
 #include "plugin/host_ends.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
-#include "plugin/masquerade.h"
 #include "plugin/mtu.h"
 #include "plugin/verbs.h"
 
@@ -54,8 +53,7 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   const AttachmentPlan plan =
       plan_attachment(request, config, leased.result, choose_mtu(config, host.socket));
   log.debug([&] { return explain(plan); });
-  ensure_masquerade(request, config, leased.result);
-  apply(plan, host, sandbox, undo);
+  apply(plan, host, sandbox, undo, notes);
   log.step("attach " + plan.host.name);
   undo.commit();
   return describe(plan, request, config, leased.result);
@@ -82,6 +80,7 @@ cni::Result attach_beside_lost_leases(const cni::Request& request, const NetConf
 cni::Result add(const cni::Request& request) {
   const NetConf config = parse_config(request);
   Log log(config, request);
+  for (const std::string& remark : config.remarks) log.info(remark);
   return log.failures([&] { return attach_beside_lost_leases(request, config, log); });
 }
 

@@ -90,10 +90,36 @@ void write_sysctls(const std::vector<Sysctl>& sysctls) {
   for (const auto& [name, value] : sysctls) netlink::write_sysctl(name, value);
 }
 
+// Where the kernel has no IPv6, or has none on an interface of a small MTU, there is none to be closed. Any
+// other failure is one: what cannot be closed is not left open.
+void write_host_sysctls(const AttachmentPlan& plan) {
+  try {
+    write_sysctls(plan.host.sysctls);
+  } catch (const Failure& failure) {
+    if (plan.has(IpFamily::v6) || (failure.error() != EAFNOSUPPORT && failure.error() != ENOENT)) throw;
+  }
+}
+
 template <class Object>
 Object on_link(Object object, std::uint32_t link) {
   object.link = link;
   return object;
+}
+
+// The kernel takes an IPv6 route through a gateway for one more way of the route that has the same metric.
+Route behind_others(Route route, netlink::Socket& socket) {
+  if (route.dst.address.is_v4() || !route.gateway) return route;
+  const auto others = netlink::list_routes(socket, {.family = IpFamily::v6, .table = route.table});
+  const auto is_taken = [&](std::uint32_t metric) {
+    return std::any_of(others.begin(), others.end(), [&](const Route& other) {
+      return other.dst == route.dst && other.priority == metric;
+    });
+  };
+  std::uint32_t metric = route.priority != 0 ? route.priority : netlink::default_ipv6_metric;
+  if (!is_taken(metric)) return route;
+  while (is_taken(metric)) ++metric;
+  route.priority = metric;
+  return route;
 }
 
 // The end that is set up first cannot send until the kernel's link watch has seen that the other one is up
@@ -111,15 +137,17 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
     messages.push_back(netlink::add_address(on_link(address, index), end.name));
   messages.push_back(netlink::set_link_up(index, end.name));
   for (const auto& route : end.routes)
-    messages.push_back(netlink::add_route(on_link(route, index), container_route_mode(route), end.name));
+    messages.push_back(netlink::add_route(on_link(behind_others(route, sandbox.socket), index),
+                                          container_route_mode, end.name));
   for (const auto& neighbour : end.neighbours)
     messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
   messages.push_back(netlink::get_link(index));
   sandbox.socket.execute(messages);
 }
 
-void configure_host_link(const End& end, std::uint32_t index, Host& host) {
-  write_sysctls(end.sysctls);
+void configure_host_link(const AttachmentPlan& plan, std::uint32_t index, Host& host) {
+  const End& end = plan.host;
+  write_host_sysctls(plan);
   std::vector<Message> messages;
   messages.push_back(netlink::configure_link(index, end.name, end.settings));
   messages.push_back(netlink::set_proxy_delay(index, end.name, IpFamily::v4, 0));
@@ -195,8 +223,7 @@ struct Watches {
 };
 
 std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox& sandbox) {
-  const auto& families = plan.families;
-  if (std::find(families.begin(), families.end(), IpFamily::v6) == families.end()) return std::nullopt;
+  if (!plan.has(IpFamily::v6)) return std::nullopt;
   return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns, sandbox.home)};
 }
 
@@ -223,15 +250,17 @@ Sandbox open_sandbox(const std::string& path, const Host& host) {
   return {std::move(home), std::move(netns), std::move(socket)};
 }
 
-void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo) {
-  enable_forwarding(plan.host_sysctls, host.socket);
+void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
+           const std::function<void(const std::string&)>& note) {
+  if (plan.sets_host_sysctls) enable_forwarding(plan.host_sysctls, host.socket);
   const PairIndexes pair = create_pair(plan, host, sandbox);
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
   });
   auto watches = watch_addresses(plan, sandbox);
-  configure_host_link(plan.host, pair.host, host);
+  configure_host_link(plan, pair.host, host);
   configure_container(plan.container, pair.container, sandbox);
+  ensure_rules(plan.rules, note);
   if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cerrno>
+#include <functional>
 #include <string>
 
 #include "base/failure.h"
@@ -43,6 +44,8 @@ class RouteHeld : public Failure {
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
 // else hangs on it. What is there already, a link or a route, is never replaced: the Failure (EEXIST) names
 // its holder.
-void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo);
+// note: told what had to be ignored.
+void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
+           const std::function<void(const std::string&)>& note);
 
 }  // namespace onlink::plugin

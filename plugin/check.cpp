@@ -1,212 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plugin/check.h"
-
+// CHECK: compares an attachment with the kernel and with its lease.
 #include <fmt/format.h>
-#include <linux/ip.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "netlink/sysctl.h"
+#include "plugin/compare.h"
+#include "plugin/host_ends.h"
+#include "plugin/leases.h"
+#include "plugin/log.h"
+#include "plugin/verbs.h"
 
 namespace onlink::plugin {
 namespace {
 
-using Differences = std::vector<std::string>;
-
-// The interface of prevResult that this plugin made in the container.
-const cni::Interface* own_interface(const cni::Result& result, const cni::Request& request) {
-  for (const auto& interface : result.interfaces)
-    if (interface.name == request.attachment.ifname && !interface.sandbox.empty()) return &interface;
-  return nullptr;
-}
-
-bool is_own_address(const cni::IpConfig& ip, const cni::Result& result, const cni::Interface* own) {
-  if (!ip.interface || own == nullptr) return true;  // forms before 0.3.0 do not say
-  return *ip.interface < result.interfaces.size() && &result.interfaces[*ip.interface] == own;
-}
-
-// prevResult as the lease that led to it. The routes through our gateway are ours (told as "gw"); the link
-// route to the gateway follows from the address.
-cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
-  const cni::Result& result = *request.prev_result;
-  const auto* own = own_interface(result, request);
-  cni::Result lease;
-  for (const auto& ip : result.ips)
-    if (is_own_address(ip, result, own)) lease.ips.push_back(ip);
-  for (const auto& route : result.routes)
-    if (route.gw == config.gateway(route.dst.family())) lease.routes.push_back(route);
-  return lease;
-}
-
-void compare_link(const std::string& where, const End& end, std::uint32_t mtu,
-                  const std::optional<netlink::Link>& link, Differences& found) {
-  if (!link) {
-    found.push_back(fmt::format("{}: interface {} is missing", where, end.name));
-    return;
-  }
-  const auto differ = [&](const char* what, const auto& expected, const auto& actual) {
-    if (expected != actual)
-      found.push_back(fmt::format("{}: {} of {} is {}, not {}", where, what, end.name, actual, expected));
-  };
-  differ("kind", std::string("veth"), link->kind);
-  differ("MAC", end.mac.to_string(), link->mac.value_or(MacAddress{}).to_string());
-  if (mtu != 0) differ("MTU", mtu, link->mtu);
-  if (!end.settings.alias.empty()) differ("alias", end.settings.alias, link->alias);
-  differ("state", "up", link->up() ? "up" : "down");
-  for (const auto& [devconf, value] : end.settings.ipv4)
-    differ(netlink::ipv4_setting_name(devconf), value, link->ipv4_setting(devconf));
-}
-
-void compare_addresses(const std::string& where, const End& end, std::uint32_t index, netlink::Socket& socket,
-                       Differences& found) {
-  if (end.addresses.empty()) return;
-  const auto actual = netlink::list_addresses(socket, index);
-  for (const auto& address : end.addresses) {
-    const bool there = std::any_of(actual.begin(), actual.end(),
-                                   [&](const auto& other) { return other.prefix == address.prefix; });
-    if (!there)
-      found.push_back(
-          fmt::format("{}: address {} is not on {}", where, address.prefix.to_string(), end.name));
+// The kernel refuses to say how things are: that is not a finding about the attachment.
+Differences read_differences(const cni::Request& request, const NetConf& config) {
+  try {
+    Host host = open_host();
+    Sandbox sandbox = open_sandbox(request.netns, host);
+    Differences found = differences(expected_plan(request, config), host, sandbox);
+    for (auto& missing : missing_interfaces(request, host, sandbox))
+      found.faults.push_back(std::move(missing));
+    return found;
+  } catch (const Failure& failure) {
+    if (failure.kind() != FailureKind::internal) throw;
+    throw Failure(FailureKind::try_again, failure.what(), failure.error());
   }
 }
 
-bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
-  // IPv6 reads metric 0 back as 1024.
-  const bool same_priority = other.priority == wanted.priority ||
-                             (wanted.priority == 0 && !wanted.dst.address.is_v4() && other.priority == 1024);
-  return other.dst == wanted.dst && other.table == wanted.table && same_priority &&
-         other.gateway == wanted.gateway && other.scope == wanted.scope &&
-         (wanted.mtu == 0 || other.mtu == wanted.mtu);
-}
-
-// A chained plugin has moved the interface's routes out of the main table, and the rules that it made lead
-// there (sbr). It keeps what the others need and drops those that its default route covers, being by the same
-// gateway.
-bool is_moved_route(const netlink::Route& wanted, const netlink::Route& other) {
-  return wanted.table == RT_TABLE_MAIN && other.table != RT_TABLE_MAIN && other.gateway == wanted.gateway &&
-         other.dst.contains(wanted.dst);
-}
-
-void compare_routes(const std::string& where, const End& end, std::uint32_t index, netlink::Socket& socket,
-                    Differences& found) {
-  const auto actual = netlink::list_routes(socket, {.link = index});
-  for (const auto& route : end.routes)
-    if (std::none_of(actual.begin(), actual.end(), [&](const auto& other) {
-          return same_route(route, other) || is_moved_route(route, other);
-        })) {
-      netlink::Route named = route;
-      named.link = index;
-      found.push_back(fmt::format("{}: route {} is missing", where, netlink::to_string(named, end.name)));
-    }
-}
-
-void compare_neighbours(const std::string& where, const End& end, std::uint32_t index,
-                        netlink::Socket& socket, Differences& found) {
-  for (const auto& wanted : end.neighbours) {
-    if (wanted.state == NUD_NONE)
-      continue;  // the kernel learns it, and forgets it when the other end goes down
-    const auto actual = netlink::find_neighbour(socket, index, wanted.address);
-    const auto address = wanted.address.to_string();
-    if (!actual)
-      found.push_back(fmt::format("{}: neighbour {} is missing on {}", where, address, end.name));
-    else if (actual->mac != wanted.mac)
-      found.push_back(fmt::format("{}: neighbour {} has MAC {}, not {}", where, address,
-                                  actual->mac.to_string(), wanted.mac.to_string()));
-    else if ((actual->state & NUD_PERMANENT) == 0)
-      found.push_back(fmt::format("{}: neighbour {} is not permanent", where, address));
-  }
-}
-
-void compare_sysctls(const std::string& where, const std::vector<Sysctl>& sysctls, Differences& found) {
-  for (const auto& [name, value] : sysctls) {
-    const auto actual = netlink::read_sysctl(name);
-    if (actual != value)
-      found.push_back(fmt::format("{}: {} is {}, not {}", where, name, actual.value_or("missing"), value));
-  }
-}
-
-// The host's route is looked up as a packet would be, so a foreign route that took it over is seen, and a
-// host with thousands of routes is not dumped.
-void compare_host_routes(const End& end, std::uint32_t index, Host& host, Differences& found) {
-  for (const auto& wanted : end.routes) {
-    const auto used = netlink::lookup_route(host.socket, wanted.dst.address);
-    if (!used || used->dst != wanted.dst)
-      found.push_back(fmt::format("host: route {} dev {} is missing", wanted.dst.to_string(), end.name));
-    else if (used->link != index || used->protocol != wanted.protocol)
-      found.push_back(fmt::format("host: route {} leads to {}, not to {}", wanted.dst.to_string(),
-                                  netlink::to_string(*used, ""), end.name));
-  }
-}
-
-void compare_host(const AttachmentPlan& expected, Host& host, Differences& found) {
-  const auto link = netlink::find_link(host.socket, expected.host.name);
-  compare_link("host", expected.host, expected.mtu, link, found);
-  compare_sysctls("host", expected.host_sysctls, found);
-  if (!link) return;
-  compare_sysctls("host", expected.host.sysctls, found);
-  compare_sysctls("host", {{fmt::format("net/ipv4/neigh/{}/proxy_delay", expected.host.name), "0"}}, found);
-  compare_addresses("host", expected.host, link->index, host.socket, found);
-  compare_host_routes(expected.host, link->index, host, found);
-  compare_neighbours("host", expected.host, link->index, host.socket, found);
-}
-
-void compare_container(const AttachmentPlan& expected, Sandbox& sandbox, Differences& found) {
-  const End& end = expected.container;
-  const auto link = netlink::find_link(sandbox.socket, end.name);
-  compare_link("container", end, expected.container_mtu, link, found);
-  if (!link) return;
-  if (!end.sysctls.empty()) {
-    const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
-    compare_sysctls("container", end.sysctls, found);
-  }
-  compare_addresses("container", end, link->index, sandbox.socket, found);
-  compare_routes("container", end, link->index, sandbox.socket, found);
-  compare_neighbours("container", end, link->index, sandbox.socket, found);
+void check_attachment(const cni::Request& request, const NetConf& config, Log& log) {
+  const auto found = read_differences(request, config);
+  for (const std::string& remark : found.remarks) log.info(remark);
+  if (!found.faults.empty())
+    throw Failure(FailureKind::not_as_attached,
+                  fmt::format("not as attached: {}", fmt::join(found.faults, "; ")));
+  Host host = open_host();
+  HostEnds ends(host.socket, request, config);
+  check_lease(request, config, ends);
 }
 
 }  // namespace
 
-AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config) {
-  const cni::Result& result = *request.prev_result;
-  NetConf as_attached = config;
-  as_attached.is_default_gateway = false;  // the default route is among prevResult's routes, if it was made
-  AttachmentPlan plan =
-      plan_attachment(request, as_attached, lease_behind(request, config), config.mtu.value_or(0));
-  if (const auto* own = own_interface(result, request)) {
-    if (const auto mac = MacAddress::parse(own->mac); mac && *mac != plan.container.mac) {
-      plan.container.mac = *mac;
-      // The kernel drops an interface's neighbours with its MAC, the permanent ones too (neigh_changeaddr);
-      // from then on the gateway is found as in any network: the host's end answers.
-      plan.container.neighbours.clear();
-      plan.host.neighbours.clear();  // what the chain needs of the host is "hostNeighbour": "learned"
-    }
-    plan.container_mtu = own->mtu.value_or(0);
-  }
-  for (const auto& interface : result.interfaces)
-    if (interface.name == plan.host.name && interface.mtu) plan.mtu = *interface.mtu;
-  return plan;
-}
-
-Differences missing_interfaces(const cni::Request& request, Host& host, Sandbox& sandbox) {
-  Differences found;
-  for (const auto& interface : request.prev_result->interfaces) {
-    const bool on_host = interface.sandbox.empty();
-    const bool ours = interface.name == request.attachment.ifname && !on_host;
-    if (ours || (!on_host && interface.sandbox != request.netns)) continue;
-    if (!netlink::find_link(on_host ? host.socket : sandbox.socket, interface.name))
-      found.push_back(fmt::format("{}: interface {} of prevResult is missing", on_host ? "host" : "container",
-                                  interface.name));
-  }
-  return found;
-}
-
-Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox) {
-  Differences found;
-  compare_host(expected, host, found);
-  compare_container(expected, sandbox, found);
-  return found;
+void check(const cni::Request& request) {
+  const NetConf config = parse_config(request);
+  Log log(config, request);
+  log.failures([&] { check_attachment(request, config, log); });
 }
 
 }  // namespace onlink::plugin

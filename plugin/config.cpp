@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/json_reader.h"
+#include "cni/annotations.h"
+#include "cni/names.h"
 
 namespace onlink::plugin {
 namespace {
@@ -68,9 +70,11 @@ cni::Dns read_runtime_dns(const JsonReader& reader) {
 }
 
 void read_log(const JsonReader& reader, NetConf& config) {
-  config.log_file = reader.text("file").value_or("");
-  if (!config.log_file.empty() && config.log_file.front() != '/')
-    reader.problem("file", fmt::format("must be an absolute path, not \"{}\"", config.log_file));
+  const std::string file = reader.text("file").value_or("");
+  if (file.empty() || file.front() == '/')
+    config.log_file = file;
+  else
+    reader.problem("file", fmt::format("must be an absolute path, not \"{}\"", file));
   const std::string level = reader.text("level").value_or("info");
   if (level == "error")
     config.log_level = LogLevel::error;
@@ -86,7 +90,8 @@ void read_requested_mac(const cni::Request& request, const JsonReader& reader, P
                         NetConf& config) {
   const auto from_runtime = reader.child("runtimeConfig").mac("mac");
   const auto from_args = reader.child("args").child("cni").mac("mac");
-  config.mac = from_runtime ? from_runtime : from_args;
+  const auto from_pod = cni::annotated_mac(cni::pod_annotations(reader));
+  config.mac = from_runtime ? from_runtime : from_pod ? from_pod : from_args;
   if (const auto found = request.args.find("MAC"); found != request.args.end()) {
     if (!config.mac) config.mac = MacAddress::parse(found->second);
   }
@@ -99,9 +104,14 @@ void check_args(const cni::Request& request) {
   if (const auto mac = request.args.find("MAC"); mac != request.args.end() && !MacAddress::parse(mac->second))
     throw Failure(FailureKind::environment,
                   fmt::format("CNI_ARGS: MAC: \"{}\" is not a MAC address", mac->second));
-  constexpr std::array known = {
-      "IP",         "MAC", "IgnoreUnknown", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID",
-      "K8S_POD_UID"};
+  constexpr std::array known = {"IP",
+                                "GATEWAY",
+                                "MAC",
+                                "IgnoreUnknown",
+                                "K8S_POD_NAMESPACE",
+                                "K8S_POD_NAME",
+                                "K8S_POD_INFRA_CONTAINER_ID",
+                                "K8S_POD_UID"};
   if (const auto ignore = request.args.find("IgnoreUnknown"); ignore != request.args.end()) {
     const std::string& value = ignore->second;
     if (value == "1" || value == "true" || value == "True" || value == "TRUE") return;
@@ -112,18 +122,62 @@ void check_args(const cni::Request& request) {
                     fmt::format("CNI_ARGS: unknown key \"{}\" (IgnoreUnknown=1 accepts it)", key));
 }
 
+// Those of the specification, of its conventions, and ours. libcni's own begin with "cni.dev/".
+void remark_unknown_keys(const JsonReader& reader, const JsonReader& ipam, NetConf& config) {
+  constexpr std::string_view keys[] = {"cniVersion",
+                                       "name",
+                                       "type",
+                                       "args",
+                                       "capabilities",
+                                       "runtimeConfig",
+                                       "prevResult",
+                                       "ipam",
+                                       "dns",
+                                       "mtu",
+                                       "hostMAC",
+                                       "hostInterfacePrefix",
+                                       "hostNeighbour",
+                                       "isDefaultGateway",
+                                       "gateway4",
+                                       "gateway6",
+                                       "ipForward",
+                                       "ipMasq",
+                                       "log"};
+  constexpr std::string_view log_keys[] = {"file", "level"};
+  std::vector<std::string> unknown = reader.unknown_keys(keys);
+  const auto also = [&](std::vector<std::string> more) {
+    unknown.insert(unknown.end(), more.begin(), more.end());
+  };
+  also(reader.child("log").unknown_keys(log_keys));
+  if (config.ipam) also(ipam.unknown_keys(ipam::keys));
+  for (const std::string& key : unknown)
+    if (!key.starts_with("cni.dev/"))
+      config.remarks.push_back(fmt::format("unknown key {}: ignored", dump_json(key)));
+}
+
+void read_own_ipam(const cni::Request& request, Parsed& parsed) {
+  NetConf& config = parsed.config;
+  config.ipam = ipam::parse_config(request, parsed.ipam_problems);
+  config.run_dir = config.ipam->run_dir;
+  for (const ipam::RangeSet& set : config.ipam->range_sets)
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6})
+      if (const IpAddress& gateway = config.gateway(family); set.find(gateway) != nullptr)
+        parsed.ipam_problems.add(
+            "ipam.ranges",
+            fmt::format("{} would be given to a container, and is the gateway of all", gateway.to_string()));
+}
+
 void read_ipam(const cni::Request& request, Parsed& parsed) {
   NetConf& config = parsed.config;
   const JsonReader ipam = JsonReader(request.config, parsed.ipam_problems).child("ipam");
   config.ipam_type = ipam.text("type").value_or("");
-  const bool separator = config.ipam_type.find('/') != std::string::npos;
-  // A separator would run any program of the host (CVE-2021-20206).
+  // A path would run any program of the host (CVE-2021-20206).
   if (config.ipam_type.empty())
     ipam.problem("type", "must name an IPAM plugin, for example \"onlink-ipam\"");
-  else if (separator || config.ipam_type == "." || config.ipam_type == "..")
-    ipam.problem("type", fmt::format("must be the name of a plugin, not a path: \"{}\"", config.ipam_type));
+  else if (const auto problem = cni::problem_of_plugin_type(config.ipam_type))
+    ipam.problem("type", *problem);
   else if (config.ipam_type == "onlink-ipam")
-    config.ipam = ipam::parse_config(request, parsed.ipam_problems);
+    read_own_ipam(request, parsed);
 }
 
 }  // namespace
@@ -142,6 +196,7 @@ Parsed read_config(const cni::Request& request) {
   if (config.dns.empty()) config.dns = read_dns(reader.child("dns"));
   read_log(reader.child("log"), config);
   read_ipam(request, parsed);
+  remark_unknown_keys(reader, reader.child("ipam"), config);
   return parsed;
 }
 

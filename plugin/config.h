@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ip.h"
 #include "base/json_reader.h"
@@ -23,10 +24,13 @@ struct NetConf {
   std::string host_interface_prefix = "onl";
   bool host_neighbour_learned = false;     // "hostNeighbour": "permanent" (default) or "learned"
   std::optional<bool> is_default_gateway;  // nothing: yes, for a family that the IPAM gives no routes
-  std::optional<MacAddress> mac;           // runtimeConfig.mac, args.cni.mac, CNI_ARGS MAC, in this order
-  cni::Dns dns;                            // runtimeConfig.dns, else "dns"; empty: the IPAM's
-  bool ip_forward = true;                  // turn on forwarding where it is off
+  std::optional<MacAddress>
+      mac;       // runtimeConfig.mac, the pod's annotation, args.cni.mac, CNI_ARGS MAC, in this order
+  cni::Dns dns;  // runtimeConfig.dns, else "dns"; empty: the IPAM's
+  bool ip_forward = true;  // turn on forwarding where it is off
   bool ip_masq = false;
+  std::string run_dir = ipam::default_run_dir;  // of "ipam": where onlink-node says what the MTU is
+  std::vector<std::string> remarks;             // unknown keys: a misspelt one is ignored like any other
   std::string log_file;
   LogLevel log_level = LogLevel::info;
   std::string ipam_type;
@@ -45,7 +49,7 @@ struct Parsed {
 Parsed read_config(const cni::Request& request);
 
 // Throws one Failure (configuration) that lists every problem, the IPAM's included. Unknown keys are
-// accepted.
+// accepted, and remarked.
 NetConf parse_config(const cni::Request& request);
 
 }  // namespace onlink::plugin

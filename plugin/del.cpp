@@ -14,7 +14,7 @@
 #include "plugin/host_ends.h"
 #include "plugin/leases.h"
 #include "plugin/log.h"
-#include "plugin/masquerade.h"
+#include "plugin/plan.h"
 #include "plugin/verbs.h"
 
 namespace onlink::plugin {
@@ -37,6 +37,20 @@ class Steps {
 
 void remove_interface(const cni::Request& request, Host& host, HostEnds& ends) {
   if (const auto link = ends.find(request.attachment)) netlink::delete_link_if_any(host.socket, *link);
+}
+
+// What is left over of rules does no harm, and is no reason to keep an attachment.
+void remove_rules(const cni::Request& request, const NetConf& config, const HostEnds& ends, Log& log) {
+  try {
+    remove_unused_rules(plan_rules(request, config, {}), [&](const netlink::Ruleset& ruleset) {
+      return netlink::any_link("veth", [&](const netlink::Link& link) {
+        return ruleset.check_sources ? link.name.starts_with(ruleset.pod_interfaces)
+                                     : ends.owner_of(link).has_value();
+      });
+    });
+  } catch (const Failure& failure) {
+    log.error(fmt::format("{}, ignoring: nftables rules may stay that nobody needs", failure.what()));
+  }
 }
 
 bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
@@ -69,6 +83,7 @@ void del(const cni::Request& request) {
     HostEnds ends(host.socket, request, parsed.config);
     Steps steps(log);
     steps.run("delete interface", [&] { remove_interface(request, host, ends); });
+    remove_rules(request, parsed.config, ends, log);
     steps.run("release", [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
       release(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });
@@ -85,8 +100,7 @@ void gc(const cni::Request& request) {
     HostEnds ends(host.socket, request, parsed.config);
     Steps steps(log);
     steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, host, ends, steps); });
-    if (request.valid_attachments.empty())
-      steps.run("remove masquerade", [&] { remove_masquerade(request); });
+    remove_rules(request, parsed.config, ends, log);
     steps.run("release stale addresses", [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
       collect_leases(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });

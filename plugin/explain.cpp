@@ -39,7 +39,7 @@ class Script {
     for (const auto& address : end.addresses) {
       const bool v4 = address.prefix.address.is_v4();
       line(fmt::format("ip{} addr add {} dev {}{}{}", family_option(address.prefix.family()),
-                       address.prefix.to_string(), end.name,
+                       address.prefix.to_string(), quoted(end.name),
                        address.scope == RT_SCOPE_LINK ? " scope link" : "", v4 ? "" : " nodad"));
     }
   }
@@ -48,16 +48,16 @@ class Script {
     route.link = 1;  // any number: it makes "dev" appear
     line(fmt::format("ip{} route {} {}", family_option(route.dst.family()),
                      mode == netlink::RouteMode::append ? "append" : "add",
-                     netlink::to_string(route, link_name)));
+                     netlink::to_string(route, quoted(link_name))));
   }
 
   void neighbours(const End& end) {
     for (const auto& neighbour : end.neighbours)
       line(neighbour.state == NUD_NONE
                ? fmt::format("ip neigh replace {} dev {} nud none extern_learn",
-                             neighbour.address.to_string(), end.name)
+                             neighbour.address.to_string(), quoted(end.name))
                : fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent",
-                             neighbour.address.to_string(), neighbour.mac.to_string(), end.name));
+                             neighbour.address.to_string(), neighbour.mac.to_string(), quoted(end.name)));
   }
 
  private:
@@ -71,11 +71,12 @@ std::string explain(const AttachmentPlan& plan) {
   std::string text = "# host: forwarding, and the pair of interfaces\n";
   Script host(text, "");
   Script container(text, fmt::format("nsenter --net={} ", quoted(plan.netns)));
-  const std::string& name = plan.host.name;
-  host.sysctls(plan.host_sysctls);
+  const std::string name = quoted(plan.host.name);
+  const std::string pod_name = quoted(plan.container.name);
+  if (plan.sets_host_sysctls) host.sysctls(plan.host_sysctls);
   host.line(fmt::format("ip link add {} address {} mtu {} type veth peer name {} address {} mtu {} netns {}",
-                        name, plan.host.mac.to_string(), plan.mtu, plan.container.name,
-                        plan.container.mac.to_string(), plan.mtu, quoted(plan.netns)));
+                        name, plan.host.mac.to_string(), plan.mtu, pod_name, plan.container.mac.to_string(),
+                        plan.mtu, quoted(plan.netns)));
   text += "# host: its end of the pair\n";
   host.line(fmt::format("ip link set {} alias {}", name, quoted(plan.host.settings.alias)));
   for (const auto& [devconf, value] : plan.host.settings.ipv4)
@@ -90,10 +91,13 @@ std::string explain(const AttachmentPlan& plan) {
   container.sysctls(plan.container.sysctls);
   container.line("ip link set lo up");
   container.addresses(plan.container);
-  container.line(fmt::format("ip link set {} up", plan.container.name));
+  container.line(fmt::format("ip link set {} up", pod_name));
   for (const auto& route : plan.container.routes)
-    container.route(route, container_route_mode(route), plan.container.name);
+    container.route(route, container_route_mode, plan.container.name);
   container.neighbours(plan.container);
+  text += "# host: rules that all attachments share\n";
+  for (const netlink::Ruleset& ruleset : plan.rules.wanted())
+    host.line(fmt::format("nft -f - <<'EOF'\n{}EOF", netlink::print_table(ruleset)));
   text += "# host: the way to the container\n";
   host.neighbours(plan.host);
   for (const auto& route : plan.host.routes) host.route(route, netlink::RouteMode::create, name);

@@ -27,7 +27,8 @@ bool HostEnds::is_unfinished(const Link& link) const {
 
 std::optional<cni::Attachment> HostEnds::owner_of(const Link& link) const {
   auto owner = parse_alias(link.alias);
-  return owner && owner->network == network_ ? std::optional(std::move(owner->attachment)) : std::nullopt;
+  return owner && owner->network == short_name(network_) ? std::optional(std::move(owner->attachment))
+                                                         : std::nullopt;
 }
 
 bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
@@ -98,7 +99,8 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
 std::vector<ipam::Holding> HostEnds::holdings() {
   std::vector<ipam::Holding> holdings;
   for (const Attached& attached : attached())
-    if (attached.owner.network == network_) holdings.push_back({attached.address, attached.owner.attachment});
+    if (attached.owner.network == short_name(network_))
+      holdings.push_back({attached.address, attached.owner.attachment});
   return holdings;
 }
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "netlink/link.h"
+
 namespace onlink::plugin {
 namespace {
 
@@ -38,8 +40,16 @@ MacAddress container_mac(const std::string& network, const cni::Attachment& key)
   return mac;
 }
 
+// '+' is in no network's own name.
+std::string short_name(const std::string& network) {
+  constexpr std::size_t longest = 100;
+  if (network.size() <= longest) return network;
+  return fmt::format("{}+{:016x}", network.substr(0, longest - 17), key_hash(network, {}, 's'));
+}
+
 std::string link_alias(const std::string& network, const cni::Attachment& key) {
-  return fmt::format("onlink {} {} {}", network, key.container_id, key.ifname);
+  return fmt::format("{}{} {} {}", netlink::host_end_alias, short_name(network), key.container_id,
+                     key.ifname);
 }
 
 std::uint32_t unfinished_group(const std::string& network) {
@@ -47,7 +57,7 @@ std::uint32_t unfinished_group(const std::string& network) {
 }
 
 std::optional<Owner> parse_alias(const std::string& alias) {
-  constexpr std::string_view start = "onlink ";
+  constexpr std::string_view start = netlink::host_end_alias;
   const auto first = alias.find(' ', start.size());
   const auto second = first != std::string::npos ? alias.find(' ', first + 1) : first;
   if (!alias.starts_with(start) || second == std::string::npos) return std::nullopt;

@@ -19,14 +19,16 @@ std::string host_interface_name(const std::string& prefix, const std::string& ne
 // A locally administered unicast MAC.
 MacAddress container_mac(const std::string& network, const cni::Attachment& key);
 
-// "onlink <network> <container> <ifname>": none of the three may hold a space.
+// "onlink <network> <container> <ifname>": none of the three may hold a space; the network by its short name.
 std::string link_alias(const std::string& network, const cni::Attachment& key);
+// The network in names that may not be as long as its own may be (255 bytes): itself, or its beginning and a hash.
+std::string short_name(const std::string& network);
 // The group of a pair that has no alias yet: by it GC knows what an ADD of the network has left that was
 // killed.
 std::uint32_t unfinished_group(const std::string& network);
 // Whose host's end it is, by its alias; nothing where that is not ours.
 struct Owner {
-  std::string network;
+  std::string network;  // by its short name
   cni::Attachment attachment;
 };
 std::optional<Owner> parse_alias(const std::string& alias);

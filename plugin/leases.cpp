@@ -11,12 +11,17 @@
 namespace onlink::plugin {
 namespace {
 
-// The gateway that an IPAM plugin's own configuration gives with an address ("static": ipam.addresses).
-std::optional<std::string> configured_gateway(const JsonReader& root, const IpAddress& address) {
+// The gateway that an IPAM plugin is given with an address: "static" has it in ipam.addresses, or the call in
+// CNI_ARGS.
+std::optional<std::string> configured_gateway(const cni::Request& request, const JsonReader& root,
+                                              const IpAddress& address) {
   for (const JsonReader& entry : root.child("ipam").children("addresses")) {
     const auto prefix = IpPrefix::parse(entry.text("address").value_or(""));
     if (prefix && prefix->address == address) return entry.text("gateway");
   }
+  const auto argument = request.args.find("GATEWAY");
+  const auto gateway = argument != request.args.end() ? IpAddress::parse(argument->second) : std::nullopt;
+  if (gateway && gateway->family() == address.family()) return argument->second;
   return std::nullopt;
 }
 
@@ -31,7 +36,7 @@ cni::Request with_given_gateways(const cni::Request& request, const NetConf& con
   const auto& ips = request.prev_result->ips;
   for (std::size_t i = 0; i < ips.size(); ++i) {
     if (ips[i].gateway != config.gateway(ips[i].address.family())) continue;
-    if (const auto gateway = configured_gateway(root, ips[i].address.address))
+    if (const auto gateway = configured_gateway(request, root, ips[i].address.address))
       given.config["prevResult"]["ips"][i]["gateway"] = *gateway;
   }
   if (given.config != request.config) given.input = dump_json(given.config);
@@ -87,7 +92,7 @@ void check_lease(const cni::Request& request, const NetConf& config, HostEnds& e
     delegate(with_given_gateways(request, config), config.ipam_type, cni::Command::check);
 }
 
-void require_free_address(const cni::Request& request, const NetConf& config, HostEnds& ends) {
+void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends) {
   if (config.ipam)
     ipam::require_ready(with(ends, *config.ipam));
   else

@@ -23,6 +23,8 @@ class Log {
 
   void error(std::string_view text) { write(LogLevel::error, text); }
   void info(std::string_view text) { write(LogLevel::info, text); }
+  // What a person is to know who asks how things are: also without a file.
+  void remark(std::string_view text) { write(file_ ? LogLevel::info : LogLevel::error, text); }
   // Text that is made only where somebody reads it.
   template <class MakeText>
   void debug(MakeText&& make_text) {

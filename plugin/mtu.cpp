@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "netlink/link.h"
@@ -16,18 +19,18 @@
 namespace onlink::plugin {
 namespace {
 
-constexpr const char* published_mtu = "/run/onlink/mtu";
 constexpr std::uint32_t ethernet_mtu = 1500;
+constexpr std::uint32_t highest_mtu = 65535;  // of a veth; a tunnel may have more
 
-std::optional<std::uint32_t> read_published() {
-  auto text = read_file(AT_FDCWD, published_mtu);
+std::optional<std::uint32_t> read_published(const std::string& path) {
+  auto text = read_file(AT_FDCWD, path);
   if (!text) return std::nullopt;
   if (text->ends_with('\n')) text->pop_back();
   std::uint32_t mtu = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mtu);
-  if (error != std::errc{} || end != text->data() + text->size() || mtu < 68 || mtu > 65535)
-    throw Failure(fmt::format("{}: must hold a number from 68 to 65535, not \"{}\"", published_mtu,
-                              text->substr(0, 20)));
+  if (error != std::errc{} || end != text->data() + text->size() || mtu < 68 || mtu > highest_mtu)
+    throw Failure(
+        fmt::format("{}: must hold a number from 68 to 65535, not \"{}\"", path, text->substr(0, 20)));
   return mtu;
 }
 
@@ -37,8 +40,18 @@ std::optional<std::uint32_t> read_published() {
 constexpr std::array nobodies_v4 = {"192.0.2.1", "198.51.100.1", "203.0.113.1"};
 constexpr std::array nobodies_v6 = {"2001:db8::1"};
 
-std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host,
-                                                std::span<const char* const> nobodies) {
+std::optional<std::uint32_t> mtu_of(const netlink::Route& route, netlink::Socket& host) {
+  std::vector<std::uint32_t> links = route.multipath_links;
+  if (route.link != 0) links.push_back(route.link);
+  std::optional<std::uint32_t> smallest;
+  const auto take = [&](std::uint32_t mtu) { smallest = std::min(smallest.value_or(highest_mtu), mtu); };
+  for (const std::uint32_t index : links)
+    if (const auto link = netlink::find_link(host, index)) take(link->mtu);
+  if (smallest && route.mtu != 0) take(route.mtu);
+  return smallest;
+}
+
+std::optional<std::uint32_t> default_route_mtu(netlink::Socket& host, std::span<const char* const> nobodies) {
   for (const char* nobody : nobodies) {
     netlink::Message question = netlink::get_route(*IpAddress::parse(nobody));
     std::optional<netlink::Route> route;
@@ -47,8 +60,8 @@ std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host,
     const int error = outcomes.front() ? outcomes.front()->error() : 0;
     if (error == ENETUNREACH) return std::nullopt;  // no route fits: then there is no default route
     if (error != 0 && !netlink::no_usable_route(error)) throw *outcomes.front();
-    if (!route || route->link == 0 || route->dst.length != 0) continue;
-    if (const auto link = netlink::find_link(host, route->link)) return link->mtu;
+    if (!route || route->dst.length != 0) continue;
+    if (const auto mtu = mtu_of(*route, host)) return mtu;
   }
   return std::nullopt;
 }
@@ -57,9 +70,9 @@ std::optional<std::uint32_t> default_device_mtu(netlink::Socket& host,
 
 std::uint32_t choose_mtu(const NetConf& config, netlink::Socket& host) {
   if (config.mtu) return *config.mtu;
-  if (const auto mtu = read_published()) return *mtu;
-  if (const auto mtu = default_device_mtu(host, nobodies_v4)) return *mtu;
-  return default_device_mtu(host, nobodies_v6).value_or(ethernet_mtu);
+  if (const auto mtu = read_published(config.run_dir + "/mtu")) return *mtu;
+  if (const auto mtu = default_route_mtu(host, nobodies_v4)) return *mtu;
+  return default_route_mtu(host, nobodies_v6).value_or(ethernet_mtu);
 }
 
 }  // namespace onlink::plugin

@@ -16,6 +16,7 @@ namespace {
 using netlink::Route;
 
 constexpr std::size_t longest_alias = 256;  // IFALIASZ
+constexpr std::uint32_t ipv6_mtu = 1280;
 
 // On the host end:
 // - forwarding for this interface, whatever the default is;
@@ -42,6 +43,12 @@ std::vector<IpFamily> families_of(const std::vector<cni::IpConfig>& ips) {
   return families;
 }
 
+const IpPrefix& first_of(IpFamily family, const cni::Result& lease) {
+  return std::find_if(lease.ips.begin(), lease.ips.end(),
+                      [&](const cni::IpConfig& ip) { return ip.address.family() == family; })
+      ->address;
+}
+
 void check_lease(const cni::Result& lease, const std::vector<IpFamily>& families) {
   if (families.empty()) throw Failure("the IPAM gave no address");
   std::set<IpAddress> seen;
@@ -60,9 +67,15 @@ Route gateway_route(const IpAddress& gateway) {
   return route;
 }
 
+// "onlink": it needs no other route to its gateway. There is one, but chained plugins that move the interface's
+// routes to another table do not take it along (vrf).
+Route route_through(const IpAddress& gateway, const IpPrefix& dst) {
+  return {.dst = dst, .gateway = gateway, .onlink = true};
+}
+
 // The IPAM's own gateway of a route is left aside: in a routed network there is one way out.
 Route ipam_route(const cni::Route& wanted, const IpAddress& gateway) {
-  Route route{.dst = wanted.dst.network(), .gateway = gateway};
+  Route route = route_through(gateway, wanted.dst.network());
   route.table = wanted.table.value_or(RT_TABLE_MAIN);
   route.priority = wanted.priority.value_or(0);
   route.mtu = wanted.mtu.value_or(0);
@@ -81,20 +94,44 @@ std::vector<Route> container_routes(IpFamily family, const NetConf& config, cons
     routes.push_back(ipam_route(wanted, gateway));
   }
   const bool wants_default = config.is_default_gateway.value_or(routes.size() == 1);
-  if (wants_default && !has_default) routes.push_back({.dst = IpPrefix::any(family), .gateway = gateway});
+  if (wants_default && !has_default) routes.push_back(route_through(gateway, IpPrefix::any(family)));
   return routes;
+}
+
+// Our own IPAM knows its subnets; of another one's we know the prefix that it gave with the address.
+std::vector<IpPrefix> subnets_of(const NetConf& config, const cni::Result& lease) {
+  std::vector<IpPrefix> subnets;
+  if (!config.ipam)
+    for (const auto& ip : lease.ips) subnets.push_back(ip.address.network());
+  else
+    for (const auto& set : config.ipam->range_sets)
+      for (const auto& range : set.ranges) subnets.push_back(range.subnet);
+  return subnets;
+}
+
+void set_ipv6(End& end, const char* setting, const char* value) {
+  end.sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/{}", end.name, setting), value);
+}
+
+// A kernel takes router advertisements and forms addresses on every interface: so a pod could make itself the
+// host's router (CVE-2020-10749). The host's end takes none, whether the network has IPv6 or not, and has no
+// IPv6 at all where it has not; addr_gen_mode holds where somebody turns IPv6 on for all interfaces.
+void close_ipv6(End& host) {
+  set_ipv6(host, "accept_ra", "0");
+  set_ipv6(host, "addr_gen_mode", "1");  // IN6_ADDR_GEN_MODE_NONE
+  set_ipv6(host, "disable_ipv6", "1");
 }
 
 void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   // disable_ipv6: hosts and runtimes turn IPv6 off by default for namespaces; it is on for our two ends only.
-  // accept_ra: a pod takes its routes from us, not from whoever sends router advertisements (CVE-2020-10749).
+  // accept_ra: a pod takes its routes from us, not from whoever sends router advertisements.
   for (End* end : {&plan.host, &plan.container}) {
-    end->sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/disable_ipv6", end->name), "0");
-    end->sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/accept_ra", end->name), "0");
+    set_ipv6(*end, "accept_ra", "0");
+    set_ipv6(*end, "disable_ipv6", "0");
   }
   plan.host.settings.manual_link_local = true;
   // One link-local address there must be: with it the host asks for the pod (ndisc_send_ns) when it forwards.
-  const bool is_link_local = config.gateway6.bytes()[0] == 0xfe;
+  const bool is_link_local = config.gateway6.is_link_local();
   const IpAddress link_local = is_link_local ? config.gateway6 : config.host_mac.link_local();
   plan.host.addresses.push_back({.prefix = {link_local, 64}, .scope = RT_SCOPE_LINK});
   if (!is_link_local) plan.host.addresses.push_back({.prefix = IpPrefix::host(config.gateway6)});
@@ -118,14 +155,32 @@ netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& ma
 
 }  // namespace
 
+Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::Result& lease) {
+  Rules rules;
+  rules.lock_folder = config.run_dir;
+  rules.sources.table = "onlink_" + config.host_interface_prefix;
+  rules.sources.check_sources = true;
+  rules.sources.pod_interfaces = config.host_interface_prefix;
+  rules.masquerade.table = "onlink-" + short_name(request.network);
+  rules.masquerades = config.ip_masq;
+  rules.masquerade.masqueraded = rules.masquerade.inside = subnets_of(config, lease);
+  return rules;
+}
+
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
                                std::uint32_t mtu) {
   AttachmentPlan plan;
   plan.netns = request.netns;
+  plan.sets_host_sysctls = config.ip_forward;
+  plan.rules = plan_rules(request, config, lease);
   plan.mtu = plan.container_mtu = mtu;
   plan.unfinished_group = unfinished_group(request.network);
   plan.families = families_of(lease.ips);
   check_lease(lease, plan.families);
+  if (mtu != 0 && mtu < ipv6_mtu && plan.has(IpFamily::v6))
+    throw Failure(FailureKind::configuration,
+                  fmt::format("mtu: {} is less than the {} that IPv6 needs (RFC 8200), and the IPAM gave {}",
+                              mtu, ipv6_mtu, first_of(IpFamily::v6, lease).to_string()));
   plan.container.name = request.attachment.ifname;
   plan.host.name = host_interface_name(config.host_interface_prefix, request.network, request.attachment);
   plan.host.mac = config.host_mac;
@@ -157,12 +212,8 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
       plan.container.routes.push_back(std::move(route));
     plan.container.neighbours.push_back({.address = config.gateway(family), .mac = config.host_mac});
   }
-  if (!config.ip_forward) plan.host_sysctls.clear();
+  if (!plan.has(IpFamily::v6)) close_ipv6(plan.host);
   return plan;
-}
-
-netlink::RouteMode container_route_mode(const Route& route) {
-  return route.gateway ? netlink::RouteMode::create : netlink::RouteMode::append;
 }
 
 namespace {

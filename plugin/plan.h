@@ -6,6 +6,7 @@
 // means "this side's end of the pair".
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "plugin/config.h"
+#include "plugin/rules.h"
 
 namespace onlink::plugin {
 
@@ -29,22 +31,32 @@ struct End {
   std::string name;
   MacAddress mac;
   netlink::LinkSettings settings;
-  std::vector<Sysctl> sysctls;  // per-interface settings that only /proc/sys has
+  std::vector<Sysctl> sysctls;  // per-interface settings that only /proc/sys has; all of IPv6
   std::vector<netlink::Address> addresses;
   std::vector<netlink::Route> routes;
   std::vector<netlink::Neighbour> neighbours;
 };
 
 struct AttachmentPlan {
-  std::string netns;                   // path of the container's namespace
-  std::uint32_t mtu = 0;               // of the host's end; 0 (CHECK only): not known
-  std::uint32_t container_mtu = 0;     // the same but where a chained plugin changed it
+  std::string netns;                // path of the container's namespace
+  std::uint32_t mtu = 0;            // of the host's end; 0 (CHECK only): not known
+  std::uint32_t container_mtu = 0;  // the same but where a chained plugin changed it
+  bool mac_by_other = false;        // CHECK only: a chained plugin has given the container's end another MAC
   std::uint32_t unfinished_group = 0;  // of the pair, until the host's end has its alias
   std::vector<IpFamily> families;      // of the addresses, IPv4 first
-  std::vector<Sysctl> host_sysctls;    // of the whole host: forwarding, where it is off
+  std::vector<Sysctl> host_sysctls;    // of the whole host: forwarding
+  bool sets_host_sysctls = true;       // false: somebody else sees to them
+  Rules rules;
   End host;
   End container;
+
+  bool has(IpFamily family) const {
+    return std::find(families.begin(), families.end(), family) != families.end();
+  }
 };
+
+// Of a network, without an attachment's addresses where there is no lease.
+Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::Result& lease);
 
 // lease: the addresses, routes and dns that the IPAM gave. mtu: of both ends.
 // Throws Failure where the lease cannot be realised: no address, two addresses alike, a route of a family
@@ -52,9 +64,10 @@ struct AttachmentPlan {
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
                                std::uint32_t mtu);
 
-// The link route to the gateway stands beside that of another onlink network in the same container (same
-// destination, other link); any other route must not be there yet.
-netlink::RouteMode container_route_mode(const netlink::Route& route);
+// A container's routes stand behind those of its other networks that have the same destination: whichever was
+// first stays in use. IPv6 would spread packets over both where a gateway is named: there the later one gets the
+// next free metric (apply.cpp).
+inline constexpr netlink::RouteMode container_route_mode = netlink::RouteMode::append;
 
 // The result of ADD: the plan in the protocol's words, after what prevResult says of earlier plugins of the
 // chain.

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/rules.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/unique_fd.h"
+#include "netlink/nft_table.h"
+#include "netlink/nft_transaction.h"
+#include "netlink/nftables.h"
+
+namespace onlink::plugin {
+namespace {
+
+using netlink::AddressRange;
+using netlink::Ruleset;
+using netlink::TableChange;
+using Ranges = std::vector<AddressRange>;
+using Chains = std::vector<netlink::Chain>;
+
+UniqueFd lock(const std::string& folder) {
+  constexpr std::chrono::seconds timeout{10};
+  make_directories(folder);
+  const std::string path = folder + "/rules.lock";
+  UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_CREAT | O_NOFOLLOW, 0600);
+  lock_exclusively(file.get(), path, timeout);
+  return file;
+}
+
+bool has_table(const Chains& chains, const Ruleset& ruleset) {
+  return std::any_of(chains.begin(), chains.end(),
+                     [&](const netlink::Chain& chain) { return chain.table == ruleset.table; });
+}
+
+// Rules are flushed all at once, or the whole table is; nobody changes one of them by accident.
+bool has_all_rules(const Chains& chains, const Ruleset& ruleset) {
+  const auto wanted = netlink::table_of(ruleset).chains;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const netlink::NftChain& chain) {
+    return std::any_of(chains.begin(), chains.end(), [&](const netlink::Chain& there) {
+      return there.table == ruleset.table && there.name == chain.name && there.rules == chain.rules.size();
+    });
+  });
+}
+
+// The addresses of both in disjoint ranges.
+Ranges merged(Ranges ranges, const Ranges& others) {
+  ranges.insert(ranges.end(), others.begin(), others.end());
+  std::sort(ranges.begin(), ranges.end());
+  Ranges result;
+  for (const AddressRange& range : ranges)
+    if (!result.empty() && range.first <= result.back().last)
+      result.back().last = std::max(result.back().last, range.last);
+    else
+      result.push_back(range);
+  return result;
+}
+
+Ranges without(const Ranges& ranges, const Ranges& others) {
+  Ranges rest;
+  for (const AddressRange& range : ranges)
+    if (std::find(others.begin(), others.end(), range) == others.end()) rest.push_back(range);
+  return rest;
+}
+
+// What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
+TableChange completion(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
+  const auto wanted = netlink::elements_of(ruleset);
+  std::map<std::string, Ranges> there;
+  bool is_whole = has_all_rules(chains, ruleset);
+  for (const auto& [set, ranges] : wanted) {
+    const auto found =
+        has_table(chains, ruleset) ? netlink::list_set(socket, ruleset.table, set) : std::nullopt;
+    is_whole = is_whole && found;
+    there[set] = found.value_or(Ranges{});
+  }
+  TableChange change{is_whole ? TableChange::Whole::keep : TableChange::Whole::replace};
+  for (const auto& [set, ranges] : wanted) {
+    const Ranges all = merged(there[set], ranges);
+    const Ranges& before = is_whole ? there[set] : ranges;
+    TableChange::Elements elements{set, without(before, all), without(all, before)};
+    if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
+  }
+  return change;
+}
+
+void ensure(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
+  const TableChange change = completion(socket, chains, ruleset);
+  if (change.empty()) return;
+  if (auto refusal = netlink::carry_out(ruleset, change)) throw std::move(*refusal);
+}
+
+void remove(const Chains& chains, const Ruleset& ruleset) {
+  if (!has_table(chains, ruleset)) return;
+  if (auto refusal = netlink::carry_out(ruleset, {TableChange::Whole::remove})) throw std::move(*refusal);
+}
+
+bool covers(const Ranges& ranges, const IpAddress& address) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) {
+    return range.first <= address && address <= range.last;
+  });
+}
+
+}  // namespace
+
+std::vector<Ruleset> Rules::wanted() const {
+  std::vector<Ruleset> all{sources};
+  if (masquerades) all.push_back(masquerade);
+  return all;
+}
+
+void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note) {
+  const auto without_sources = [&](const Failure& failure) {
+    note(fmt::format("{}, ignoring: of the sources of pods, rp_filter alone is the judge", failure.what()));
+  };
+  try {
+    const UniqueFd held = lock(rules.lock_folder);
+    auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+    const Chains chains = netlink::list_chains(socket);
+    if (rules.masquerades)
+      with_context("ipMasq", [&] { ensure(socket, chains, rules.masquerade); });
+    else
+      remove(chains, rules.masquerade);
+    try {
+      ensure(socket, chains, rules.sources);
+    } catch (const Failure& failure) {
+      without_sources(failure);
+    }
+  } catch (const Failure& failure) {
+    if (rules.masquerades) throw;
+    without_sources(failure);
+  }
+}
+
+std::vector<std::string> missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
+  std::vector<std::string> missing;
+  if (!rules.masquerades) return missing;
+  const std::string& table = rules.masquerade.table;
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  if (!has_all_rules(netlink::list_chains(socket), rules.masquerade))
+    return {fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table)};
+  for (const IpAddress& address : addresses) {
+    const std::string set = address.is_v4() ? "masqueraded_v4" : "masqueraded_v6";
+    if (!covers(netlink::list_set(socket, table, set).value_or(Ranges{}), address))
+      missing.push_back(fmt::format("host: set {} of nftables table inet {} lacks {}: it is not masqueraded",
+                                    set, table, address.to_string()));
+  }
+  return missing;
+}
+
+std::optional<Failure> try_rules(const Ruleset& ruleset) try {
+  return netlink::try_out(ruleset, {TableChange::Whole::replace});
+} catch (const Failure& failure) {
+  return failure;
+}
+
+void remove_unused_rules(const Rules& rules, const std::function<bool(const Ruleset&)>& has_interface) {
+  const auto is_needed = [&](const Ruleset& ruleset) {
+    return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
+  };
+  if (is_needed(rules.sources) && (!rules.masquerades || is_needed(rules.masquerade))) return;
+  const UniqueFd held = lock(rules.lock_folder);
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  const Chains chains = netlink::list_chains(socket);
+  for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})
+    if (has_table(chains, *ruleset) && !is_needed(*ruleset)) remove(chains, *ruleset);
+}
+
+}  // namespace onlink::plugin

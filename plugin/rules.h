@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nftables tables of family inet that attachments share; nothing is made for each pod.
+//
+//   onlink_<prefix>    what comes from an interface of this prefix with a source whose way back is another
+//                      interface is dropped. rp_filter does the same for IPv4 alone, and only until somebody
+//                      else sets it: systemd-udevd sets it for every new interface where a sysctl.d says so.
+//   onlink-<network>   "ipMasq": what pods send to elsewhere than the network's own subnets leaves with the
+//                      host's address
+//
+// A table is there as long as there is an interface that needs it. Looking and changing are done under a lock,
+// <runDir>/rules.lock, and after the interface was made, or deleted: so whoever deletes the last one and whoever
+// makes the next cannot miss each other. All functions act in the caller's network namespace and throw Failure.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "netlink/ruleset.h"
+
+namespace onlink::plugin {
+
+struct Rules {
+  std::string lock_folder;
+  netlink::Ruleset sources;
+  bool masquerades = false;
+  netlink::Ruleset masquerade;  // where nothing is masqueraded, its table goes
+
+  // Both; those that are to be there.
+  std::vector<netlink::Ruleset> wanted() const;
+};
+
+// Makes what is missing: tables, rules, elements of sets; what other attachments need stays in the sets. Where
+// sources cannot be checked so (a kernel without nftables), that is told to `note` and no failure.
+void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note);
+
+// What is missing of that for these addresses, in words. Nothing is changed.
+std::vector<std::string> missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
+
+// Why the kernel would refuse these; nothing where it would not. Nothing is changed.
+std::optional<Failure> try_rules(const netlink::Ruleset& ruleset);
+
+// Takes away the tables that no interface needs any more. has_interface: whether one is there that does; asked once
+// more, under the lock, before a table goes.
+void remove_unused_rules(const Rules& rules,
+                         const std::function<bool(const netlink::Ruleset&)>& has_interface);
+
+}  // namespace onlink::plugin

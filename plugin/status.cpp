@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// STATUS: what would make every ADD fail. It asks the plan of an attachment that nobody has asked for, so that it
+// cannot know less than ADD. A runtime that is told "not ready" calls the whole node so, and Kubernetes takes the
+// living pods away after minutes: therefore a full pool is ready, which the next pod that ends cures.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "netlink/route.h"
+#include "netlink/sysctl.h"
+#include "plugin/apply.h"
+#include "plugin/host_ends.h"
+#include "plugin/identity.h"
+#include "plugin/leases.h"
+#include "plugin/log.h"
+#include "plugin/mtu.h"
+#include "plugin/verbs.h"
+
+namespace onlink::plugin {
+namespace {
+
+using Remarks = std::vector<std::string>;  // no reason to refuse an ADD, but somebody has to know
+
+// A lease as our own IPAM might give it. What another one would give is not known: nothing, then.
+cni::Result imagined_lease(const NetConf& config) {
+  cni::Result lease;
+  if (!config.ipam) return lease;
+  lease.routes = config.ipam->routes;
+  for (const ipam::RangeSet& set : config.ipam->range_sets)
+    lease.ips.push_back({{set.ranges.front().end, set.ranges.front().subnet.length}, {}, {}});
+  return lease;
+}
+
+AttachmentPlan imagined_plan(const cni::Request& request, const NetConf& config, std::uint32_t mtu) {
+  cni::Request imagined = request;
+  imagined.attachment = {"none", "eth0"};
+  return plan_attachment(imagined, config, imagined_lease(config), mtu);
+}
+
+Failure unavailable(const std::string& why) { return Failure(FailureKind::unavailable, why); }
+
+void require_host_sysctls(const AttachmentPlan& plan, Remarks& remarks) {
+  for (const auto& [name, value] : plan.host_sysctls) {
+    if (netlink::read_sysctl(name) == value) continue;
+    if (plan.sets_host_sysctls) {
+      if (const auto problem = netlink::problem_of_writing(name)) throw unavailable(*problem);
+      continue;
+    }
+    const std::string off = name + " is off and \"ipForward\": false forbids to turn it on";
+    // IPv6 may be forwarded all the same: since Linux 6.17 each interface can have "force_forwarding".
+    if (name.starts_with("net/ipv4/")) throw unavailable(off);
+    remarks.push_back(off);
+  }
+}
+
+// The interface is not there yet: what it will have is "default".
+void require_link_sysctls(const AttachmentPlan& plan) {
+  const std::string own = "/" + plan.host.name + "/";
+  for (auto [name, value] : plan.host.sysctls) {
+    name.replace(name.find(own), own.size(), "/default/");
+    const auto actual = netlink::read_sysctl(name);
+    if (!actual && !plan.has(IpFamily::v6)) continue;  // no IPv6 at all: nothing to be closed
+    if (actual == value) continue;
+    if (const auto problem = netlink::problem_of_writing(name)) throw unavailable(*problem);
+  }
+}
+
+void require_rules(const Rules& rules, Remarks& remarks) {
+  if (const auto refusal = try_rules(rules.sources))
+    remarks.push_back(
+        fmt::format("{}: of the sources of pods, rp_filter alone is the judge", refusal->what()));
+  if (!rules.masquerades) return;
+  if (const auto refusal = try_rules(rules.masquerade))
+    throw unavailable(fmt::format("ipMasq: {}", refusal->what()));
+}
+
+// A pod whose permanent neighbour is missing (sandboxes that are virtual machines) asks for its gateway. The host
+// answers for what it would send elsewhere (arp_process, proxy_arp).
+void look_for_proxy_route(const NetConf& config, Host& host, Remarks& remarks) {
+  if (!netlink::lookup_route(host.socket, config.gateway4))
+    remarks.push_back(fmt::format(
+        "this host has no route to {} (no default route): it does not answer ARP requests for it, "
+        "which sandboxes without the permanent neighbour send",
+        config.gateway4.to_string()));
+}
+
+void find_overlaps(const NetConf& config, const cni::Request& request, HostEnds& ends, Remarks& remarks) {
+  for (const HostEnds::Attached& attached : ends.attached()) {
+    const auto& [network, attachment] = attached.owner;
+    const bool is_ours =
+        std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
+                    [&](const ipam::RangeSet& set) { return set.find(attached.address) != nullptr; });
+    if (!is_ours || network == short_name(request.network)) continue;
+    return remarks.push_back(
+        fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
+                    request.network, network, attachment.container_id, attached.address.to_string()));
+  }
+}
+
+void require_ready(const cni::Request& request, const NetConf& config, Remarks& remarks) {
+  Host host = open_host();
+  HostEnds ends(host.socket, request, config);
+  const std::uint32_t mtu = choose_mtu(config, host.socket);
+  if (config.ipam) {
+    find_overlaps(config, request, ends, remarks);
+    const AttachmentPlan plan = imagined_plan(request, config, mtu);
+    require_host_sysctls(plan, remarks);
+    require_link_sysctls(plan);
+    if (plan.has(IpFamily::v4)) look_for_proxy_route(config, host, remarks);
+  }
+  require_rules(plan_rules(request, config, imagined_lease(config)), remarks);
+  require_ready_ipam(request, config, ends);
+}
+
+}  // namespace
+
+void status(const cni::Request& request) {
+  const NetConf config = parse_config(request);
+  Log log(config, request);
+  log.failures([&] {
+    Remarks remarks = config.remarks;
+    try {
+      require_ready(request, config, remarks);
+    } catch (Failure& failure) {
+      for (const std::string& remark : remarks) failure.append_detail(remark);
+      throw;
+    }
+    for (const std::string& remark : remarks) log.remark(remark);
+  });
+}
+
+}  // namespace onlink::plugin
