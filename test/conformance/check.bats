@@ -42,6 +42,20 @@ lists() { jq -e "$1" "$result" >/dev/null || skip "$2"; }
   conf=$WORK/conf.json must_succeed CHECK
 }
 
+@test "CHK-02c a later plugin changed the MTU, and the result still has the old one: CHECK succeeds" {
+  makes_interface
+  attach
+  ip -n pod link set "$ifname" mtu 1300
+  check_ok
+}
+
+@test "CHK-02d udev or an administrator made source checking of the host's interfaces loose: CHECK succeeds" {
+  makes_interface
+  attach
+  ip netns exec host sh -c 'for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 2 >"$file"; done'
+  check_ok
+}
+
 @test "CHK-03 the interface is missing: CHECK fails" {
   makes_interface
   attach

@@ -24,6 +24,37 @@ ignores() { judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | sele
   judge 'select(.dns != {nameservers: ["192.0.2.11"], domain: "own.test", search: ["own.test"], options: ["ndots:3"]}) | "dns is \(.dns)"'
 }
 
+@test "CFG-04b runtimeConfig.dns with a Go program's keys (Servers, as containerd writes) is read like the convention's" {
+  for_main
+  local keys configuration=$conf
+  for keys in 'servers searches options' 'Servers Searches Options'; do
+    conf=$configuration
+    configure "(\"$keys\" | split(\" \")) as \$k | .runtimeConfig.dns = {(\$k[0]): [\"192.0.2.11\"], (\$k[1]): [\"own.test\"], (\$k[2]): [\"ndots:3\"]}"
+    attach
+    if ! jq -e '.dns.nameservers? | index("192.0.2.11")' "$result" >/dev/null; then
+      [[ $keys == Servers* ]] || skip "does not consume runtimeConfig.dns"
+      fail "Servers is not read, servers is: dns is $(jq -c .dns "$result")"
+    fi
+    detach
+  done
+}
+
+@test "CFG-05b ipMasq masquerades every subnet of the network, also one that no earlier attachment had" {
+  for_main
+  jq -e '.ipam.ranges' "$conf" >/dev/null || skip "has no ranges in host-local's form"
+  configure '.ipMasq = true | .ipam.ranges = [[{subnet: "10.10.0.0/30"}, {subnet: "10.20.0.0/30"}]] | .ipam.routes = [{dst: "0.0.0.0/0"}]'
+  new_netns outside
+  ip -n host link add outside0 type veth peer name eth0 netns outside
+  ip -n host addr add 192.0.2.1/24 dev outside0; ip -n host link set outside0 up
+  ip -n outside addr add 192.0.2.2/24 dev eth0; ip -n outside link set eth0 up
+  attach
+  ip netns exec pod ping -qc1 -W3 192.0.2.2 >/dev/null || skip "does not consume ipMasq"
+  new_netns second
+  id=second netns=/run/netns/second must_succeed ADD
+  ip netns exec second ping -qc1 -W3 192.0.2.2 >/dev/null ||
+    fail "$(jq -r '.ips[0].address' "$out") is not masqueraded, $(jq -r '.ips[0].address' "$result") is"
+}
+
 @test "CFG-05 ipMasq, where it is consumed, masquerades, and DEL leaves no rules of the attachment" {
   for_main
   configure '.ipMasq = true'

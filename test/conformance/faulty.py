@@ -299,8 +299,12 @@ class Main:
         if fault("address-unlisted"):
             pod("addr", "add", "233.252.0.5/32", "dev", name)
         if self.conf.get("ipMasq"):
+            masqueraded = "10.10.0.0/16" if fault("masquerade-first-subnet") else "10.0.0.0/8"
             run("nft", "add table ip fy%s; add chain ip fy%s post { type nat hook postrouting priority 100; }; "
-                "add rule ip fy%s post ip saddr 10.0.0.0/8 masquerade" % ((self.key,) * 3))
+                "add rule ip fy%s post ip saddr %s oif != %s masquerade" % (self.key, self.key, self.key, masqueraded, self.host_name))
+            open("/proc/sys/net/ipv4/ip_forward", "w").write("1")
+            for gateway in filter(None, gateways.values()):
+                host("addr", "add", gateway, "dev", self.host_name)
 
     def result(self, name, ipam):
         before = self.conf.get("prevResult", {}) if not fault("prev-result-dropped") else {}
@@ -309,7 +313,11 @@ class Main:
             interfaces.append({"name": self.host_name, "mac": self.host_mac, "mtu": 1400})
         interfaces.append({"name": name, "mac": self.pod_mac, "mtu": 1400, "sandbox": ENV["NETNS"]})
         ips = [dict(ip, interface=len(interfaces) - 1) for ip in ipam["ips"]]
-        dns = before.get("dns") or self.conf.get("dns") or ({} if fault("ipam-dns-dropped") else ipam.get("dns", {}))
+        asked = self.conf.get("runtimeConfig", {}).get("dns", {})
+        if not fault("keys-of-another-case"):
+            asked = {key.lower(): value for key, value in asked.items()}
+        wanted = {"nameservers": asked["servers"], "search": asked.get("searches"), "options": asked.get("options")} if "servers" in asked else {}
+        dns = before.get("dns") or wanted or self.conf.get("dns") or ({} if fault("ipam-dns-dropped") else ipam.get("dns", {}))
         if fault("own-interface-dropped") and before:
             interfaces = list(before["interfaces"])
         if fault("prev-index-lost") and before:
@@ -413,6 +421,10 @@ class Main:
             raise Refused(100, "interface %s is down" % ENV["IFNAME"])
         if fault("check-own-mac") and mine["address"] != self.pod_mac:
             raise Refused(100, "the MAC is %s" % mine["address"])
+        if fault("check-own-mtu") and mine["mtu"] != 1400:
+            raise Refused(100, "the MTU is %s" % mine["mtu"])
+        if fault("check-rp-filter") and open("/proc/sys/net/ipv4/conf/%s/rp_filter" % self.host_name).read().strip() == "2":
+            raise Refused(100, "rp_filter is loose")
         held = [a["local"] for a in mine["addr_info"]]
         for ip in before.get("ips", []):
             owner = {i: n["name"] for i, n in enumerate(before["interfaces"])}.get(ip["interface"], ENV["IFNAME"])

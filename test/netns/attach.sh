@@ -24,7 +24,7 @@ check_host_end() { # HOST-INTERFACE POD
 
 check_ipv4() { # POD HOST-INTERFACE ADDRESS
   same "pod address" "$(ip -n "$1" -j -4 addr show eth0 | jq -r '.[0].addr_info[] | "\(.local)/\(.prefixlen)"')" "$3/32"
-  same "pod routes" "$(ip -n "$1" -4 route | sed 's/ *$//')" "default via 169.254.1.1 dev eth0
+  same "pod routes" "$(ip -n "$1" -4 route | sed 's/ *$//')" "default via 169.254.1.1 dev eth0 onlink
 169.254.1.1 dev eth0 scope link"
   holds "neighbour" 'length == 1 and .[0].lladdr == "ee:ee:ee:ee:ee:ee" and .[0].state == ["PERMANENT"]' \
     "$(ip -n "$1" -j neigh show 169.254.1.1 dev eth0)"

@@ -10,6 +10,8 @@ fi
 
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
 reference=/usr/lib/cni
+# The newest ones that Debian has, where test/runtime/fetch has brought them.
+newest=${ONLINK_NEWEST:-$(cd "$bin/../cni-sid" 2>/dev/null && pwd || true)}
 python=/usr/bin/python3  # the system's, whatever comes first in PATH
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
@@ -115,11 +117,11 @@ snapshot() { # [NAMESPACE]
         .preferred_life_time, .tentative, .stats, .stats64, .parentdev) else . end) | if type == "array" then sort_by(tostring) else . end'
 }
 # The kernel finishes the link-local addresses that it makes itself in its own time, with their routes; which of them a
-# snapshot finds would be chance. Done: each veth has one, none is tentative, and each address has its local route.
+# snapshot finds would be chance. Done: each veth but the host ends has one, none is tentative, and each address has its local route.
 finished() { # [NAMESPACE]
   local in=(); [ $# = 0 ] || in=(-n "$1")
   ip "${in[@]}" -j addr | jq -e --argjson routes "$(ip "${in[@]}" -j -6 route show table local type local)" '
-    all(.[]; .link_type != "ether" or any(.addr_info[]; .family == "inet6" and .scope == "link"))
+    all(.[]; .link_type != "ether" or (.ifname | test("^[a-z]{3,4}[0-9a-f]{11}$")) or any(.addr_info[]; .family == "inet6" and .scope == "link"))
     and ([.[].addr_info[] | select(.family == "inet6")] |
       all(.[]; has("tentative") | not) and ([.[].local] | unique) - [$routes[].dst] == [])' >/dev/null
 }

@@ -34,8 +34,30 @@ conf '.mtu = 1300'; attach; mtu_is "configured" 1300; detach
 conf 'del(.mtu)' "$ipv6"; attach; mtu_is "of the IPv6 default route's device" 1460; detach
 ip addr add 172.16.91.201/24 dev uplink; ip route add default via 172.16.91.2
 conf '.mtu = 0'; attach; mtu_is "of the default route's device" 1460; detach
+ip route replace default via 172.16.91.2 mtu 1420
+conf '.mtu = 0'; attach; mtu_is "of the default route itself" 1420; detach
+# The smallest of several ways out, however they are told.
+ip link add uplink2 mtu 1440 type veth peer name router2 mtu 1440; ip link set uplink2 up; ip link set router2 up
+ip addr add 172.16.92.201/24 dev uplink2
+way=(via 172.16.91.2)
+ways() { # WHAT MTU ROUTE...
+  ip -4 route del default "${way[@]}"; way=("${@:3}"); ip -4 route add default "${way[@]}"
+  conf 'del(.mtu)'; attach; mtu_is "$1" "$2"; detach
+}
+ways "of two next hops" 1440 nexthop via 172.16.91.2 dev uplink nexthop via 172.16.92.2 dev uplink2
+ip nexthop add id 1 via 172.16.91.2 dev uplink; ip nexthop add id 2 via 172.16.92.2 dev uplink2; ip nexthop add id 3 group 1/2
+ways "of a group of next hops" 1440 nhid 3
+ways "of two IPv6 next hops of an IPv4 route" 1440 nexthop via inet6 fe80::1 dev uplink nexthop via inet6 fe80::2 dev uplink2
+ip link set uplink mtu 9000; ip link set uplink2 mtu 9000
+ways "of jumbo frames" 9000 nexthop via 172.16.91.2 dev uplink nexthop via 172.16.92.2 dev uplink2
+ways "of a device with more than a veth can have" 65535 dev lo
+ip link set uplink mtu 1460; ip -4 route del default "${way[@]}"; ip route add default via 172.16.91.2
+ip nexthop flush >/dev/null; ip link del uplink2
 mkdir -p /run/onlink; echo 1440 >/run/onlink/mtu
 conf 'del(.mtu)'; attach; mtu_is "published" 1440; detach
+mkdir -p $work/other; echo 1430 >$work/other/mtu
+conf 'del(.mtu) | .ipam.runDir = "'$work'/other"'; attach; mtu_is "published in runDir" 1430; detach
+conf 'del(.mtu)'
 echo nonsense >/run/onlink/mtu
 pod p1; cni ADD p1; refused 100 /run/onlink/mtu; ip netns del p1; same "lease given back" "$(files)" ""
 rm /run/onlink/mtu; ip link del uplink
@@ -74,11 +96,11 @@ cni_args=
 routes_are() { attach "$1"; same "routes: $1" "$(ip -n p1 route | sed 's/ *$//' | paste -sd, )" "$2"
   with_prev "$out"; cni CHECK p1; ok "CHECK: $1"; detach; }
 link="169.254.1.1 dev eth0 scope link"
-conf '.ipam.routes = [{"dst":"10.0.0.0/8"}]'; routes_are "IPAM's own" "10.0.0.0/8 via 169.254.1.1 dev eth0,$link"
+conf '.ipam.routes = [{"dst":"10.0.0.0/8"}]'; routes_are "IPAM's own" "10.0.0.0/8 via 169.254.1.1 dev eth0 onlink,$link"
 conf '.ipam.routes = [{"dst":"10.0.0.0/8"}] | .isDefaultGateway = true'
-routes_are "IPAM's own and the default" "default via 169.254.1.1 dev eth0,10.0.0.0/8 via 169.254.1.1 dev eth0,$link"
+routes_are "IPAM's own and the default" "default via 169.254.1.1 dev eth0 onlink,10.0.0.0/8 via 169.254.1.1 dev eth0 onlink,$link"
 conf '.ipam.routes = [{"dst":"0.0.0.0/0","mtu":1400,"priority":7}]'
-routes_are "IPAM's default" "default via 169.254.1.1 dev eth0 metric 7 mtu 1400,$link"
+routes_are "IPAM's default" "default via 169.254.1.1 dev eth0 metric 7 onlink mtu 1400,$link"
 conf '.isDefaultGateway = false'; routes_are "no default" "$link"
 
 # DNS: the runtime's, else the network's, else the IPAM's.

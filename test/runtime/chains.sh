@@ -60,14 +60,15 @@ attach "tuning of the MAC"; reaches "tuning of the MAC"
 same "MAC" "$(ip -n p1 -j link show eth0 | jq -r '.[0].address')" 02:11:22:33:44:55
 same "what the host has learned" "$(ip -j neigh show "$address" dev "$host" | jq -r '.[0].lladdr')" 02:11:22:33:44:55
 detach "tuning of the MAC"
-# Without, the host goes on with the MAC that it gave. CHECK accepts what a later plugin has changed and said, as it has to
-# (test/conformance, CHK-02b).
+# Without, the host goes on with the MAC that it gave: the log tells, and CHECK is content with what the chain has said.
 chain '{"type":"tuning","mac":"02:11:22:33:44:55"}'
 pod p1; before=$(state); drive ADD p1; ok "ADD with a MAC that onlink does not know of"
 address=$(jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out")
 checks=$((checks + 1)); ! ping -q -c 1 -W 1 "$address" >/dev/null || fail "a packet to the MAC that was"
 ip -n p1 -j link show eth0 | jq -e '.[0].address == "02:11:22:33:44:55"' >/dev/null || fail "tuning did not change the MAC"
-drive CHECK p1; ok "CHECK with a MAC that onlink does not know of"
+jq '.plugins[0].log = {file: "'$work'/log"}' $list >$work/logged && mv $work/logged $list
+drive CHECK p1; ok "CHECK with a MAC that a chained plugin gave"; checks=$((checks + 1))
+grep -q "host: neighbour $address has MAC" $work/log || fail "the log does not say so: $(cat $work/log)"
 detach "tuning of the MAC"
 
 # firewall: what is forwarded is what it admits, that is what the pod starts, and answers.
@@ -107,4 +108,15 @@ drive CHECK p1 net1; ok "CHECK with sbr and routes of the IPAM"
 ip -6 addr add 2001:db8::1/128 dev lo
 for address in $addresses; do ping -q -c 1 -W 10 "$address" >/dev/null || fail "sbr: the host does not reach $address"; done
 drive DEL p1 net1; ok "DEL with sbr and routes of the IPAM"
+# tuning of an MTU beside the newest plugins: it hands our MTU on unchanged, and CHECK comes right after.
+ip netns del p1
+if [ -n "$newest" ]; then
+  reference=$newest
+  for version in 1.0.0 ${libcni_tags:+1.1.0}; do  # as far as this libcni goes
+    chain '{"type":"tuning","mtu":1400,"sysctl":{"net.core.somaxconn":"500"}}'
+    attach "tuning of the MTU ($version)"; reaches "tuning of the MTU ($version)"
+    same "MTU ($version)" "$(ip -n p1 -j link show eth0 | jq '.[0].mtu')" 1400
+    detach "tuning of the MTU ($version)"
+  done
+fi
 done_testing
