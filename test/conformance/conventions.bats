@@ -27,15 +27,16 @@ ignores() { judge "[.ips[]?.address, .ip4.ip?] | map(select(. == \"$1\")) | sele
 @test "CFG-04b runtimeConfig.dns with a Go program's keys (Servers, as containerd writes) is read like the convention's" {
   for_main
   local keys configuration=$conf
+  makes_interface
   for keys in 'servers searches options' 'Servers Searches Options'; do
     conf=$configuration
     configure "(\"$keys\" | split(\" \")) as \$k | .runtimeConfig.dns = {(\$k[0]): [\"192.0.2.11\"], (\$k[1]): [\"own.test\"], (\$k[2]): [\"ndots:3\"]}"
-    attach
+    new_netns "${keys%% *}"
+    id=${keys%% *} netns=/run/netns/${keys%% *} attach
     if ! jq -e '.dns.nameservers? | index("192.0.2.11")' "$result" >/dev/null; then
       [[ $keys == Servers* ]] || skip "does not consume runtimeConfig.dns"
       fail "Servers is not read, servers is: dns is $(jq -c .dns "$result")"
     fi
-    detach
   done
 }
 
