@@ -30,7 +30,7 @@ UniqueFd lock(const std::string& folder) {
   constexpr std::chrono::seconds timeout{10};
   make_directories(folder);
   const std::string path = folder + "/rules.lock";
-  UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_CREAT | O_NOFOLLOW, 0600);
+  UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
   lock_exclusively(file.get(), path, timeout);
   return file;
 }
@@ -139,7 +139,12 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
   }
 }
 
-std::vector<std::string> missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
+bool checks_sources(const Rules& rules) {
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  return has_all_rules(netlink::list_chains(socket), rules.sources);
+}
+
+std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses) {
   std::vector<std::string> missing;
   if (!rules.masquerades) return missing;
   const std::string& table = rules.masquerade.table;

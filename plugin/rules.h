@@ -36,8 +36,10 @@ struct Rules {
 // sources cannot be checked so (a kernel without nftables), that is told to `note` and no failure.
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note);
 
-// What is missing of that for these addresses, in words. Nothing is changed.
-std::vector<std::string> missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
+// Whether the rules about sources are there.
+bool checks_sources(const Rules& rules);
+// What is missing of the masquerade of these addresses, in words.
+std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses);
 
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
 std::optional<Failure> try_rules(const netlink::Ruleset& ruleset);

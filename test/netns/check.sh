@@ -61,6 +61,7 @@ remarked "host: rp_filter of onl" on_host sysctl -qw net.ipv4.conf.HOST.rp_filte
 remarked "host: proxy_arp of onl" on_host sysctl -qw net.ipv4.conf.HOST.proxy_arp=0
 remarked "host: accept_redirects of onl" on_host sysctl -qw net.ipv4.conf.HOST.accept_redirects=1
 remarked "host: net/ipv4/neigh/onl" on_host sysctl -qw net.ipv4.neigh.HOST.proxy_delay=50
+remarked "host: nftables table inet onlink_onl is missing" nft flush table inet onlink_onl
 remarked "container: net/ipv6/conf/eth0/accept_ra is 1, not 0" ip netns exec p1 sysctl -qw net.ipv6.conf.eth0.accept_ra=1
 
 fresh; address=$(jq -r '.ips[0].address' <<<"$result")
