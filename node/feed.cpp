@@ -43,8 +43,8 @@ std::string Feed::problem() const {
   return text;
 }
 
-void Feed::passed(const Nodes& nodes, const Pass& pass) {
-  if (source_ && list_) source_->passed(nodes, pass);
+void Feed::passed(const Readiness& readiness) {
+  if (source_ && list_) source_->passed(readiness);
 }
 
 void Feed::refresh() {
@@ -54,7 +54,7 @@ void Feed::refresh() {
 
 // A source is opened anew when its part of the file has changed. One that cannot be opened leaves everything
 // as it was, rules included: the file counts as a whole. Unless it is to be read afresh, a file that says the
-// same again is no news, and no second reading (withdraw_guard.h): somebody was at work beside it.
+// same again is no news, and no second reading (cluster/withdraw_guard.h): somebody was at work beside it.
 void Feed::read_file(bool afresh) {
   try {
     ClusterFile file = read_cluster_file(context_.path, context_.node_name);

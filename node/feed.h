@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "node/cluster_file.h"
-#include "node/file_watch.h"
-#include "node/merge.h"
-#include "node/open_source.h"
-#include "node/source.h"
-#include "node/wait.h"
-#include "node/withdraw_guard.h"
+#include "base/file_watch.h"
+#include "base/wait.h"
+#include "node/cluster/cluster_file.h"
+#include "node/cluster/merge.h"
+#include "node/cluster/withdraw_guard.h"
+#include "node/sources/open_source.h"
+#include "node/sources/source.h"
 
 namespace onlink::node {
 
@@ -39,7 +39,7 @@ class Feed {
   std::vector<std::string> remarks() const {
     return source_ ? source_->remarks() : std::vector<std::string>();
   }
-  void passed(const Nodes& nodes, const Pass& pass);
+  void passed(const Readiness& readiness);
 
  private:
   void read_file(bool afresh);

@@ -22,14 +22,14 @@
 #include "base/file.h"
 #include "base/json_reader.h"
 #include "base/standard_streams.h"
-#include "node/bird_config.h"
-#include "node/clean.h"
 #include "node/feed.h"
-#include "node/firewall.h"
-#include "node/install.h"
 #include "node/reconcile.h"
+#include "node/rules/firewall.h"
 #include "node/service.h"
-#include "node/status.h"
+#include "node/verbs/bird_config.h"
+#include "node/verbs/clean.h"
+#include "node/verbs/install.h"
+#include "node/verbs/status.h"
 
 namespace {
 

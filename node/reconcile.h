@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "netlink/socket.h"
-#include "node/apply.h"
-#include "node/cluster.h"
-#include "node/desired.h"
-#include "node/diff.h"
-#include "node/firewall.h"
-#include "node/host.h"
+#include "node/cluster/cluster.h"
+#include "node/routes/apply.h"
+#include "node/routes/desired.h"
+#include "node/routes/diff.h"
+#include "node/routes/host.h"
+#include "node/rules/firewall.h"
 #include "node/state.h"
 
 namespace onlink::node {

@@ -23,10 +23,10 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/notify.h"
 #include "base/standard_streams.h"
 #include "base/uninterrupted.h"
-#include "node/firewall.h"
-#include "node/notify.h"
+#include "node/rules/firewall.h"
 
 namespace onlink::node {
 namespace {
@@ -184,7 +184,7 @@ void Service::pass() {
     done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;
-    feed_.passed(*nodes_, done);
+    feed_.passed({nodes_->cluster.self.pod_cidrs, done.desired.problems});
     remarks_ = feed_.remarks();
     done.problems.insert(done.problems.end(), remarks_.begin(), remarks_.end());
     report(done);

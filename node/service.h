@@ -10,9 +10,9 @@
 
 #include "base/unique_fd.h"
 #include "netlink/monitor.h"
-#include "node/events.h"
 #include "node/feed.h"
 #include "node/reconcile.h"
+#include "node/routes/events.h"
 #include "node/state.h"
 
 namespace onlink::node {

@@ -16,16 +16,12 @@
 #include <vector>
 
 #include "base/ip.h"
-#include "node/cluster.h"
-#include "node/firewall.h"
-#include "node/host.h"
+#include "node/cluster/cluster.h"
+#include "node/directories.h"
+#include "node/routes/host.h"
+#include "node/rules/firewall.h"
 
 namespace onlink::node {
-
-struct Directories {
-  std::string run = "/run/onlink";
-  std::string state = "/var/lib/onlink";
-};
 
 // The settings that we change and that were somebody's before: `clean` gives them back.
 struct Before {

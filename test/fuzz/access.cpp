@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A kubeconfig.
-#include "node/kubernetes_access.h"
+#include "node/sources/kubernetes/access.h"
 
 #include <algorithm>
 #include <cstdint>

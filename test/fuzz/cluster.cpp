@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/failure.h"
-#include "node/cluster.h"
-#include "node/desired.h"
+#include "node/cluster/cluster.h"
+#include "node/routes/desired.h"
 #include "test/fuzz/input.h"
 
 using namespace onlink;

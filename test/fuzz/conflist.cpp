@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "node/conflist.h"
+#include "node/sources/kubernetes/conflist.h"
 
 #include "base/failure.h"
 #include "base/json_reader.h"

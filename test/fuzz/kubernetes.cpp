@@ -7,8 +7,8 @@
 #include <string>
 
 #include "base/failure.h"
-#include "node/kubernetes_watch.h"
-#include "node/merge.h"
+#include "node/cluster/merge.h"
+#include "node/sources/kubernetes/watch.h"
 #include "test/fuzz/input.h"
 
 using namespace onlink;

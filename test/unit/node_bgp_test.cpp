@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/failure.h"
-#include "node/bird_config.h"
+#include "node/verbs/bird_config.h"
 
 namespace onlink::node {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "node/cluster.h"
+#include "node/cluster/cluster.h"
 
 namespace onlink::node {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/desired.h"
+#include "node/routes/desired.h"
 
 #include <gtest/gtest.h>
 #include <net/if.h>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "node/diff.h"
-#include "node/route_key.h"
+#include "node/routes/diff.h"
+#include "node/routes/route_key.h"
 #include "test/unit/node_world.h"
 
 namespace onlink::node {

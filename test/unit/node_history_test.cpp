@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "node/diff.h"
-#include "node/route_key.h"
+#include "node/routes/diff.h"
+#include "node/routes/route_key.h"
 #include "test/unit/node_world.h"
 
 namespace onlink::node {

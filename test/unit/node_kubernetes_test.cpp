@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "node/conflist.h"
-#include "node/kubernetes_access.h"
-#include "node/kubernetes_condition.h"
-#include "node/kubernetes_node.h"
+#include "node/sources/kubernetes/access.h"
+#include "node/sources/kubernetes/condition.h"
+#include "node/sources/kubernetes/conflist.h"
+#include "node/sources/kubernetes/node.h"
 
 namespace onlink::node {
 namespace {

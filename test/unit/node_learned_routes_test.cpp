@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "node/learned_routes.h"
-#include "node/routes_source.h"
+#include "node/sources/learned_routes.h"
+#include "node/sources/routes_source.h"
 
 namespace onlink::node {
 namespace {

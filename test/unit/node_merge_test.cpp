@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "node/merge.h"
-#include "node/withdraw_guard.h"
+#include "node/cluster/merge.h"
+#include "node/cluster/withdraw_guard.h"
 
 namespace onlink::node {
 namespace {

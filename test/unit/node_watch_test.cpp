@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "node/kubernetes_watch.h"
+#include "node/sources/kubernetes/watch.h"
 
 namespace onlink::node {
 namespace {

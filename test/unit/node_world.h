@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "node/cluster.h"
-#include "node/host.h"
+#include "node/cluster/cluster.h"
+#include "node/routes/host.h"
 
 namespace onlink::node::test {
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/cluster_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace onlink::node {
+namespace {
+
+std::string named(const PlacedNode& node) { return fmt::format("{} (\"{}\")", node.path, node.node.name); }
+
+std::array<std::pair<const char*, const std::optional<IpAddress>*>, 2> addresses_of(const Node& node) {
+  return {{{"nodeIP", &node.ipv4}, {"nodeIPv6", &node.ipv6}}};
+}
+
+void check_tunnel_end(const PlacedNode& placed, Problems& problems) {
+  const Node& node = placed.node;
+  if (!node.tunnel_address) return;
+  const bool inside = std::any_of(node.pod_cidrs.begin(), node.pod_cidrs.end(),
+                                  [&](const IpPrefix& cidr) { return cidr.contains(*node.tunnel_address); });
+  if (!inside)
+    problems.add(placed.path + ".tunnelAddress",
+                 fmt::format("{} is in no pod subnet of the node: the others would not send answers back",
+                             node.tunnel_address->to_string()));
+}
+
+}  // namespace
+
+// Those that are taken do not overlap: only the one that begins before it, or the next, can.
+const NodeChecks::TakenCidr* NodeChecks::find_overlap(const IpPrefix& cidr) const {
+  auto after = cidrs_.lower_bound(cidr.network().address);
+  if (after != cidrs_.end() && cidr.overlaps(after->second.cidr)) return &after->second;
+  if (after == cidrs_.begin()) return nullptr;
+  --after;
+  return cidr.overlaps(after->second.cidr) ? &after->second : nullptr;
+}
+
+void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problems& problems) const {
+  const Node& node = placed.node;
+  const IpPrefix cidr = node.pod_cidrs[index].network();
+  const bool v4 = cidr.address.is_v4();
+  const auto path = [&] { return fmt::format("{}.podCIDRs[{}]", placed.path, index); };
+  if (cidr.length == 0) problems.add(path(), "the whole address space cannot be a pod subnet");
+  if (!(v4 ? node.ipv4 : node.ipv6))
+    problems.add(path(), fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
+                                     v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
+  if (const TakenCidr* other = find_overlap(cidr))
+    problems.add(path(), fmt::format("{} overlaps {} of {}{}", cidr.to_string(), other->cidr.to_string(),
+                                     named(*other->owner),
+                                     other->owner->node.name == self_name_ ? ", which is this node" : ""));
+  for (std::size_t i = 0; i < index; ++i)
+    if (node.pod_cidrs[i].overlaps(cidr))
+      problems.add(path(), fmt::format("{} overlaps {} of the same node", cidr.to_string(),
+                                       node.pod_cidrs[i].to_string()));
+  const auto inside = addresses_.lower_bound(cidr.address);
+  if (inside != addresses_.end() && cidr.contains(inside->first))
+    problems.add(path(),
+                 fmt::format("{}, the address of {}, lies in the pod subnet {}: routes to it would loop",
+                             inside->first.to_string(), named(*inside->second), cidr.to_string()));
+}
+
+void NodeChecks::check_address(const PlacedNode& placed, const char* key, const IpAddress& address,
+                               Problems& problems) const {
+  const auto path = [&] { return fmt::format("{}.{}", placed.path, key); };
+  const auto loops = [&](const IpPrefix& cidr, const PlacedNode& owner) {
+    problems.add(path(), fmt::format("{} lies in the pod subnet {} of {}: routes to it would loop",
+                                     address.to_string(), cidr.to_string(), named(owner)));
+  };
+  if (address.is_unspecified() || address.is_multicast())
+    problems.add(path(), fmt::format("{} is no address of a host", address.to_string()));
+  if (const auto other = addresses_.find(address); other != addresses_.end())
+    problems.add(path(),
+                 fmt::format("{} is the address of {} too", address.to_string(), named(*other->second)));
+  if (const TakenCidr* inside = find_overlap(IpPrefix::host(address))) loops(inside->cidr, *inside->owner);
+  for (const IpPrefix& cidr : placed.node.pod_cidrs)
+    if (cidr.contains(address)) loops(cidr.network(), placed);
+}
+
+void NodeChecks::check(const PlacedNode& placed, Problems& problems) const {
+  for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) check_cidr(placed, i, problems);
+  check_tunnel_end(placed, problems);
+  for (const auto& [key, address] : addresses_of(placed.node))
+    if (*address) check_address(placed, key, **address, problems);
+  const auto other = names_.find(placed.node.name);
+  if (other != names_.end() && !placed.node.name.empty())
+    problems.add(placed.path + ".name",
+                 fmt::format("\"{}\" is the name of {} too", placed.node.name, other->second->path));
+}
+
+void NodeChecks::take(const PlacedNode& placed) {
+  names_.emplace(placed.node.name, &placed);
+  for (const auto& [key, address] : addresses_of(placed.node))
+    if (*address) addresses_.emplace(**address, &placed);
+  for (const IpPrefix& cidr : placed.node.pod_cidrs)
+    if (find_overlap(cidr) == nullptr)
+      cidrs_.emplace(cidr.network().address, TakenCidr{cidr.network(), &placed});
+}
+
+void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& problems) {
+  if (cluster.ipv6_direct || mode_between(cluster, peer.node) != IpipMode::always) return;
+  for (std::size_t i = 0; i < peer.node.pod_cidrs.size(); ++i)
+    if (!peer.node.pod_cidrs[i].address.is_v4())
+      problems.add(fmt::format("{}.podCIDRs[{}]", peer.path, i),
+                   fmt::format("{} cannot go through IPIP, which carries IPv4 only, and ipipMode is Always: "
+                               "\"ipipModeIPv6\": \"Never\" routes IPv6 directly",
+                               peer.node.pod_cidrs[i].to_string()));
+}
+
+void check_tunnel_address(const Cluster& cluster, Problems& problems) {
+  const bool tunnels = std::any_of(cluster.peers.begin(), cluster.peers.end(),
+                                   [&](const Node& peer) { return may_tunnel(cluster, peer); });
+  // Without any pod subnet, as yet, there is nothing to be reached here.
+  if (tunnels && !cluster.self.pod_cidrs.empty() && !tunnel_address(cluster.self))
+    problems.add("nodes",
+                 fmt::format("this node, \"{}\", needs a tunnelAddress: it has no IPv4 pod subnet from "
+                             "which one could be taken",
+                             cluster.self.name));
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/cluster_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/file.h"
+#include "base/json_reader.h"
+#include "node/cluster/bgp.h"
+#include "node/cluster/cluster_check.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t most_nodes = 100'000;
+
+std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
+  const auto text = reader.text(key);
+  if (!text) return std::nullopt;
+  const auto mode = parse_mode(*text);
+  if (!mode) reader.problem(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *text));
+  return mode;
+}
+
+Node read_node(const JsonReader& reader) {
+  reader.allow_only({"name", "nodeIP", "nodeIPv6", "podCIDRs", "ipipMode", "tunnelAddress"});
+  Node node;
+  node.name = reader.text("name").value_or("");
+  if (node.name.empty()) reader.problem("name", "is missing");
+  node.ipv4 = reader.address("nodeIP", IpFamily::v4);
+  node.ipv6 = reader.address("nodeIPv6", IpFamily::v6);
+  if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
+  node.pod_cidrs = read_prefixes(reader, "podCIDRs");
+  if (!reader.has("podCIDRs")) reader.problem("podCIDRs", "is missing");
+  node.mode = read_mode(reader, "ipipMode");
+  node.tunnel_address = reader.address("tunnelAddress", IpFamily::v4);
+  return node;
+}
+
+Rules read_rules(const JsonReader& reader) {
+  reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "masquerade", "masqueradeExclude", "filter",
+                     "ipipSources", "podInterfacePrefix", "resyncSeconds", "maxWithdrawPercent", "bgp",
+                     "source"});
+  Rules rules;
+  rules.mode = read_mode(reader, "ipipMode").value_or(rules.mode);
+  if (const auto mode = read_mode(reader, "ipipModeIPv6")) {
+    rules.ipv6_direct = *mode == IpipMode::never;
+    if (!rules.ipv6_direct)
+      reader.problem("ipipModeIPv6",
+                     "IPIP carries IPv4 only: \"Never\" is the one mode for IPv6 pod subnets");
+  }
+  rules.masquerade = reader.boolean("masquerade").value_or(rules.masquerade);
+  rules.masquerade_exclude = read_prefixes(reader, "masqueradeExclude");
+  rules.filter = reader.boolean("filter").value_or(rules.filter);
+  rules.ipip_sources = read_prefixes(reader, "ipipSources");
+  rules.pod_interface_prefix = reader.text("podInterfacePrefix").value_or(rules.pod_interface_prefix);
+  const std::string& prefix = rules.pod_interface_prefix;
+  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (prefix.empty() || prefix.size() > 4 || !plain)
+    reader.problem("podInterfacePrefix", "must be 1 to 4 letters, digits, '-' or '_'");
+  rules.resync_seconds =
+      static_cast<std::uint32_t>(reader.integer("resyncSeconds", 1, 3600).value_or(rules.resync_seconds));
+  rules.max_withdraw_percent = static_cast<std::uint32_t>(
+      reader.integer("maxWithdrawPercent", 1, 100).value_or(rules.max_withdraw_percent));
+  return rules;
+}
+
+SourceConfig read_source(const JsonReader& reader) {
+  SourceConfig config;
+  if (!reader.has("source")) return config;
+  const JsonReader source = reader.child("source");
+  if (const json* settings = reader.find("source"); settings->is_object()) config.settings = *settings;
+  config.type = source.text("type").value_or("");
+  if (config.type.empty()) source.problem("type", "is missing");
+  return config;
+}
+
+// A list of which the slightest part is wrong is refused as a whole.
+void check_all(const ClusterFile& file, const std::string& node_name, Problems& problems) {
+  const auto self = std::find_if(file.nodes.begin(), file.nodes.end(),
+                                 [&](const PlacedNode& placed) { return placed.node.name == node_name; });
+  if (file.nodes.empty())
+    problems.add("nodes", "is missing or empty");
+  else if (self == file.nodes.end())
+    problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name));
+  NodeChecks checks(node_name);
+  const auto check = [&](const PlacedNode& placed) {
+    checks.check(placed, problems);
+    checks.take(placed);
+  };
+  if (self != file.nodes.end()) check(*self);
+  for (auto placed = file.nodes.begin(); placed != file.nodes.end(); ++placed)
+    if (placed != self) check(*placed);
+  if (self == file.nodes.end()) return;
+  const Cluster cluster = assemble(file.rules, file.nodes, node_name);
+  for (auto placed = file.nodes.begin(); placed != file.nodes.end(); ++placed)
+    if (placed != self) check_mode(cluster, *placed, problems);
+  if (cluster.self.ipv4) check_tunnel_address(cluster, problems);
+}
+
+}  // namespace
+
+ClusterFile parse_cluster_file(std::string_view text, std::string_view name, const std::string& node_name) {
+  const json document = parse_json(text, name);
+  Problems problems;
+  const JsonReader reader(document, problems);
+  ClusterFile file;
+  file.rules = read_rules(reader);
+  file.source = read_source(reader);
+  const auto entries = reader.children("nodes", most_nodes);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    file.nodes.push_back({fmt::format("nodes[{}]", i), read_node(entries[i])});
+  if (file.source.type == "file" || !file.nodes.empty()) check_all(file, node_name, problems);
+  if (reader.has("bgp")) {  // for bird-config; here only its problems count
+    std::vector<std::string> names;
+    for (const PlacedNode& placed : file.nodes) names.push_back(placed.node.name);
+    (void)read_bgp(reader.child("bgp"), names);
+  }
+  problems.throw_if_any(name);
+  return file;
+}
+
+namespace {
+
+struct stat status_of(const UniqueFd& file, const std::string& path) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_failure("look at " + path);
+  return status;
+}
+
+// Half of a list and half of the one that is being written over it can be a list too. A file system's times
+// have the kernel's ticks: what is written twice within one of them passes for unchanged.
+std::string read_unchanged(const std::string& path) {
+  constexpr int attempts = 10;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY);
+    const struct stat before = status_of(file, path);
+    std::string text = read_all(file.get(), path, largest_cluster_file);
+    const struct stat after = status_of(file, path);
+    const bool unchanged =
+        before.st_size == after.st_size && nanoseconds(before.st_mtim) == nanoseconds(after.st_mtim);
+    if (!S_ISREG(before.st_mode) || unchanged) return text;
+  }
+  throw Failure(FailureKind::try_again, fmt::format("{} changes each time that it is read", path));
+}
+
+}  // namespace
+
+ClusterFile read_cluster_file(const std::string& path, const std::string& node_name) {
+  return parse_cluster_file(read_unchanged(path), path, node_name);
+}
+
+Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const std::string& node_name) {
+  Cluster cluster;
+  static_cast<Rules&>(cluster) = rules;
+  bool found = false;  // of two with our name the first counts
+  for (const PlacedNode& placed : nodes) {
+    const bool self = !found && placed.node.name == node_name;
+    found = found || self;
+    if (self)
+      cluster.self = placed.node;
+    else
+      cluster.peers.push_back(placed.node);
+  }
+  return cluster;
+}
+
+Cluster parse_cluster(std::string_view text, std::string_view name, const std::string& node_name) {
+  const ClusterFile file = parse_cluster_file(text, name, node_name);
+  if (file.nodes.empty())
+    throw Failure(FailureKind::configuration,
+                  fmt::format("{}: its nodes come from the source {}", name, file.source.type));
+  return assemble(file.rules, file.nodes, node_name);
+}
+
+}  // namespace onlink::node

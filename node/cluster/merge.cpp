@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/merge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "node/cluster/cluster_file.h"
+
+namespace onlink::node {
+namespace {
+
+bool has_address(const Node& node) { return node.ipv4 || node.ipv6; }
+bool is_completed(const Node& from, const Node& to) {
+  return from.ipv4 != to.ipv4 || from.ipv6 != to.ipv6 || from.pod_cidrs.size() < to.pod_cidrs.size();
+}
+
+}  // namespace
+
+Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* before)
+    : node_name_(node_name), checks_(node_name) {
+  static_cast<Rules&>(result_.cluster) = rules;
+  if (before == nullptr) return;
+  const auto remember = [&](const Node& node) { before_[node.name] = {"the last good " + node.name, node}; };
+  remember(before->self);
+  for (const Node& peer : before->peers) remember(peer);
+}
+
+void Merger::add(const NodeList& list) {
+  result_.complete = list.complete;
+  result_.problems = list.problems;
+  in_order_ = list.checked;
+  if (list.checked) {
+    result_.cluster = assemble(result_.cluster, list.nodes, node_name_);
+    for (const PlacedNode& placed : list.nodes) {
+      checks_.take(placed);
+      if (!placed.node.pod_cidrs.empty()) routed_.insert(placed.node.name);
+    }
+    return;
+  }
+  // What has not changed was there first: of two that contradict each other the newcomer is to blame.
+  // What an earlier list had to complete comes last.
+  std::vector<const PlacedNode*> same, others, completed;
+  const PlacedNode* self = nullptr;
+  for (const PlacedNode& from : list.nodes) {
+    const PlacedNode& placed = resolve(from);
+    const auto earlier = before_.find(placed.node.name);
+    const bool is_same = earlier != before_.end() && earlier->second.node == placed.node;
+    if (placed.node.name == node_name_)
+      self = &placed;
+    else
+      (is_completed(from.node, placed.node) ? completed : is_same ? same : others).push_back(&placed);
+  }
+  take_self(self);
+  same.insert(same.end(), others.begin(), others.end());
+  same.insert(same.end(), completed.begin(), completed.end());
+  take_peers(same);
+  check_tunnel_address(result_.cluster, unfit_);
+  unfit_.throw_if_any("the nodes do not fit the rules");
+}
+
+const PlacedNode& Merger::resolve(const PlacedNode& from) {
+  PlacedNode& placed = resolved_.emplace_back(from);
+  const auto earlier = before_.find(from.node.name);
+  const Node* was = earlier == before_.end() ? nullptr : &earlier->second.node;
+  if (was != nullptr && from.unknown.pod_cidrs) placed.node.pod_cidrs = was->pod_cidrs;
+  if (was != nullptr && from.unknown.mode) placed.node.mode = was->mode;
+  if (was != nullptr && from.unknown.tunnel_address) placed.node.tunnel_address = was->tunnel_address;
+  resolve_addresses(placed, was);
+  return placed;
+}
+
+// A family in which there are pod subnets but no address: the address that was known, else without them.
+void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
+  Node& node = placed.node;
+  for (const bool v4 : {true, false}) {
+    auto& address = v4 ? node.ipv4 : node.ipv6;
+    const auto concerns = [&](const IpPrefix& cidr) { return cidr.address.is_v4() == v4; };
+    if (address || std::none_of(node.pod_cidrs.begin(), node.pod_cidrs.end(), concerns)) continue;
+    const char* family = v4 ? "IPv4" : "IPv6";
+    if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
+        placed.unknown.addresses && earlier) {
+      address = earlier;
+      result_.problems.push_back(fmt::format("{} has no {} address any more; {} stays in use", placed.path,
+                                             family, earlier->to_string()));
+    } else if (v4 ? node.ipv6 : node.ipv4) {
+      std::erase_if(node.pod_cidrs, concerns);
+      result_.problems.push_back(
+          fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path, family, family));
+    }
+  }
+}
+
+void Merger::take_self(const PlacedNode* self) {
+  const auto earlier = before_.find(node_name_);
+  Problems problems;
+  if (self == nullptr) {
+    problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name_));
+  } else {
+    if (has_address(self->node))
+      checks_.check(*self, problems);
+    else
+      problems.add(self->path, "has no address");
+    // A Node that was deleted and registered anew has none for a while; the pods are still there.
+    if (self->node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty())
+      problems.add(self->path, "has no pod subnets any more");
+    if (problems.empty()) {
+      checks_.take(*self);
+      result_.cluster.self = self->node;
+      return;
+    }
+  }
+  if (earlier == before_.end()) {
+    problems.throw_if_any("the list of nodes");
+    return;
+  }
+  for (const std::string& problem : problems.list())
+    result_.problems.push_back(problem + "; this node stays what it was");
+  checks_.take(earlier->second);
+  result_.cluster.self = earlier->second.node;
+}
+
+void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
+  std::vector<const PlacedNode*> wrong;
+  for (const PlacedNode* peer : peers)
+    if (!take(*peer)) wrong.push_back(peer);
+  // After all that are right: what is old takes nothing from anybody.
+  for (const PlacedNode* peer : wrong) (void)fall_back(peer->node.name);
+}
+
+bool Merger::take(const PlacedNode& placed) {
+  const Node& node = placed.node;
+  if (!has_address(node) && node.pod_cidrs.empty()) return true;  // just registered: nothing to reach yet
+  const auto earlier = before_.find(node.name);
+  if (node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty()) {
+    bare_[node.name] = &placed;
+    return true;
+  }
+  Problems problems;
+  Problems mode;
+  if (has_address(node))
+    checks_.check(placed, problems);
+  else
+    problems.add(placed.path, "has no address");
+  check_mode(result_.cluster, placed, mode);
+  const bool asked_for = node.mode || result_.cluster.self.mode;  // by a node, not by the rules
+  for (const std::string& problem : mode.list()) (asked_for ? problems : unfit_).add(problem);
+  if (problems.empty()) {
+    accept(placed);
+    return true;
+  }
+  for (const std::string& problem : problems.list())
+    result_.problems.push_back(
+        fmt::format("{}; {}", problem, earlier != before_.end() ? "it stays what it was" : "it is left out"));
+  return false;
+}
+
+bool Merger::fall_back(const std::string& name) {
+  const auto earlier = before_.find(name);
+  if (earlier == before_.end()) return false;
+  Problems problems;
+  checks_.check(earlier->second, problems);
+  check_mode(result_.cluster, earlier->second, problems);
+  for (const std::string& problem : problems.list()) result_.problems.push_back(problem + "; it is left out");
+  if (!problems.empty()) return false;
+  accept(earlier->second);
+  result_.kept.push_back(name);
+  return true;
+}
+
+void Merger::accept(const PlacedNode& placed) {
+  checks_.take(placed);
+  result_.cluster.peers.push_back(placed.node);
+  if (!placed.node.pod_cidrs.empty()) routed_.insert(placed.node.name);
+}
+
+std::set<std::string> Merger::gone() const {
+  std::set<std::string> names;
+  for (const auto& [name, placed] : before_)
+    if (name != node_name_ && !placed.node.pod_cidrs.empty() && !routed_.contains(name)) names.insert(name);
+  return names;
+}
+
+void Merger::keep(const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    bare_.erase(name);
+    (void)fall_back(name);
+  }
+}
+
+Nodes Merger::finish() {
+  for (const auto& [name, placed] : std::exchange(bare_, {})) {
+    Problems problems;
+    checks_.check(*placed, problems);
+    if (problems.empty() && has_address(placed->node)) accept(*placed);
+  }
+  if (in_order_) return std::move(result_);
+  std::sort(result_.cluster.peers.begin(), result_.cluster.peers.end(),
+            [](const Node& a, const Node& b) { return a.name < b.name; });
+  return std::move(result_);
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/routes/apply.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <span>
+
+#include "base/failure.h"
+#include "netlink/forwarding.h"
+#include "netlink/sysctl.h"
+
+namespace onlink::node {
+namespace {
+
+void attempt(Applied& applied, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Failure& failure) {
+    applied.failures.emplace_back(failure.what());
+  }
+}
+
+void create_tunnel(netlink::Socket& socket) {
+  try {
+    socket.execute(netlink::create_ipip(tunnel_name));
+  } catch (const Failure& failure) {
+    // EEXIST: the module made it when it was loaded. EOPNOTSUPP: there is no module, as the next look will
+    // tell.
+    if (!failure.already_exists() && failure.error() != EOPNOTSUPP) throw;
+  }
+}
+
+void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host, Applied& applied) {
+  if (changes.create) attempt(applied, [&] { create_tunnel(socket); });
+  const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
+  if (!link) return;  // the failure to create it is told
+  if (changes.pmtudisc)
+    attempt(applied,
+            [&] { netlink::change_ipip(tunnel_name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
+  if (changes.mtu != 0 && changes.mtu != link->mtu)
+    attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link->index, link->name, changes.mtu)); });
+  if (changes.add_address)
+    attempt(applied, [&] {
+      socket.execute(
+          netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
+    });
+  if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
+}
+
+// Where the refusal of a new route comes from: its holder, if there is one.
+std::string refusal(netlink::Socket& socket, const Failure& failure, const netlink::Route& route) {
+  if (!failure.already_exists()) return failure.what();
+  const auto holder = find_holders(socket, {route}).front();
+  if (!holder) return failure.what();
+  const auto link = netlink::find_link(socket, holder->link);
+  return std::string(failure.what()) + ": " + netlink::to_string(*holder, link ? link->name : "");
+}
+
+// One message for each route, as many at a time as are sent at once: thousands of them would take megabytes.
+void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, Applied& applied,
+         const std::function<netlink::Message(const netlink::Route&)>& message,
+         const std::function<void(const netlink::Route&, const Failure&)>& refused) {
+  std::vector<netlink::Message> messages;
+  applied.messages += routes.size();
+  for (std::size_t at = 0; at < routes.size(); at += netlink::Socket::batch) {
+    const auto part = std::span(routes).subspan(at, std::min(netlink::Socket::batch, routes.size() - at));
+    messages.clear();
+    std::transform(part.begin(), part.end(), std::back_inserter(messages), message);
+    const auto outcomes = socket.execute_each(messages);
+    for (std::size_t i = 0; i < part.size(); ++i)
+      if (outcomes[i]) refused(part[i], *outcomes[i]);
+  }
+}
+
+}  // namespace
+
+Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  if (changes.forwarding_v4) attempt(applied, [] { netlink::write_sysctl("net/ipv4/ip_forward", "1"); });
+  for (const std::string& link : changes.accept_ra)
+    attempt(applied, [&] { netlink::write_sysctl(netlink::accept_ra_setting(link), "2"); });
+  if (changes.forwarding_v6)
+    attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
+  apply_tunnel(socket, changes.tunnel, host, applied);
+  return applied;
+}
+
+Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  const auto put = [&](const std::vector<netlink::Route>& routes, netlink::RouteMode mode) {
+    run(
+        socket, routes, applied,
+        [&](const netlink::Route& route) {
+          return netlink::add_route(route, mode, host.link_name(route.link));
+        },
+        [&](const netlink::Route& route, const Failure& failure) {
+          applied.failures.push_back(refusal(socket, failure, route));
+        });
+  };
+  put(changes.add, netlink::RouteMode::create);
+  put(changes.replace, netlink::RouteMode::replace);
+  run(
+      socket, changes.remove, applied,
+      [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
+      [&](const netlink::Route&, const Failure& failure) {
+        if (!failure.missing()) applied.failures.emplace_back(failure.what());
+      });
+  return applied;
+}
+
+Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  Applied applied;
+  for (const IpPrefix& address : changes.tunnel.remove_addresses)
+    attempt(applied, [&] {
+      try {
+        socket.execute(netlink::delete_address({host.tunnel->index, address, 0, 0}, tunnel_name));
+      } catch (const Failure& failure) {
+        if (!failure.missing()) throw;
+      }
+    });
+  return applied;
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What should be: a pure function of the cluster and of how this host's kernel reaches the other nodes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/route.h"
+#include "node/cluster/cluster.h"
+#include "node/routes/host.h"
+
+namespace onlink::node {
+
+enum class PathKind : std::uint8_t { direct, tunnel, none };
+const char* to_string(PathKind kind);
+
+// How one pod subnet of a peer is reached, and why so: for people.
+struct PeerPath {
+  std::string peer;
+  IpPrefix cidr;
+  IpipMode mode = IpipMode::never;
+  PathKind kind = PathKind::none;  // none: `why` is what is wrong
+  std::string why;
+};
+
+struct WantedTunnel {
+  IpAddress address;      // a /32 on the device
+  std::uint32_t mtu = 0;  // 0: not known, left as it is
+};
+
+struct Desired {
+  std::optional<WantedTunnel> tunnel;  // nothing: no peer may be reached through it, so it is left alone
+  std::vector<netlink::Route>
+      routes;  // sorted by key, normalised; their link is tunnel_to_come while tunl0 is absent
+  std::vector<PeerPath> paths;  // every pod subnet of every peer
+  std::uint32_t pod_mtu = 0;    // what a packet of a pod may have to go everywhere; 0: not known
+  bool forwarding_v4 = false;
+  bool forwarding_v6 = false;
+  std::vector<std::string> problems;  // about this node as a whole
+};
+
+Desired desired(const Cluster& cluster, const Host& host);
+
+}  // namespace onlink::node

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/routes/diff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "netlink/forwarding.h"
+#include "node/routes/route_key.h"
+
+namespace onlink::node {
+namespace {
+
+TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRules& rules) {
+  TunnelChanges changes;
+  const auto has = [&](const IpPrefix& prefix) {
+    return std::any_of(host.tunnel_addresses.begin(), host.tunnel_addresses.end(),
+                       [&](const netlink::Address& address) { return address.prefix == prefix; });
+  };
+  std::optional<IpPrefix> wanted;
+  if (desired.tunnel) {
+    wanted = IpPrefix::host(desired.tunnel->address);
+    changes.create = !host.tunnel;
+    const netlink::Link device = host.tunnel.value_or(netlink::Link{});
+    if (desired.tunnel->mtu != device.mtu) changes.mtu = desired.tunnel->mtu;
+    changes.pmtudisc = !device.ipip || !device.ipip->pmtudisc;
+    changes.up = !device.up();
+    if (!has(*wanted)) changes.add_address = wanted;
+  }
+  for (const IpPrefix& own : rules.own_addresses)
+    if (own != wanted && has(own)) changes.remove_addresses.push_back(own);
+  return changes;
+}
+
+// Two lists sorted by key, walked side by side.
+void diff_routes(const std::vector<netlink::Route>& wanted, const std::vector<netlink::Route>& actual,
+                 bool may_withdraw, Changes& changes) {
+  auto want = wanted.begin();
+  auto is = actual.begin();
+  auto& withdrawn = may_withdraw ? changes.remove : changes.held;
+  while (want != wanted.end() || is != actual.end()) {
+    if (is == actual.end() || (want != wanted.end() && key_before(*want, *is))) {
+      changes.add.push_back(*want++);
+    } else if (want == wanted.end() || key_before(*is, *want)) {
+      withdrawn.push_back(*is++);
+    } else {
+      if (*want != *is) changes.replace.push_back(*want);
+      ++want;
+      ++is;
+    }
+  }
+}
+
+void set_apart(std::vector<netlink::Route>& wanted, const std::vector<std::optional<netlink::Route>>& holders,
+               std::vector<Conflict>& conflicts) {
+  std::vector<netlink::Route> free;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const bool foreign = holders[i] && holders[i]->protocol != netlink::onlink_protocol;
+    if (foreign)
+      conflicts.push_back({std::move(wanted[i]), *holders[i]});
+    else
+      free.push_back(std::move(wanted[i]));
+  }
+  wanted = std::move(free);
+}
+
+std::string route_command(const char* verb, const netlink::Route& route, const Host& host) {
+  return fmt::format("ip {}route {} {}", route.dst.address.is_v4() ? "" : "-6 ", verb,
+                     netlink::to_string(route, host.link_name(route.link)));
+}
+
+}  // namespace
+
+bool Changes::empty() const {
+  return !forwarding_v4 && !forwarding_v6 && tunnel == TunnelChanges{} && add.empty() && replace.empty() &&
+         remove.empty();
+}
+
+Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
+  Changes changes;
+  changes.forwarding_v4 = desired.forwarding_v4 && !host.forwarding_v4;
+  changes.forwarding_v6 = desired.forwarding_v6 && !host.forwarding_v6;
+  if (changes.forwarding_v6) changes.accept_ra = host.need_accept_ra;
+  changes.tunnel = diff_tunnel(desired, host, rules);
+  diff_routes(desired.routes, host.routes, rules.may_withdraw, changes);
+  return changes;
+}
+
+void set_conflicts_apart(Changes& changes, const std::vector<std::optional<netlink::Route>>& add_holders,
+                         const std::vector<std::optional<netlink::Route>>& replace_holders) {
+  set_apart(changes.add, add_holders, changes.conflicts);
+  set_apart(changes.replace, replace_holders, changes.conflicts);
+}
+
+std::vector<std::string> commands(const Changes& changes, const Host& host) {
+  std::vector<std::string> lines;
+  const TunnelChanges& tunnel = changes.tunnel;
+  if (changes.forwarding_v4) lines.emplace_back("sysctl -w net.ipv4.ip_forward=1");
+  for (const std::string& link : changes.accept_ra)
+    lines.push_back(fmt::format("sysctl -w {}=2", netlink::accept_ra_setting(link)));
+  if (changes.forwarding_v6) lines.emplace_back("sysctl -w net.ipv6.conf.all.forwarding=1");
+  // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
+  if (tunnel.create)
+    lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));
+  if (tunnel.pmtudisc) lines.push_back(fmt::format("ip tunnel change {} mode ipip pmtudisc", tunnel_name));
+  if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", tunnel_name, tunnel.mtu));
+  if (tunnel.add_address)
+    lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), tunnel_name));
+  if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", tunnel_name));
+  for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
+  for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
+  for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));
+  for (const IpPrefix& address : tunnel.remove_addresses)
+    lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), tunnel_name));
+  return lines;
+}
+
+}  // namespace onlink::node

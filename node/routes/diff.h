@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The difference between what is and what should be: the least that has to change, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/route.h"
+#include "node/routes/desired.h"
+#include "node/routes/host.h"
+
+namespace onlink::node {
+
+struct TunnelChanges {
+  bool create = false;
+  std::uint32_t mtu = 0;  // 0: stays
+  bool pmtudisc = false;
+  bool up = false;
+  std::optional<IpPrefix> add_address;
+  std::vector<IpPrefix> remove_addresses;  // after the routes that name them as source are gone
+
+  bool operator==(const TunnelChanges&) const = default;
+};
+
+// A destination that somebody else routes already, with the same metric: left to them.
+struct Conflict {
+  netlink::Route wanted;
+  netlink::Route holder;
+};
+
+struct Changes {
+  bool forwarding_v4 = false;
+  bool forwarding_v6 = false;
+  std::vector<std::string> accept_ra;  // interfaces on which it becomes 2, before forwarding_v6
+  TunnelChanges tunnel;
+  std::vector<netlink::Route> add;
+  std::vector<netlink::Route> replace;  // the key is ours already, something else differs
+  std::vector<netlink::Route> remove;
+  std::vector<netlink::Route> held;  // to be removed as soon as the list of nodes is complete
+  std::vector<Conflict> conflicts;
+
+  bool empty() const;  // held routes and conflicts are no changes
+};
+
+struct DiffRules {
+  std::vector<IpPrefix> own_addresses;  // that we once put on the tunnel device
+  bool may_withdraw = true;             // false: the list of nodes is not known to be complete
+};
+
+Changes diff(const Desired& desired, const Host& host, const DiffRules& rules);
+
+// Takes out of `add` and `replace` what others hold (see find_holders); the answers are in the order of the
+// lists.
+void set_conflicts_apart(Changes& changes, const std::vector<std::optional<netlink::Route>>& add_holders,
+                         const std::vector<std::optional<netlink::Route>>& replace_holders);
+
+// The same changes as commands of iproute2 and sysctl, in the order in which they are made.
+std::vector<std::string> commands(const Changes& changes, const Host& host);
+
+}  // namespace onlink::node

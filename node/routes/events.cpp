@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/routes/events.h"
+
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "netlink/route.h"
+#include "node/routes/host.h"
+#include "node/routes/route_key.h"
+
+namespace onlink::node {
+namespace {
+
+bool wanted(const netlink::Route& route, const Desired& desired) {
+  const auto found = std::lower_bound(desired.routes.begin(), desired.routes.end(), route, key_before);
+  return found != desired.routes.end() && same_key(*found, route);
+}
+
+bool route_concerns(const netlink::Route& seen, const Interest& interest) {
+  if (seen.table != RT_TABLE_MAIN) return false;
+  const netlink::Route route = normalised(seen);
+  const bool ours = route.protocol == netlink::onlink_protocol;
+  if (ours && !is_node_route(route)) return false;  // of an attachment
+  if (ours || interest.desired == nullptr) return true;
+  if (wanted(route, *interest.desired)) return true;
+  // It may lead to other nodes: then what is on-link may have changed.
+  const auto& paths = interest.desired->routes;
+  return std::any_of(
+             paths.begin(), paths.end(),
+             [&](const netlink::Route& own) { return own.gateway && route.dst.contains(*own.gateway); }) ||
+         std::any_of(interest.desired->paths.begin(), interest.desired->paths.end(),
+                     [](const PeerPath& path) { return path.kind == PathKind::none; });
+}
+
+}  // namespace
+
+bool concerns(const nlmsghdr& message, const Interest& interest) {
+  if (message.nlmsg_pid != 0 && message.nlmsg_pid == interest.own_port) return false;
+  switch (message.nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK: {
+      const auto link = netlink::parse_link(message);
+      return !link || !link->name.starts_with(interest.pod_interfaces);
+    }
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const auto address = netlink::parse_address(message);
+      // Pods' ends have link-local addresses only.
+      return !address || address->scope != RT_SCOPE_LINK;
+    }
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE: {
+      const auto route = netlink::parse_route(message);
+      return route && route_concerns(*route, interest);
+    }
+    default:
+      return false;
+  }
+}
+
+bool concerns_table(const nlmsghdr& message, const std::string& table) {
+  if (NFNL_SUBSYS_ID(message.nlmsg_type) != NFNL_SUBSYS_NFTABLES) return false;
+  // The name of the table is the first attribute of every object that lies in one.
+  static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
+                NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1);
+  const nfgenmsg* header = nullptr;
+  const auto attributes = netlink::Attributes::of(message, header);
+  return attributes.get(netlink::Attribute<std::string>{NFTA_TABLE_NAME}) == table;
+}
+
+netlink::Monitor monitor_routes() {
+  constexpr int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+                            RTNLGRP_IPV6_ROUTE};
+  return netlink::Monitor::open(NETLINK_ROUTE, groups);
+}
+
+netlink::Monitor monitor_rules() {
+  constexpr int groups[] = {NFNLGRP_NFTABLES};
+  return netlink::Monitor::open(NETLINK_NETFILTER, groups);
+}
+
+}  // namespace onlink::node

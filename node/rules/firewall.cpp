@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/rules/firewall.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "base/failure.h"
+#include "netlink/nft_table.h"
+#include "netlink/nft_transaction.h"
+#include "netlink/nftables.h"
+#include "node/rules/legacy_iptables.h"
+
+namespace onlink::node {
+namespace {
+
+using netlink::AddressRange;
+using netlink::Ruleset;
+using netlink::TableChange;
+using Elements = std::map<std::string, std::vector<AddressRange>>;
+
+// FNV-1a: the fingerprint only has to be the same in every build.
+std::string fingerprint(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return fmt::format("{:016x}", hash);
+}
+
+Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
+  std::string elements;
+  const auto append = [&](const IpAddress& address) {
+    elements.append(address.bytes().begin(), address.bytes().end());
+  };
+  for (const auto& [set, ranges] : sets) {
+    elements += set;
+    for (const AddressRange& range : ranges) {
+      append(range.first);
+      append(range.last);
+    }
+  }
+  return {fingerprint(netlink::print_structure(ruleset)), fingerprint(elements), "", ""};
+}
+
+std::vector<AddressRange> without(const std::vector<AddressRange>& ranges,
+                                  const std::vector<AddressRange>& others) {
+  std::vector<AddressRange> rest;
+  std::set_difference(ranges.begin(), ranges.end(), others.begin(), others.end(), std::back_inserter(rest));
+  return rest;
+}
+
+// asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it.
+TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
+                       const Loaded& loaded) {
+  const TableChange replaced{TableChange::Whole::replace};
+  if (wanted.empty())
+    return {netlink::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
+  if (asked.structure != loaded.structure) return replaced;
+  const bool known = Firewall::untouched(loaded);
+  if (known && asked.elements == loaded.elements) return {};
+  if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing) return replaced;
+  TableChange change;
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  for (const auto& [set, ranges] : sets) {
+    const auto present = netlink::list_set(socket, wanted.table, set);
+    if (!present) return replaced;
+    TableChange::Elements elements{set, without(*present, ranges), without(ranges, *present)};
+    if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
+  }
+  return change;
+}
+
+std::string mending_by(const std::string& iptables, const std::string& pods) {
+  return fmt::format("{0} -I FORWARD -i {1}+ -j ACCEPT && {0} -I FORWARD -o {1}+ -j ACCEPT", iptables, pods);
+}
+
+std::string mending(const std::string& family, const std::string& table, const std::string& chain,
+                    const std::string& pods) {
+  // What iptables made is to be changed by iptables.
+  if (table == "filter" && chain == "FORWARD" && (family == "ip" || family == "ip6"))
+    return mending_by(family == "ip" ? "iptables" : "ip6tables", pods);
+  return fmt::format(
+      "nft 'insert rule {0} {1} {2} iifname \"{3}*\" accept; insert rule {0} {1} {2} oifname \"{3}*\" "
+      "accept'",
+      family, table, chain, pods);
+}
+
+std::string obstacle(const std::string& chain, const std::string& command) {
+  return fmt::format(
+      "chain {} drops what it does not know, packets of pods among them; this lets them through: {}", chain,
+      command);
+}
+
+// What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
+std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
+  now.generation.clear();
+  std::string generation = netlink::ruleset_generation();
+  return change_for(made, sets, now, now).empty() ? generation : "";
+}
+
+}  // namespace
+
+Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
+  Ruleset ruleset;
+  ruleset.pod_interfaces = cluster.pod_interface_prefix;
+  if (cluster.masquerade) ruleset.masqueraded = cluster.self.pod_cidrs;
+  if (!ruleset.masqueraded.empty()) {
+    ruleset.inside = cluster.masquerade_exclude;
+    const auto add = [&](const Node& node) {
+      ruleset.inside.insert(ruleset.inside.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
+    };
+    add(cluster.self);
+    std::for_each(cluster.peers.begin(), cluster.peers.end(), add);
+  }
+  if (cluster.masquerade && desired.tunnel) ruleset.tunnel_address = desired.tunnel->address;
+  ruleset.filter_pods = ruleset.filter_tunnel = cluster.filter;
+  if (!ruleset.filter_tunnel) return ruleset;
+  ruleset.tunnel_sources = cluster.ipip_sources;
+  for (const Node& peer : cluster.peers)
+    if (may_tunnel(cluster, peer)) ruleset.tunnel_sources.push_back(IpPrefix::host(*peer.ipv4));
+  return ruleset;
+}
+
+Ruleset with_current_peers(Ruleset ruleset, const std::vector<netlink::Route>& routes) {
+  for (const netlink::Route& route : routes) {
+    if (!route.gateway) continue;
+    if (!ruleset.masqueraded.empty()) ruleset.inside.push_back(route.dst);
+    if (ruleset.filter_tunnel && route.onlink)
+      ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
+  }
+  return ruleset;
+}
+
+bool Firewall::untouched(const Loaded& loaded) {
+  return !loaded.generation.empty() && loaded.generation == netlink::ruleset_generation();
+}
+
+std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
+  const Elements sets = netlink::elements_of(wanted);
+  return netlink::print(wanted, change_for(wanted, sets, fingerprints_of(wanted, sets), loaded));
+}
+
+Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
+                                std::vector<std::string>& problems) {
+  const Ruleset possible = supported(wanted);
+  const Elements sets = netlink::elements_of(possible);
+  Loaded now = fingerprints_of(possible, sets);
+  now.listing = loaded.listing;
+  now.generation = netlink::ruleset_generation();  // asked for first: what comes after it is looked at again
+  TableChange change = change_for(possible, sets, now, loaded);
+  if (!change.empty()) {
+    auto refused = netlink::carry_out(possible, change);
+    if (refused && change.whole == TableChange::Whole::keep)
+      refused = netlink::carry_out(possible, change = {TableChange::Whole::replace});
+    if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
+    if (refused) problems.push_back(std::string("nftables: ") + refused->what());
+    if (refused) return {};
+    if (change.whole != TableChange::Whole::keep)
+      now.listing = fingerprint(netlink::rules_of_table(possible.table));
+    now.generation = generation_of(possible, sets, now);
+  }
+  problems.insert(problems.end(), refusals_.begin(), refusals_.end());
+  const std::string commands = netlink::print(possible, change);
+  if (possible.empty()) return {{}, commands};
+  return {std::move(now), commands};
+}
+
+Ruleset Firewall::supported(Ruleset ruleset) const {
+  if (refused_nat_) {
+    ruleset.masqueraded.clear();
+    ruleset.tunnel_address.reset();
+  }
+  ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_tunnel_;
+  ruleset.filter_pods = ruleset.filter_pods && !refused_pods_;
+  return ruleset;
+}
+
+const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
+  const auto refused = [&](const Ruleset& part, const char* consequence) {
+    if (part.empty()) return false;
+    const auto refusal = netlink::try_out(part, {TableChange::Whole::replace});
+    if (refusal)
+      refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
+    return refusal.has_value();
+  };
+  Ruleset nat = wanted;
+  nat.filter_pods = nat.filter_tunnel = false;
+  refused_nat_ = refused(nat, "no masquerade");
+  Ruleset tunnel;
+  tunnel.table = wanted.table;
+  tunnel.filter_tunnel = wanted.filter_tunnel;
+  refused_tunnel_ = refused(tunnel, "IPIP is accepted from anyone");
+  Ruleset pods;
+  pods.table = wanted.table;
+  pods.filter_pods = wanted.filter_pods;
+  refused_pods_ = refused(pods, "pods may forge IPv6 sources and send IPIP");
+  return refusals_;
+}
+
+void Firewall::remove(const std::string& table) {
+  if (!netlink::has_nft_table(table)) return;
+  Ruleset gone;
+  gone.table = table;
+  if (auto refused = netlink::carry_out(gone, {TableChange::Whole::remove})) throw std::move(*refused);
+}
+
+std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
+  std::vector<std::string> obstacles;
+  for (const std::string& program : legacy_forward_drops(pods))
+    obstacles.push_back(obstacle("FORWARD of " + program, mending_by(program, pods)));
+  try {
+    // A chain with a rule that names the pods' interfaces: somebody has thought of them.
+    for (const auto& [family, table, name] : netlink::forward_drops(pods))
+      obstacles.push_back(obstacle(fmt::format("{} of table {} {}", name, family, table),
+                                   mending(family, table, name, pods)));
+  } catch (const Failure& failure) {
+    obstacles.emplace_back(failure.what());
+  }
+  return obstacles;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Firewall::counters(const std::string& table) {
+  return netlink::list_counters(table);
+}
+
+}  // namespace onlink::node

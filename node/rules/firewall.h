@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's nftables table: loaded in one transaction, compared with what the kernel has, repaired.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "netlink/ruleset.h"
+#include "node/cluster/cluster.h"
+#include "node/routes/desired.h"
+#include "node/routes/host.h"
+
+namespace onlink::node {
+
+// The rules that a cluster asks for on this node.
+netlink::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
+// The same, and room for the nodes to which this host still has routes: what holds while routes change.
+netlink::Ruleset with_current_peers(netlink::Ruleset ruleset, const std::vector<netlink::Route>& routes);
+
+// What was loaded last, as fingerprints: it outlives the process.
+struct Loaded {
+  std::string structure;  // of the rules without elements
+  std::string elements;   // of all sets
+  std::string listing;    // of the rules as the kernel then had them (netlink::rules_of_table)
+  // netlink::ruleset_generation() when the kernel last had exactly that: while it stays, there is nothing to
+  // look at.
+  std::string generation;
+
+  bool operator==(const Loaded&) const = default;
+};
+
+// In the caller's network namespace. Throws Failure where the kernel cannot be asked.
+class Firewall {
+ public:
+  // The commands that would bring the kernel's table in line with the rules; empty: it is. Where the rules
+  // are as they should be, only the elements that differ come and go; the whole table is replaced where its
+  // rules differ, or where somebody touched them.
+  static std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
+  // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
+  static bool untouched(const Loaded& loaded);
+  // Runs them. Kernels are built with some parts of nftables and without others: a part that the kernel
+  // refuses is left out from then on and named in `problems` each time.
+  struct Result {
+    Loaded loaded;
+    std::string commands;  // empty: there was nothing to do
+  };
+  Result load(const netlink::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
+  static void remove(const std::string& table);
+
+  // Chains of others through which forwarded packets are dropped unless a rule accepts them, each with the
+  // commands that let pods through.
+  static std::vector<std::string> forward_obstacles(const std::string& pod_interfaces);
+  // Packets dropped so far, by the counters' names.
+  static std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
+
+ private:
+  const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
+  netlink::Ruleset supported(netlink::Ruleset ruleset) const;
+
+  bool refused_nat_ = false;
+  bool refused_tunnel_ = false;
+  bool refused_pods_ = false;
+  std::vector<std::string> refusals_;
+};
+
+}  // namespace onlink::node

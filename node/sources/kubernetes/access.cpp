@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sources/kubernetes/access.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+
+#include "base/failure.h"
+#include "base/file.h"
+
+namespace onlink::node {
+namespace {
+
+// Where the kubelet puts a pod's token and the API server's authority.
+const std::string account = "/var/run/secrets/kubernetes.io/serviceaccount/";
+
+std::string read_needed(const std::string& path) {
+  return read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path);
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
+  return text;
+}
+
+void set_token(HttpRequest& request, const std::string& token, const std::string& where) {
+  const bool plain = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (token.empty() || !plain)
+    throw Failure(FailureKind::configuration, fmt::format("{}: this is no token", where));
+  request.headers.push_back("Authorization: Bearer " + token);
+}
+
+HttpRequest pod_request() {
+  const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
+  const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
+  if (host == nullptr || port == nullptr)
+    throw Failure(
+        FailureKind::configuration,
+        "source kubernetes: no kubeconfig is named, and this is no pod: KUBERNETES_SERVICE_HOST and "
+        "KUBERNETES_SERVICE_PORT are not set");
+  HttpRequest request;
+  const bool v6 = std::string_view(host).find(':') != std::string_view::npos;
+  request.url = fmt::format("https://{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", port);
+  request.authorities = read_needed(account + "ca.crt");
+  set_token(request, trimmed(read_needed(account + "token")), account + "token");
+  return request;
+}
+
+// One entry of a kubeconfig's list of named things.
+YAML::Node entry(const YAML::Node& document, const char* list, const char* kind,
+                 const std::string& entry_name, const std::string& file) {
+  for (const YAML::Node& each : document[list])
+    if (each["name"].as<std::string>("") == entry_name && each[kind].IsMap()) return each[kind];
+  throw Failure(FailureKind::configuration,
+                fmt::format("{}: {}: there is no \"{}\"", file, list, entry_name));
+}
+
+// "key" is a path, "key-data" the same content in base64; the second counts where both are there.
+std::string content(const YAML::Node& map, const std::string& key, const std::string& folder,
+                    const std::string& file) {
+  const auto data = map[key + "-data"].as<std::string>("");
+  if (!data.empty()) return decode_base64(data, fmt::format("{}: {}-data", file, key));
+  const auto path = map[key].as<std::string>("");
+  if (path.empty()) return "";
+  return read_needed(path[0] == '/' ? path : folder + path);
+}
+
+void set_user(HttpRequest& request, const YAML::Node& user, const std::string& folder,
+              const std::string& file) {
+  for (const char* key : {"exec", "auth-provider", "username"})
+    if (user[key])
+      throw Failure(
+          FailureKind::configuration,
+          fmt::format("{}: user.{} is not supported: a token, a token file or a client certificate is", file,
+                      key));
+  request.certificate = content(user, "client-certificate", folder, file);
+  request.key = content(user, "client-key", folder, file);
+  const auto path = user["tokenFile"].as<std::string>("");
+  const auto token = user["token"].as<std::string>("");
+  if (!path.empty()) {
+    const std::string full = path[0] == '/' ? path : folder + path;
+    set_token(request, trimmed(read_needed(full)), full);
+  } else if (!token.empty()) {
+    set_token(request, token, file + ": user.token");
+  }
+}
+
+}  // namespace
+
+std::string decode_base64(std::string_view text, std::string_view what) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t value = 0;
+  unsigned bits = 0;
+  std::size_t count = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r' || c == ' ') continue;
+    ++count;
+    if (c == '=') continue;
+    const auto digit = digits.find(c);
+    if (digit == std::string_view::npos)
+      throw Failure(FailureKind::configuration, fmt::format("{} is not base64", what));
+    value = (value << 6) | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push_back(static_cast<char>((value >> bits) & 0xff));
+  }
+  if (count % 4 != 0) throw Failure(FailureKind::configuration, fmt::format("{} is not base64", what));
+  return bytes;
+}
+
+HttpRequest kubeconfig_request(const std::string& text, const std::string& name, const std::string& folder) {
+  try {
+    const YAML::Node document = YAML::Load(text);
+    if (!document.IsMap()) throw Failure(FailureKind::configuration, name + " is no kubeconfig");
+    const auto context =
+        entry(document, "contexts", "context", document["current-context"].as<std::string>(""), name);
+    const auto cluster = entry(document, "clusters", "cluster", context["cluster"].as<std::string>(""), name);
+    const auto user = entry(document, "users", "user", context["user"].as<std::string>(""), name);
+    HttpRequest request;
+    request.url = cluster["server"].as<std::string>("");
+    if (!request.url.starts_with("https://") && !request.url.starts_with("http://"))
+      throw Failure(FailureKind::configuration,
+                    fmt::format("{}: cluster.server must be a URL, not \"{}\"", name, request.url));
+    while (request.url.ends_with('/')) request.url.pop_back();
+    if (cluster["tls-server-name"])
+      throw Failure(FailureKind::configuration, name + ": cluster.tls-server-name is not supported");
+    request.verify = !cluster["insecure-skip-tls-verify"].as<bool>(false);
+    request.authorities = content(cluster, "certificate-authority", folder, name);
+    set_user(request, user, folder, name);
+    return request;
+  } catch (const YAML::Exception& error) {
+    throw Failure(FailureKind::configuration, fmt::format("{} is no kubeconfig: {}", name, error.what()));
+  }
+}
+
+KubernetesConfig read_kubernetes_config(const JsonReader& reader) {
+  reader.allow_only({"type", "kubeconfig", "server", "conflist", "networkUnavailable"});
+  KubernetesConfig config;
+  config.kubeconfig = reader.text("kubeconfig").value_or("");
+  config.server = reader.text("server").value_or("");
+  if (reader.has("server") && !config.server.starts_with("https://"))
+    reader.problem("server", "must be a URL like https://192.0.2.1:6443");
+  while (config.server.ends_with('/')) config.server.pop_back();
+  config.network_unavailable = reader.boolean("networkUnavailable").value_or(true);
+  if (!reader.has("conflist")) return config;
+  const JsonReader conflist = reader.child("conflist");
+  conflist.allow_only({"template", "path"});
+  config.conflist_template = conflist.text("template").value_or("");
+  config.conflist_path = conflist.text("path").value_or("");
+  if (config.conflist_template.empty()) conflist.problem("template", "is missing");
+  if (!config.conflist_path.starts_with('/')) conflist.problem("path", "must be an absolute path");
+  return config;
+}
+
+HttpRequest api_request(const KubernetesConfig& config) {
+  HttpRequest request;
+  if (config.kubeconfig.empty()) {
+    request = pod_request();
+  } else {
+    const auto slash = config.kubeconfig.find_last_of('/');
+    const std::string folder = slash == std::string::npos ? "" : config.kubeconfig.substr(0, slash + 1);
+    request = kubeconfig_request(read_needed(config.kubeconfig), config.kubeconfig, folder);
+  }
+  if (!config.server.empty()) request.url = config.server;
+  request.headers.emplace_back("Accept: application/json");
+  request.headers.emplace_back("User-Agent: onlink-node/" ONLINK_VERSION);
+  return request;
+}
+
+}  // namespace onlink::node

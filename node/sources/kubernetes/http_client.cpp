@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sources/kubernetes/http_client.h"
+
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <nss.h>
+#include <openssl/crypto.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/failure.h"
+
+namespace onlink::node {
+namespace {
+
+constexpr std::size_t longest_refusal = 64u << 10;
+// A peer that is gone without a word is noticed after 15 + 3 * 5 seconds.
+constexpr long keepalive_idle_s = 15;
+constexpr long keepalive_interval_s = 5;
+constexpr int keepalive_probes = 3;
+constexpr int unacknowledged_ms = 30'000;
+constexpr long connect_limit_s = 10;
+
+// Of the distributions, in the order in which Go's programs look for them.
+constexpr const char* system_authorities[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+// nsswitch.conf and openssl.cnf may name modules, which would be loaded into this process: into a static
+// program, with a C library of another version than the one inside, and that ends in a crash. So names are
+// found in /etc/hosts and by the servers of /etc/resolv.conf, and OpenSSL keeps to its defaults. A dynamic
+// build does the same: one behaviour.
+CURLcode start_libcurl() {
+  if (::__nss_configure_lookup("hosts", "files dns") != 0) return CURLE_FAILED_INIT;
+  if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return CURLE_FAILED_INIT;
+  return curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int on_connect(void*, curl_socket_t socket, curlsocktype) {
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes, sizeof keepalive_probes);
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+  return CURL_SOCKOPT_OK;
+}
+
+void set_blob(CURL* easy, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
+void set_tls(CURL* easy, const HttpRequest& request) {
+  set_blob(easy, CURLOPT_CAINFO_BLOB, request.authorities);
+  // Those alone, not the system's besides. libcurl knows where the system that it was built on has its own.
+  curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  if (request.authorities.empty())
+    for (const char* file : system_authorities)
+      if (::access(file, R_OK) == 0) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+        break;
+      }
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, request.certificate);
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, request.key);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request.verify ? 2L : 0L);
+}
+
+void set_keepalive(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect_limit_s);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, keepalive_idle_s);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, keepalive_interval_s);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &on_connect);
+}
+
+}  // namespace
+
+struct HttpClient::Transfer {
+  std::uint64_t id = 0;
+  CURL* easy = nullptr;
+  curl_slist* headers = nullptr;
+  std::string body;
+  Sink sink;
+  Done done;
+  HttpAnswer answer;
+  char error[CURL_ERROR_SIZE] = "";
+
+  ~Transfer() {
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(headers);
+  }
+
+  // The empty line after the headers.
+  static std::size_t header(char* data, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    long status = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    const bool begins = std::string_view(data, size * count) == "\r\n" && status >= 200 && status < 300;
+    return begins && !transfer.sink({}) ? 0 : size * count;
+  }
+
+  static std::size_t write(char* data, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::string_view chunk(data, size * count);
+    long status = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 300) return transfer.sink(chunk) ? chunk.size() : 0;
+    const std::size_t room = longest_refusal - std::min(longest_refusal, transfer.answer.body.size());
+    transfer.answer.body += chunk.substr(0, room);
+    return chunk.size();
+  }
+};
+
+HttpClient::HttpClient() : descriptors_("prepare HTTP requests"), timer_("prepare HTTP requests") {
+  static const CURLcode started = start_libcurl();
+  descriptors_.add(timer_.descriptor());
+  multi_ = started == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi_ == nullptr) throw Failure("prepare HTTP requests: libcurl does not start");
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::on_timer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+}
+
+HttpClient::~HttpClient() {
+  while (!transfers_.empty()) cancel(transfers_.begin()->first);
+  curl_multi_cleanup(multi_);
+}
+
+int HttpClient::on_socket(CURL*, int socket, int what, void* self, void*) {
+  const int epoll = static_cast<HttpClient*>(self)->descriptors_.descriptor();
+  if (what == CURL_POLL_REMOVE) {
+    (void)::epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
+    return 0;
+  }
+  epoll_event event{.events = 0, .data = {.fd = socket}};
+  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
+  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
+  if (::epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) != 0)
+    (void)::epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event);
+  return 0;
+}
+
+int HttpClient::on_timer(CURLM*, long milliseconds, void* self) {
+  const Timer& timer = static_cast<HttpClient*>(self)->timer_;
+  if (milliseconds >= 0)
+    timer.set(milliseconds);
+  else
+    timer.stop();
+  return 0;
+}
+
+void HttpClient::set_options(const HttpRequest& request, Transfer& transfer) {
+  CURL* easy = transfer.easy;
+  for (const std::string& header : request.headers)
+    transfer.headers = curl_slist_append(transfer.headers, header.c_str());
+  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  if (!transfer.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(transfer.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer.body.c_str());
+  }
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");  // an API server is reached directly
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT, static_cast<long>(request.limit.count()));
+  set_tls(easy, request);
+  set_keepalive(easy);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::write);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+}
+
+std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done) {
+  auto transfer = std::make_unique<Transfer>();
+  transfer->id = next_id_++;
+  transfer->sink = std::move(sink);
+  transfer->done = std::move(done);
+  transfer->body = request.body;
+  transfer->easy = curl_easy_init();
+  if (transfer->easy == nullptr) throw Failure("prepare an HTTP request: out of memory");
+  set_options(request, *transfer);
+  CURL* easy = transfer->easy;
+  const std::uint64_t id = transfer->id;
+  transfers_.emplace(id, std::move(transfer));
+  curl_multi_add_handle(multi_, easy);
+  return id;
+}
+
+void HttpClient::cancel(std::uint64_t id) {
+  const auto found = transfers_.find(id);
+  if (found == transfers_.end()) return;
+  curl_multi_remove_handle(multi_, found->second->easy);
+  transfers_.erase(found);
+}
+
+void HttpClient::run() {
+  epoll_event events[16];
+  const int count = ::epoll_wait(descriptors_.descriptor(), events, std::size(events), 0);
+  int running = 0;
+  for (int i = 0; i < count; ++i) {
+    if (events[i].data.fd == timer_.descriptor()) {
+      (void)timer_.expired();
+      curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+      continue;
+    }
+    int what = 0;
+    if ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0) what |= CURL_CSELECT_IN;
+    if ((events[i].events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT;
+    if ((events[i].events & EPOLLERR) != 0) what |= CURL_CSELECT_ERR;
+    curl_multi_socket_action(multi_, events[i].data.fd, what, &running);
+  }
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left))
+    if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
+}
+
+void HttpClient::finish(CURL* easy, int code) {
+  char* self = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
+  curl_multi_remove_handle(multi_, easy);
+  // It is out of the map before its callback, which may start the next.
+  auto node = transfers_.extract(reinterpret_cast<Transfer*>(self)->id);
+  Transfer& transfer = *node.mapped();
+  HttpAnswer& answer = transfer.answer;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+  answer.retry_after_s = static_cast<long>(std::min<curl_off_t>(retry_after, 300));
+  if (code != CURLE_OK)
+    answer.error =
+        transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(static_cast<CURLcode>(code));
+  transfer.done(answer);
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sources/kubernetes/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/failure.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* mode_key = "onlink.io/ipip-mode";
+constexpr const char* node_ip_key = "onlink.io/node-ip";
+constexpr const char* tunnel_key = "onlink.io/tunnel-address";
+
+// The keys that are kept, wherever they stand; all others are dropped with what is below them as they are
+// parsed. A Node has 10 to 50 KB, this is less than one of it.
+constexpr std::array kept_keys = {
+    "type",     "object",      "items",   "metadata",  "name",     "resourceVersion",
+    "continue", "annotations", mode_key,  node_ip_key, tunnel_key, "spec",
+    "podCIDR",  "podCIDRs",    "status",  "addresses", "address",  "conditions",
+    "reason",   "code",        "message", "kind"};
+
+json parse_kept(std::string_view text) {
+  const auto keep = [](int, json::parse_event_t event, json& value) {
+    if (event != json::parse_event_t::key) return true;
+    const auto& key = value.get_ref<const std::string&>();
+    return std::find(kept_keys.begin(), kept_keys.end(), key) != kept_keys.end();
+  };
+  try {
+    return json::parse(text, keep);
+  } catch (const json::exception& error) {
+    throw Failure(FailureKind::not_json, fmt::format("the API's answer is not JSON: {}", error.what()));
+  }
+}
+
+const json& at(const json& object, const char* key) {
+  static const json absent;
+  if (!object.is_object()) return absent;
+  const auto found = object.find(key);
+  return found == object.end() ? absent : *found;
+}
+
+std::optional<std::string> optional_text(const json& object, const char* key) {
+  const json& value = at(object, key);
+  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+}
+
+std::string text(const json& object, const char* key) { return optional_text(object, key).value_or(""); }
+
+KubernetesNode parse_node(const json& object) {
+  KubernetesNode node;
+  const json& metadata = at(object, "metadata");
+  node.name = text(metadata, "name");
+  if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
+  const json& annotations = at(metadata, "annotations");
+  node.mode = optional_text(annotations, mode_key);
+  node.node_ip = optional_text(annotations, node_ip_key);
+  node.tunnel_address = optional_text(annotations, tunnel_key);
+  const json& spec = at(object, "spec");
+  for (const json& cidr : at(spec, "podCIDRs"))
+    if (cidr.is_string()) node.pod_cidrs.push_back(cidr.get<std::string>());
+  if (node.pod_cidrs.empty() && !text(spec, "podCIDR").empty()) node.pod_cidrs = {text(spec, "podCIDR")};
+  for (const json& address : at(at(object, "status"), "addresses"))
+    if (text(address, "type") == "InternalIP") node.addresses.push_back(text(address, "address"));
+  for (const json& condition : at(at(object, "status"), "conditions"))
+    if (text(condition, "type") == "NetworkUnavailable")
+      node.network = text(condition, "status") + " " + text(condition, "reason");
+  return node;
+}
+
+std::string version_of(const json& object) { return text(at(object, "metadata"), "resourceVersion"); }
+
+// Of an annotation that names one or two addresses.
+void override_addresses(const std::string& words, const std::string& path, Node& node,
+                        std::vector<std::string>& problems) {
+  std::optional<IpAddress> v4, v6;
+  std::string_view rest = words;
+  while (!rest.empty()) {
+    const auto comma = rest.find(',');
+    std::string_view word = rest.substr(0, comma);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    const auto address = IpAddress::parse(word);
+    auto* place = address ? &(address->is_v4() ? v4 : v6) : nullptr;
+    if (place == nullptr || *place) {
+      problems.push_back(
+          fmt::format("{}: annotation {}: must be an IPv4 address, an IPv6 address, or both with a comma "
+                      "between, not \"{}\"",
+                      path, node_ip_key, words));
+      node.ipv4 = node.ipv6 = std::nullopt;  // unknown: what it was stays
+      return;
+    }
+    *place = address;
+  }
+  if (v4) node.ipv4 = v4;
+  if (v6) node.ipv6 = v6;
+}
+
+void read_addresses(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
+  Node& node = placed.node;
+  for (const std::string& word : from.addresses) {
+    const auto address = IpAddress::parse(word);
+    if (!address) {
+      problems.push_back(fmt::format("{}: InternalIP \"{}\" is no IP address", placed.path, word));
+      continue;
+    }
+    auto& place = address->is_v4() ? node.ipv4 : node.ipv6;
+    if (!place) place = address;  // the first of each family
+  }
+  if (from.node_ip) override_addresses(*from.node_ip, placed.path, node, problems);
+}
+
+void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
+  for (const std::string& word : from.pod_cidrs) {
+    const auto cidr = IpPrefix::parse(word);
+    if (cidr && !cidr->has_host_bits()) {
+      placed.node.pod_cidrs.push_back(*cidr);
+      continue;
+    }
+    problems.push_back(fmt::format("{}: podCIDR \"{}\" is no subnet", placed.path, word));
+    placed.unknown.pod_cidrs = true;
+  }
+}
+
+}  // namespace
+
+PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& problems) {
+  PlacedNode placed;
+  placed.path = "Node " + from.name;
+  placed.node.name = from.name;
+  read_addresses(from, placed, problems);
+  read_cidrs(from, placed, problems);
+  placed.unknown.addresses = true;  // one that is not there
+  if (from.mode) {
+    placed.node.mode = parse_mode(*from.mode);
+    placed.unknown.mode = !placed.node.mode;
+    if (placed.unknown.mode)
+      problems.push_back(fmt::format("{}: annotation {}: must be Always, CrossSubnet or Never, not \"{}\"",
+                                     placed.path, mode_key, *from.mode));
+  }
+  if (from.tunnel_address) {
+    const auto address = IpAddress::parse(*from.tunnel_address);
+    placed.unknown.tunnel_address = !address || !address->is_v4();
+    if (!placed.unknown.tunnel_address) placed.node.tunnel_address = address;
+    if (placed.unknown.tunnel_address)
+      problems.push_back(fmt::format("{}: annotation {}: must be an IPv4 address, not \"{}\"", placed.path,
+                                     tunnel_key, *from.tunnel_address));
+  }
+  return placed;
+}
+
+KubernetesNode parse_node_object(std::string_view body) { return parse_node(parse_kept(body)); }
+
+NodePage parse_node_page(std::string_view body) {
+  const json document = parse_kept(body);
+  const json& items = at(document, "items");
+  const json& metadata = at(document, "metadata");
+  // Go writes an empty list as null.
+  if (text(document, "kind") != "NodeList" || !(items.is_array() || items.is_null()))
+    throw Failure(FailureKind::not_json, "the API's answer is no NodeList");
+  NodePage page;
+  page.version = version_of(document);
+  page.continued = text(metadata, "continue");
+  if (page.version.empty()) throw Failure(FailureKind::not_json, "the API's list has no resourceVersion");
+  for (const json& item : items) page.nodes.push_back(parse_node(item));
+  return page;
+}
+
+NodeEvent parse_node_event(std::string_view line) {
+  const json document = parse_kept(line);
+  const std::string type = text(document, "type");
+  const json& object = at(document, "object");
+  NodeEvent event;
+  if (type == "ERROR") {
+    const json& code = at(object, "code");
+    event.code = code.is_number_integer() ? code.get<int>() : 0;
+    event.message = text(object, "message");
+    return event;
+  }
+  event.version = version_of(object);
+  if (event.version.empty())
+    throw Failure(FailureKind::not_json, fmt::format("a watch event \"{}\" has no resourceVersion", type));
+  if (type == "BOOKMARK") {
+    event.kind = NodeEvent::Kind::bookmark;
+    return event;
+  }
+  if (type != "ADDED" && type != "MODIFIED" && type != "DELETED")
+    throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", type));
+  event.kind = type == "DELETED" ? NodeEvent::Kind::deleted : NodeEvent::Kind::changed;
+  event.node = parse_node(object);
+  return event;
+}
+
+std::string refusal_message(std::string_view body) {
+  try {
+    const std::string message = text(parse_kept(body), "message");
+    if (!message.empty()) return message;
+  } catch (const Failure&) {  // from something between us and the API
+    (void)0;
+  }
+  std::string words(body.substr(0, 200));
+  std::replace_if(
+      words.begin(), words.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  return words;
+}
+
+}  // namespace onlink::node

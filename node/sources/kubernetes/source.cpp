@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sources/kubernetes/source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <random>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/file.h"
+#include "node/sources/kubernetes/conflist.h"
+
+namespace onlink::node {
+namespace {
+
+// etcd takes objects of 1.5 MB; a page has 100.
+constexpr std::size_t longest_line = 8u << 20;
+constexpr std::size_t longest_page = 256u << 20;
+// A watch in which nothing happens is asked for again after so long (in a large cluster there is always a
+// heartbeat; servers send bookmarks about every minute). A server that is there begins to answer at once; so
+// one that has frozen is found out, though its kernel still acknowledges what we send.
+constexpr std::int64_t longest_silence_ms = 30'000;
+constexpr std::int64_t watch_begins_ms = 15'000;
+constexpr std::int64_t first_patch_delay_ms = 1'000;
+constexpr std::int64_t longest_patch_delay_ms = 60'000;
+
+std::string refusal_of(const HttpAnswer& answer) {
+  return answer.status == 0 ? answer.error : refusal_message(answer.body);
+}
+
+std::string describe_config(const KubernetesConfig& config) {
+  if (!config.server.empty()) return "kubernetes " + config.server;
+  return config.kubeconfig.empty() ? "kubernetes" : "kubernetes " + config.kubeconfig;
+}
+
+}  // namespace
+
+KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_name, Directories directories)
+    : config_(std::move(config)),
+      node_name_(std::move(node_name)),
+      directories_(std::move(directories)),
+      description_(describe_config(config_)),
+      descriptors_("prepare the source " + description_),
+      alarm_("prepare the source " + description_),
+      watch_(std::random_device{}()) {
+  for (const int descriptor : {alarm_.descriptor(), client_.descriptor()}) descriptors_.add(descriptor);
+}
+
+std::optional<NodeList> KubernetesSource::read() {
+  (void)alarm_.expired();  // what is due is told by its own time
+  client_.run();
+  end_silence();
+  if (request_ == 0 && monotonic_ms() >= ask_at_) ask();
+  report_condition();
+  set_alarm();
+  if (!watch_.take_news() || !watch_.in_sync()) return std::nullopt;
+  return list();
+}
+
+std::int64_t KubernetesSource::silent_until() const {
+  return heard_ms_ + (begun_ || question_.list ? longest_silence_ms : watch_begins_ms);
+}
+
+void KubernetesSource::end_silence() {
+  const std::int64_t now = monotonic_ms();
+  if (request_ == 0 || now < silent_until()) return;
+  client_.cancel(request_);
+  answered(
+      {.status = begun_ ? 200 : 0, .error = fmt::format("not a byte in {} s", (now - heard_ms_) / 1000)});
+}
+
+void KubernetesSource::refresh() {
+  watch_.start_over();
+  client_.cancel(request_);
+  request_ = 0;
+  ask_at_ = 0;
+  set_alarm();
+}
+
+std::vector<std::string> KubernetesSource::remarks() const {
+  std::vector<std::string> remarks;
+  for (const std::string& problem : {conflist_problem_, patch_problem_})
+    if (!problem.empty()) remarks.push_back(problem);
+  return remarks;
+}
+
+NodeList KubernetesSource::list() const {
+  NodeList list;
+  list.reading = watch_.reading();
+  for (const auto& [name, node] : watch_.nodes()) list.nodes.push_back(placed_node(node, list.problems));
+  return list;
+}
+
+void KubernetesSource::ask() {
+  question_ = watch_.question();
+  received_.clear();
+  asked_at_ = heard_ms_ = monotonic_ms();
+  begun_ = false;
+  try {
+    HttpRequest request = api_request(config_);
+    request.url += question_.path;
+    request.limit = std::chrono::seconds(question_.limit_s);
+    request_ = client_.start(
+        request, [this](std::string_view chunk) { return take(chunk); },
+        [this](const HttpAnswer& answer) { answered(answer); });
+  } catch (const Failure& failure) {
+    answered({.status = 0, .error = failure.what()});
+  }
+}
+
+bool KubernetesSource::take(std::string_view chunk) {
+  heard_ms_ = monotonic_ms();
+  heard_at_ = std::time(nullptr);
+  begun_ = true;
+  if (chunk.empty()) watch_.begun();
+  if (question_.list) {
+    received_ += chunk;
+    return received_.size() <= longest_page;
+  }
+  while (!chunk.empty()) {
+    const auto end = chunk.find('\n');
+    received_ += chunk.substr(0, end);
+    if (received_.size() > longest_line) return false;
+    if (end == std::string_view::npos) break;
+    chunk.remove_prefix(end + 1);
+    if (received_.empty()) continue;
+    const bool good = watch_.line(received_);
+    received_.clear();
+    if (!good) return false;
+  }
+  return true;
+}
+
+void KubernetesSource::answered(HttpAnswer answer) {
+  request_ = 0;
+  if (answer.status != 0) heard_at_ = std::time(nullptr);
+  if (answer.status == 0 && heard_at_ != 0)
+    answer.error = fmt::format("no word from the API since {}: {}", in_utc(heard_at_), answer.error);
+  if (question_.list && answer.good() && answer.error.empty()) (void)watch_.page(received_);
+  received_ = {};  // with its memory
+  const std::int64_t now = monotonic_ms();
+  watch_.ended(answer, now - asked_at_);
+  ask_at_ = now + watch_.delay_ms();
+}
+
+void KubernetesSource::passed(const Readiness& readiness) {
+  const auto& [pod_cidrs, problems] = readiness;
+  const bool ready = problems.empty() && !pod_cidrs.empty();
+  if (ready && !config_.conflist_path.empty()) write_conflist(pod_cidrs);
+  // A node that never was ready is told by what the kubelet says itself.
+  if (!ready && !wanted_) return;
+  wanted_ = NetworkCondition{!ready, ready ? "onlink-node carries the pods of this node"
+                                           : fmt::format("onlink-node: {}", fmt::join(problems, "; "))};
+  report_condition();
+  set_alarm();
+}
+
+void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
+  try {
+    const auto text = read_file(AT_FDCWD, config_.conflist_template);
+    if (!text) throw Failure(config_.conflist_template + " does not exist");
+    (void)publish_conflist(directories_, config_.conflist_path,
+                           render_conflist(*text, config_.conflist_template, pod_cidrs));
+    conflist_problem_.clear();
+  } catch (const Failure& failure) {
+    conflist_problem_ = fmt::format("no pods can start: {}", failure.what());
+  }
+}
+
+// Whenever the Node says something else than it should: also when somebody else has changed it.
+void KubernetesSource::report_condition() {
+  if (!config_.network_unavailable || !wanted_ || patch_ != 0 || monotonic_ms() < patch_at_) return;
+  const auto self = watch_.nodes().find(node_name_);
+  if (self == watch_.nodes().end() || self->second.network == wanted_->text()) return;
+  try {
+    HttpRequest request = api_request(config_);
+    set_condition(request, node_name_, *wanted_, std::time(nullptr));
+    patch_ = client_.start(
+        request, [](std::string_view) { return true; },
+        [this](const HttpAnswer& answer) { condition_answered(answer); });
+  } catch (const Failure& failure) {
+    condition_answered({.status = 0, .error = failure.what()});
+  }
+}
+
+void KubernetesSource::condition_answered(const HttpAnswer& answer) {
+  patch_ = 0;
+  const bool good = answer.good();
+  patch_problem_ = good ? ""
+                        : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
+                                      refusal_of(answer));
+  // Also after a good one: the watch has to bring it first, and there may be somebody who sets it otherwise.
+  patch_failures_ = good ? 0 : patch_failures_ + 1;
+  patch_at_ =
+      monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
+}
+
+// For the next question, the end of a silence, and the next try to set the condition.
+void KubernetesSource::set_alarm() {
+  std::int64_t at = request_ == 0 ? ask_at_ : silent_until();
+  const std::int64_t now = monotonic_ms();
+  if (wanted_ && patch_ == 0 && patch_at_ > now) at = std::min(at, patch_at_);
+  alarm_.set(at - now);
+}
+
+namespace {
+
+HttpAnswer wait_for(HttpRequest request, std::string& body) {
+  HttpClient client;
+  HttpAnswer answer;
+  bool done = false;
+  request.limit = std::chrono::seconds(10);
+  client.start(
+      request,
+      [&](std::string_view chunk) {
+        body += chunk;
+        return body.size() <= longest_line;
+      },
+      [&](const HttpAnswer& last) {
+        answer = last;
+        done = true;
+      });
+  while (!done) {
+    pollfd news{client.descriptor(), POLLIN, 0};
+    if (::poll(&news, 1, -1) < 0 && errno != EINTR) throw system_failure("wait for the API");
+    client.run();
+  }
+  if (!answer.good()) throw Failure(refusal_of(answer));
+  return answer;
+}
+
+}  // namespace
+
+std::string withdraw_condition(const KubernetesConfig& config, const std::string& node_name) {
+  if (!config.network_unavailable) return "";
+  return with_context(fmt::format("the condition NetworkUnavailable of Node {}", node_name), [&] {
+    HttpRequest get = api_request(config);
+    get.url += "/api/v1/nodes/" + node_name;
+    std::string body;
+    (void)wait_for(std::move(get), body);
+    if (!is_our_condition(parse_node_object(body).network)) return std::string();
+    HttpRequest patch = api_request(config);
+    remove_condition(patch, node_name);
+    body.clear();
+    (void)wait_for(std::move(patch), body);
+    return fmt::format("PATCH /api/v1/nodes/{}/status: without the condition NetworkUnavailable", node_name);
+  });
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sources/routes_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "node/cluster/bgp.h"
+
+namespace onlink::node {
+namespace {
+
+// A daemon writes its routes one after the other: one reading serves a burst of them.
+constexpr std::int64_t burst_ms = 50;
+constexpr std::int64_t retry_ms = 1000;
+
+netlink::Monitor open_monitor() {
+  constexpr int groups[] = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE};
+  return netlink::Monitor::open(NETLINK_ROUTE, groups);
+}
+
+LearnedRoutes::Rules rules_of(const RoutesSettings& settings, bool allow_empty) {
+  return {settings.table, std::int64_t{1000} * settings.hold_seconds, allow_empty};
+}
+
+}  // namespace
+
+RoutesSettings read_routes_settings(const nlohmann::json& settings, std::string_view name) {
+  Problems problems;
+  const JsonReader reader(settings, problems, "source");
+  reader.allow_only({"type", "table", "holdSeconds"});
+  RoutesSettings read;
+  read.table =
+      static_cast<std::uint32_t>(reader.integer("table", 1, UINT32_MAX).value_or(default_routes_table));
+  if (read.table == RT_TABLE_MAIN || read.table == RT_TABLE_LOCAL || read.table == RT_TABLE_DEFAULT)
+    reader.problem("table", fmt::format("packets are looked up in table {}: the daemon needs one of its own",
+                                        read.table));
+  read.hold_seconds =
+      static_cast<std::uint32_t>(reader.integer("holdSeconds", 0, 3600).value_or(read.hold_seconds));
+  problems.throw_if_any(name);
+  return read;
+}
+
+RoutesSource::RoutesSource(const ClusterFile& file, const SourceContext& context)
+    : settings_(read_routes_settings(file.source.settings, context.path)),
+      learned_(with_context(context.path,
+                            [&] {
+                              return LearnedRoutes(rules_of(settings_, context.allow_empty), file.nodes,
+                                                   context.node_name);
+                            })),
+      descriptors_("watch kernel table"),
+      timer_("watch kernel table"),
+      monitor_(open_monitor()),
+      socket_(netlink::Socket::open()) {
+  for (const int descriptor : {timer_.descriptor(), monitor_.descriptor()}) descriptors_.add(descriptor);
+}
+
+std::string RoutesSource::describe() const { return fmt::format("kernel table {}", settings_.table); }
+
+std::string RoutesSource::problem() const {
+  if (!learned_.empty() || learned_.complete()) return {};
+  return fmt::format("kernel table {} holds no usable route: nothing is withdrawn", settings_.table);
+}
+
+void RoutesSource::refresh() {
+  look_at_ = 0;
+  ++reading_;
+  news_ = true;
+  set_timer();
+}
+
+std::optional<NodeList> RoutesSource::read() {
+  (void)timer_.expired();  // what is due is told by its own time
+  drain();
+  const std::int64_t now = monotonic_ms();
+  if (look_at_ && *look_at_ <= now) look();
+  news_ = learned_.expire(now) || news_;
+  set_timer();
+  if (!std::exchange(news_, false)) return std::nullopt;
+  NodeList list = learned_.list();
+  list.reading = reading_;
+  return list;
+}
+
+// Every pod that comes or goes is told here as well, by a route in main.
+void RoutesSource::drain() {
+  bool concerned = false;
+  try {
+    concerned = !monitor_.drain([&](const nlmsghdr& message) {
+      const auto route = netlink::parse_route(message);
+      concerned = concerned || (route && route->table == settings_.table);
+    }) || concerned;
+  } catch (const Failure&) {  // of the socket: a new one, and everything read again
+    monitor_ = open_monitor();
+    descriptors_.add(monitor_.descriptor());
+    concerned = true;
+  }
+  if (concerned && !look_at_) look_at_ = monotonic_ms() + burst_ms;
+}
+
+void RoutesSource::look() {
+  try {
+    learned_.update(netlink::list_routes(socket_, {.family = {}, .table = settings_.table}), monotonic_ms());
+  } catch (const Failure&) {
+    look_at_ = monotonic_ms() + retry_ms;
+    set_timer();
+    throw;
+  }
+  look_at_.reset();
+  news_ = true;
+}
+
+void RoutesSource::set_timer() {
+  std::optional<std::int64_t> next = learned_.next_event();
+  if (look_at_) next = std::min(next.value_or(*look_at_), *look_at_);
+  if (next)
+    timer_.set(*next - monotonic_ms());
+  else
+    timer_.stop();
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/verbs/clean.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "base/failure.h"
+#include "netlink/forwarding.h"
+#include "netlink/sysctl.h"
+#include "node/routes/apply.h"
+#include "node/routes/diff.h"
+#include "node/routes/route_key.h"
+#include "node/rules/firewall.h"
+#include "node/service.h"
+#include "node/sources/kubernetes/conflist.h"
+
+namespace onlink::node {
+namespace {
+
+class Cleaner {
+ public:
+  explicit Cleaner(const Directories& directories)
+      : directories_(directories), socket_(netlink::Socket::open()), state_(load_run_state(directories)) {}
+
+  Cleaned clean() {
+    attempt([&] { remove_conflist(); });  // no new pods
+    attempt([&] { remove_rules(); });
+    attempt([&] { remove_routes(); });
+    attempt([&] { restore_tunnel(); });
+    attempt([&] { restore_forwarding(); });
+    if (!result_.failures.empty()) return std::move(result_);  // what was before must be known the next time
+    attempt([&] { remove_files(); });
+    return std::move(result_);
+  }
+
+ private:
+  void attempt(const std::function<void()>& step) {
+    try {
+      step();
+    } catch (const Failure& failure) {
+      result_.failures.emplace_back(failure.what());
+    }
+  }
+
+  void remove_conflist() {
+    const std::string path = node::remove_conflist(directories_);
+    if (!path.empty()) result_.done.push_back("rm " + path);
+  }
+
+  void remove_rules() {
+    if (state_.ruleset == Loaded{}) return;
+    Firewall::remove("onlink");
+    result_.done.emplace_back("nft delete table inet onlink");
+  }
+
+  void remove_routes() {
+    Host host = read_host(socket_, {});
+    Changes changes = diff({}, host, {state_.own_addresses, true});
+    for (const std::string& line : commands(changes, host)) result_.done.push_back(line);
+    for (const Applied& applied :
+         {apply_routes(socket_, changes, host), apply_removals(socket_, changes, host)})
+      result_.failures.insert(result_.failures.end(), applied.failures.begin(), applied.failures.end());
+  }
+
+  void restore_tunnel() {
+    const auto link = netlink::find_link(socket_, tunnel_name);
+    if (!state_.before || !link || link->kind != "ipip") return;
+    const Before& before = *state_.before;
+    const netlink::IpipSettings now = link->ipip.value_or(netlink::IpipSettings{});
+    if (!before.tunnel) {
+      result_.left.push_back(
+          fmt::format("{} stays: it belongs to the module ipip and goes with it", tunnel_name));
+      return set_down(*link);
+    }
+    if (now.ttl != before.tunnel_ttl || now.pmtudisc != before.tunnel_pmtudisc) {
+      netlink::change_ipip(tunnel_name, before.tunnel_ttl, before.tunnel_pmtudisc);
+      result_.done.push_back(
+          fmt::format("ip tunnel change {} mode ipip ttl {} {}", tunnel_name,
+                      before.tunnel_ttl == 0 ? "inherit" : std::to_string(before.tunnel_ttl),
+                      before.tunnel_pmtudisc ? "pmtudisc" : "nopmtudisc"));
+    }
+    if (link->mtu != before.tunnel_mtu) {
+      socket_.execute(netlink::set_link_mtu(link->index, tunnel_name, before.tunnel_mtu));
+      result_.done.push_back(fmt::format("ip link set {} mtu {}", tunnel_name, before.tunnel_mtu));
+    }
+    if (!before.tunnel_up) set_down(*link);
+  }
+
+  void set_down(const netlink::Link& link) {
+    // Addresses that came meanwhile: then the device serves somebody else too.
+    const auto& before = state_.before->tunnel_addresses;
+    for (const netlink::Address& address : netlink::list_addresses(socket_, link.index))
+      if (std::find(before.begin(), before.end(), address.prefix) == before.end()) {
+        result_.left.push_back(
+            fmt::format("{} stays up: it has {}", tunnel_name, address.prefix.to_string()));
+        return;
+      }
+    if (!link.up()) return;
+    socket_.execute(netlink::set_link_down(link.index, tunnel_name));
+    result_.done.push_back(fmt::format("ip link set {} down", tunnel_name));
+  }
+
+  void restore_forwarding() {
+    if (!state_.before) return;
+    const bool pods = has_attachments();
+    restore(state_.before->forwarding_v4, pods, "net/ipv4/ip_forward");
+    restore(state_.before->forwarding_v6, pods, "net/ipv6/conf/all/forwarding");
+    if (netlink::read_sysctl("net/ipv6/conf/all/forwarding").value_or("0") == "0")
+      for (const std::string& link : state_.accept_ra) restore_accept_ra(netlink::accept_ra_setting(link));
+  }
+
+  void restore_accept_ra(const std::string& setting) {
+    if (netlink::read_sysctl(setting) != "2") return;  // gone, or somebody else's by now
+    netlink::write_sysctl(setting, "1");
+    result_.done.push_back("sysctl -w " + setting + "=1");
+  }
+
+  void restore(bool was_on, bool pods, const std::string& setting) {
+    if (was_on || netlink::read_sysctl(setting).value_or("0") == "0") return;
+    if (pods) {
+      result_.left.push_back(setting + " stays 1: pods are attached to this host");
+      return;
+    }
+    netlink::write_sysctl(setting, "0");
+    result_.done.push_back("sysctl -w " + setting + "=0");
+  }
+
+  bool has_attachments() {
+    const auto routes = netlink::list_routes(
+        socket_, {.family = {}, .table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol, .link = 0});
+    return std::any_of(routes.begin(), routes.end(),
+                       [](const netlink::Route& route) { return !is_node_route(route); });
+  }
+
+  void remove_files() {
+    publish_mtu(directories_, 0);
+    publish_reserved(directories_, std::nullopt);
+    forget_last_good(directories_);
+    forget_service_state(directories_);
+    forget_run_state(directories_);
+  }
+
+  const Directories& directories_;
+  netlink::Socket socket_;
+  RunState state_;
+  Cleaned result_;
+};
+
+}  // namespace
+
+Cleaned clean(const Directories& directories) { return Cleaner(directories).clean(); }
+
+}  // namespace onlink::node

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/verbs/status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "netlink/sysctl.h"
+#include "node/routes/route_key.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+bool among(const std::vector<netlink::Route>& routes, const IpPrefix& dst) {
+  return std::any_of(routes.begin(), routes.end(),
+                     [&](const netlink::Route& route) { return route.dst == dst; });
+}
+
+// "ok" only where the kernel has the route as it should be.
+std::string state_of(const PeerPath& path, const Changes& changes) {
+  if (path.kind == PathKind::none) return "no path";
+  for (const Conflict& conflict : changes.conflicts)
+    if (conflict.wanted.dst == path.cidr)
+      return "held by proto " + netlink::protocol_name(conflict.holder.protocol);
+  if (among(changes.add, path.cidr)) return "missing";
+  return among(changes.replace, path.cidr) ? "differs" : "ok";
+}
+
+// Which list a peer comes from.
+std::string origin_of(const std::string& peer, const StatusInput& input) {
+  const auto& kept = input.service ? input.service->kept : input.nodes.kept;
+  if (std::find(kept.begin(), kept.end(), peer) != kept.end()) return "an earlier list";
+  if (!input.nodes.complete && (!input.service || !input.service->complete)) return "the last good list";
+  return input.service ? input.service->source : "the list";
+}
+
+json print_peers(const StatusInput& input) {
+  std::map<IpPrefix, const netlink::Route*> routes;
+  for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
+  json peers = json::array();
+  for (const PeerPath& path : input.plan.desired.paths) {
+    json peer = {{"name", path.peer},
+                 {"podCIDR", path.cidr.to_string()},
+                 {"ipipMode", to_string(path.mode)},
+                 {"path", to_string(path.kind)},
+                 {"why", path.why},
+                 {"from", origin_of(path.peer, input)},
+                 {"state", state_of(path, input.plan.changes)}};
+    if (const auto route = routes.find(path.cidr); route != routes.end())
+      peer["route"] = netlink::to_string(*route->second, input.plan.host.link_name(route->second->link));
+    const auto since = input.state.paths.find(path.cidr.to_string());
+    if (since != input.state.paths.end() && peer["state"] == "ok") peer["since"] = in_utc(since->second.when);
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
+
+json print_tunnel(const StatusInput& input) {
+  const auto& device = input.plan.host.tunnel;
+  if (!input.plan.desired.tunnel || !device) return nullptr;
+  return {{"device", device->name},
+          {"address", input.plan.desired.tunnel->address.to_string()},
+          {"mtu", device->mtu},
+          {"up", device->up()},
+          {"pmtudisc", device->ipip && device->ipip->pmtudisc},
+          {"rpFilter",
+           netlink::read_sysctl(fmt::format("net/ipv4/conf/{}/rp_filter", device->name)).value_or("")}};
+}
+
+std::string value_or_dash(const json& object, const char* key) {
+  return object.contains(key) ? object[key].get<std::string>() : "-";
+}
+
+}  // namespace
+
+json status_document(const StatusInput& input) {
+  auto problems = input.plan.problems;
+  if (input.service)
+    for (const std::string& remark : input.service->remarks)
+      if (std::find(problems.begin(), problems.end(), remark) == problems.end()) problems.push_back(remark);
+  json counters = json::object();
+  for (const auto& [name, packets] : input.counters) counters[name] = packets;
+  json document = {{"node", input.nodes.cluster.self.name},
+                   {"running", input.service.has_value()},
+                   {"inOrder", problems.empty() && !input.plan.changed()},
+                   {"podMtu", input.plan.desired.pod_mtu},
+                   {"tunnel", print_tunnel(input)},
+                   {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
+                   {"dropped", std::move(counters)},
+                   {"problems", problems},
+                   {"peers", print_peers(input)}};
+  if (input.service)
+    document["service"] = {{"pid", input.service->pid},
+                           {"source", input.service->source},
+                           {"sourceProblem", input.service->source_problem},
+                           {"complete", input.service->complete},
+                           {"passes", input.service->passes},
+                           {"repairs", input.service->repairs},
+                           {"overflows", input.service->overflows}};
+  return document;
+}
+
+std::string print_status(const json& document) {
+  std::string text =
+      fmt::format("node {}: {}, {}\n", document["node"].get<std::string>(),
+                  document["inOrder"].get<bool>() ? "in order" : "NOT in order",
+                  document["running"].get<bool>() ? "onlink-node run is active" : "no service is running");
+  if (const auto service = document.find("service"); service != document.end()) {
+    const auto& problem = (*service)["sourceProblem"].get_ref<const std::string&>();
+    text += fmt::format("nodes from {}: {}\n", (*service)["source"].get<std::string>(),
+                        problem.empty() ? "in sync" : problem);
+  }
+  if (const json& tunnel = document["tunnel"]; tunnel.is_object())
+    text += fmt::format("tunnel {} {} mtu {}{}\n", tunnel["device"].get<std::string>(),
+                        tunnel["address"].get<std::string>(), tunnel["mtu"].get<unsigned>(),
+                        tunnel["up"].get<bool>() ? "" : " DOWN");
+  for (const auto& [name, packets] : document["dropped"].items())
+    text += fmt::format("dropped {}: {} packets\n", name, packets.get<std::uint64_t>());
+  for (const json& problem : document["problems"])
+    text += fmt::format("problem: {}\n", problem.get<std::string>());
+  text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", "PEER", "POD SUBNET", "PATH", "STATE", "SINCE",
+                      "WHY");
+  for (const json& peer : document["peers"])
+    text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", peer["name"].get<std::string>(),
+                        peer["podCIDR"].get<std::string>(), peer["path"].get<std::string>(),
+                        peer["state"].get<std::string>(), value_or_dash(peer, "since"),
+                        peer["why"].get<std::string>());
+  return text;
+}
+
+}  // namespace onlink::node
