@@ -81,17 +81,22 @@ void Socket::send(std::span<const char> bytes, const Message& about) {
 }
 
 void Socket::receive(const Message& about, const Answer& each) {
+  // Looked at first: there are messages of any size (a route of many next hops, a link of many neighbours).
+  const ssize_t size = uninterrupted([&] { return ::recv(fd_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); });
   // Not zeroed: only the pages that an answer fills are touched, mostly one. Not on the stack, which may be
   // small.
-  if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size);
-  const auto datagram = receive_datagram(fd_.get(), {buffer_.get(), buffer_size});
+  if (!buffer_ || size > static_cast<ssize_t>(buffer_size_)) {
+    buffer_size_ = std::max(buffer_size, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size_);
+  }
+  const auto datagram = size < 0 ? std::nullopt : receive_datagram(fd_.get(), {buffer_.get(), buffer_size_});
   if (!datagram && (errno == EAGAIN || errno == EWOULDBLOCK))
     throw Failure(FailureKind::try_again,
                   fmt::format("{}: no answer from the kernel in {} s", about.what(), receive_seconds),
                   ETIMEDOUT);
   if (!datagram) throw system_failure(about.what() + ": receive the kernel's answer");
   if (datagram->is_cut_off)
-    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", about.what(), buffer_size),
+    throw Failure(fmt::format("{}: the kernel's answer is larger than {} bytes", about.what(), buffer_size_),
                   EMSGSIZE);
   if (datagram->is_from_kernel) for_each_message(datagram->messages, each);
 }

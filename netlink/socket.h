@@ -90,6 +90,7 @@ class Socket {
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   std::unique_ptr<char[]> buffer_;  // for one datagram; made at the first answer
+  std::size_t buffer_size_ = 0;
 };
 
 // What an NLMSG_ERROR message says: the errno (0 = success) and the extended-ack sentence ("" where there is

@@ -89,7 +89,7 @@ Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
                       find_holders(socket_, pass.changes.replace));
-  const netlink::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
+  const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
   if (narrows) load_rules(with_current_peers(rules, pass.host.routes), pass);
   if (!narrows) load_rules(rules, pass);
@@ -119,7 +119,7 @@ void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
   save(std::move(state));
 }
 
-void Reconciler::load_rules(const netlink::Ruleset& rules, Pass& pass) {
+void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
   std::vector<std::string> problems;
   RunState state = state_;
   Firewall::Result result = firewall_.load(rules, state_.ruleset, problems);

@@ -50,7 +50,7 @@ class Reconciler {
   void make_tunnel(const Nodes& nodes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
   void remember(const Pass& pass);
-  void load_rules(const netlink::Ruleset& rules, Pass& pass);
+  void load_rules(const nft::Ruleset& rules, Pass& pass);
   void save(RunState state);
 
   Directories directories_;

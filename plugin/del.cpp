@@ -42,7 +42,7 @@ void remove_interface(const cni::Request& request, Host& host, HostEnds& ends) {
 // What is left over of rules does no harm, and is no reason to keep an attachment.
 void remove_rules(const cni::Request& request, const NetConf& config, const HostEnds& ends, Log& log) {
   try {
-    remove_unused_rules(plan_rules(request, config, {}), [&](const netlink::Ruleset& ruleset) {
+    remove_unused_rules(plan_rules(request, config, {}), [&](const nft::Ruleset& ruleset) {
       return netlink::any_link("veth", [&](const netlink::Link& link) {
         return ruleset.check_sources ? link.name.starts_with(ruleset.pod_interfaces)
                                      : ends.owner_of(link).has_value();

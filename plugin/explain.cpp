@@ -96,8 +96,8 @@ std::string explain(const AttachmentPlan& plan) {
     container.route(route, container_route_mode, plan.container.name);
   container.neighbours(plan.container);
   text += "# host: rules that all attachments share\n";
-  for (const netlink::Ruleset& ruleset : plan.rules.wanted())
-    host.line(fmt::format("nft -f - <<'EOF'\n{}EOF", netlink::print_table(ruleset)));
+  for (const nft::Ruleset& ruleset : plan.rules.wanted())
+    host.line(fmt::format("nft -f - <<'EOF'\n{}EOF", nft::print_table(ruleset)));
   text += "# host: the way to the container\n";
   host.neighbours(plan.host);
   for (const auto& route : plan.host.routes) host.route(route, netlink::RouteMode::create, name);

@@ -13,18 +13,18 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/unique_fd.h"
-#include "netlink/nft_table.h"
-#include "netlink/nft_transaction.h"
-#include "netlink/nftables.h"
+#include "nft/generation.h"
+#include "nft/table.h"
+#include "nft/transaction.h"
 
 namespace onlink::plugin {
 namespace {
 
-using netlink::AddressRange;
-using netlink::Ruleset;
-using netlink::TableChange;
+using nft::AddressRange;
+using nft::Ruleset;
+using nft::TableChange;
 using Ranges = std::vector<AddressRange>;
-using Chains = std::vector<netlink::Chain>;
+using Chains = std::vector<nft::Chain>;
 
 UniqueFd lock(const std::string& folder) {
   constexpr std::chrono::seconds timeout{10};
@@ -37,14 +37,14 @@ UniqueFd lock(const std::string& folder) {
 
 bool has_table(const Chains& chains, const Ruleset& ruleset) {
   return std::any_of(chains.begin(), chains.end(),
-                     [&](const netlink::Chain& chain) { return chain.table == ruleset.table; });
+                     [&](const nft::Chain& chain) { return chain.table == ruleset.table; });
 }
 
 // Rules are flushed all at once, or the whole table is; nobody changes one of them by accident.
 bool has_all_rules(const Chains& chains, const Ruleset& ruleset) {
-  const auto wanted = netlink::table_of(ruleset).chains;
-  return std::all_of(wanted.begin(), wanted.end(), [&](const netlink::NftChain& chain) {
-    return std::any_of(chains.begin(), chains.end(), [&](const netlink::Chain& there) {
+  const auto wanted = nft::table_of(ruleset).chains;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const nft::NftChain& chain) {
+    return std::any_of(chains.begin(), chains.end(), [&](const nft::Chain& there) {
       return there.table == ruleset.table && there.name == chain.name && there.rules == chain.rules.size();
     });
   });
@@ -72,12 +72,11 @@ Ranges without(const Ranges& ranges, const Ranges& others) {
 
 // What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
 TableChange completion(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
-  const auto wanted = netlink::elements_of(ruleset);
+  const auto wanted = nft::elements_of(ruleset);
   std::map<std::string, Ranges> there;
   bool is_whole = has_all_rules(chains, ruleset);
   for (const auto& [set, ranges] : wanted) {
-    const auto found =
-        has_table(chains, ruleset) ? netlink::list_set(socket, ruleset.table, set) : std::nullopt;
+    const auto found = has_table(chains, ruleset) ? nft::list_set(socket, ruleset.table, set) : std::nullopt;
     is_whole = is_whole && found;
     there[set] = found.value_or(Ranges{});
   }
@@ -94,12 +93,12 @@ TableChange completion(netlink::Socket& socket, const Chains& chains, const Rule
 void ensure(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
   const TableChange change = completion(socket, chains, ruleset);
   if (change.empty()) return;
-  if (auto refusal = netlink::carry_out(ruleset, change)) throw std::move(*refusal);
+  if (auto refusal = nft::carry_out(ruleset, change)) throw std::move(*refusal);
 }
 
 void remove(const Chains& chains, const Ruleset& ruleset) {
   if (!has_table(chains, ruleset)) return;
-  if (auto refusal = netlink::carry_out(ruleset, {TableChange::Whole::remove})) throw std::move(*refusal);
+  if (auto refusal = nft::carry_out(ruleset, {TableChange::Whole::remove})) throw std::move(*refusal);
 }
 
 bool covers(const Ranges& ranges, const IpAddress& address) {
@@ -123,7 +122,7 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
   try {
     const UniqueFd held = lock(rules.lock_folder);
     auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-    const Chains chains = netlink::list_chains(socket);
+    const Chains chains = nft::list_chains(socket);
     if (rules.masquerades)
       with_context("ipMasq", [&] { ensure(socket, chains, rules.masquerade); });
     else
@@ -141,7 +140,7 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
 
 bool checks_sources(const Rules& rules) {
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  return has_all_rules(netlink::list_chains(socket), rules.sources);
+  return has_all_rules(nft::list_chains(socket), rules.sources);
 }
 
 std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses) {
@@ -149,11 +148,11 @@ std::vector<std::string> missing_masquerade(const Rules& rules, const std::vecto
   if (!rules.masquerades) return missing;
   const std::string& table = rules.masquerade.table;
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  if (!has_all_rules(netlink::list_chains(socket), rules.masquerade))
+  if (!has_all_rules(nft::list_chains(socket), rules.masquerade))
     return {fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table)};
   for (const IpAddress& address : addresses) {
     const std::string set = address.is_v4() ? "masqueraded_v4" : "masqueraded_v6";
-    if (!covers(netlink::list_set(socket, table, set).value_or(Ranges{}), address))
+    if (!covers(nft::list_set(socket, table, set).value_or(Ranges{}), address))
       missing.push_back(fmt::format("host: set {} of nftables table inet {} lacks {}: it is not masqueraded",
                                     set, table, address.to_string()));
   }
@@ -161,7 +160,7 @@ std::vector<std::string> missing_masquerade(const Rules& rules, const std::vecto
 }
 
 std::optional<Failure> try_rules(const Ruleset& ruleset) try {
-  return netlink::try_out(ruleset, {TableChange::Whole::replace});
+  return nft::try_out(ruleset, {TableChange::Whole::replace});
 } catch (const Failure& failure) {
   return failure;
 }
@@ -173,7 +172,7 @@ void remove_unused_rules(const Rules& rules, const std::function<bool(const Rule
   if (is_needed(rules.sources) && (!rules.masquerades || is_needed(rules.masquerade))) return;
   const UniqueFd held = lock(rules.lock_folder);
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  const Chains chains = netlink::list_chains(socket);
+  const Chains chains = nft::list_chains(socket);
   for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})
     if (has_table(chains, *ruleset) && !is_needed(*ruleset)) remove(chains, *ruleset);
 }

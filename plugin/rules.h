@@ -18,18 +18,18 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "netlink/ruleset.h"
+#include "nft/ruleset.h"
 
 namespace onlink::plugin {
 
 struct Rules {
   std::string lock_folder;
-  netlink::Ruleset sources;
+  nft::Ruleset sources;
   bool masquerades = false;
-  netlink::Ruleset masquerade;  // where nothing is masqueraded, its table goes
+  nft::Ruleset masquerade;  // where nothing is masqueraded, its table goes
 
   // Both; those that are to be there.
-  std::vector<netlink::Ruleset> wanted() const;
+  std::vector<nft::Ruleset> wanted() const;
 };
 
 // Makes what is missing: tables, rules, elements of sets; what other attachments need stays in the sets. Where
@@ -42,11 +42,10 @@ bool checks_sources(const Rules& rules);
 std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses);
 
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
-std::optional<Failure> try_rules(const netlink::Ruleset& ruleset);
+std::optional<Failure> try_rules(const nft::Ruleset& ruleset);
 
 // Takes away the tables that no interface needs any more. has_interface: whether one is there that does; asked once
 // more, under the lock, before a table goes.
-void remove_unused_rules(const Rules& rules,
-                         const std::function<bool(const netlink::Ruleset&)>& has_interface);
+void remove_unused_rules(const Rules& rules, const std::function<bool(const nft::Ruleset&)>& has_interface);
 
 }  // namespace onlink::plugin

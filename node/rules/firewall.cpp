@@ -9,17 +9,17 @@
 #include <utility>
 
 #include "base/failure.h"
-#include "netlink/nft_table.h"
-#include "netlink/nft_transaction.h"
-#include "netlink/nftables.h"
+#include "nft/generation.h"
+#include "nft/table.h"
+#include "nft/transaction.h"
 #include "node/rules/legacy_iptables.h"
 
 namespace onlink::node {
 namespace {
 
-using netlink::AddressRange;
-using netlink::Ruleset;
-using netlink::TableChange;
+using nft::AddressRange;
+using nft::Ruleset;
+using nft::TableChange;
 using Elements = std::map<std::string, std::vector<AddressRange>>;
 
 // FNV-1a: the fingerprint only has to be the same in every build.
@@ -41,7 +41,7 @@ Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
       append(range.last);
     }
   }
-  return {fingerprint(netlink::print_structure(ruleset)), fingerprint(elements), "", ""};
+  return {fingerprint(nft::print_structure(ruleset)), fingerprint(elements), "", ""};
 }
 
 std::vector<AddressRange> without(const std::vector<AddressRange>& ranges,
@@ -56,15 +56,15 @@ TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded
                        const Loaded& loaded) {
   const TableChange replaced{TableChange::Whole::replace};
   if (wanted.empty())
-    return {netlink::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
+    return {nft::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
   if (asked.structure != loaded.structure) return replaced;
   const bool known = Firewall::untouched(loaded);
   if (known && asked.elements == loaded.elements) return {};
-  if (!known && fingerprint(netlink::rules_of_table(wanted.table)) != loaded.listing) return replaced;
+  if (!known && fingerprint(nft::rules_of_table(wanted.table)) != loaded.listing) return replaced;
   TableChange change;
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   for (const auto& [set, ranges] : sets) {
-    const auto present = netlink::list_set(socket, wanted.table, set);
+    const auto present = nft::list_set(socket, wanted.table, set);
     if (!present) return replaced;
     TableChange::Elements elements{set, without(*present, ranges), without(ranges, *present)};
     if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
@@ -96,7 +96,7 @@ std::string obstacle(const std::string& chain, const std::string& command) {
 // What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
 std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
   now.generation.clear();
-  std::string generation = netlink::ruleset_generation();
+  std::string generation = nft::ruleset_generation();
   return change_for(made, sets, now, now).empty() ? generation : "";
 }
 
@@ -134,35 +134,35 @@ Ruleset with_current_peers(Ruleset ruleset, const std::vector<netlink::Route>& r
 }
 
 bool Firewall::untouched(const Loaded& loaded) {
-  return !loaded.generation.empty() && loaded.generation == netlink::ruleset_generation();
+  return !loaded.generation.empty() && loaded.generation == nft::ruleset_generation();
 }
 
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
-  const Elements sets = netlink::elements_of(wanted);
-  return netlink::print(wanted, change_for(wanted, sets, fingerprints_of(wanted, sets), loaded));
+  const Elements sets = nft::elements_of(wanted);
+  return nft::print(wanted, change_for(wanted, sets, fingerprints_of(wanted, sets), loaded));
 }
 
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
                                 std::vector<std::string>& problems) {
   const Ruleset possible = supported(wanted);
-  const Elements sets = netlink::elements_of(possible);
+  const Elements sets = nft::elements_of(possible);
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
-  now.generation = netlink::ruleset_generation();  // asked for first: what comes after it is looked at again
+  now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again
   TableChange change = change_for(possible, sets, now, loaded);
   if (!change.empty()) {
-    auto refused = netlink::carry_out(possible, change);
+    auto refused = nft::carry_out(possible, change);
     if (refused && change.whole == TableChange::Whole::keep)
-      refused = netlink::carry_out(possible, change = {TableChange::Whole::replace});
+      refused = nft::carry_out(possible, change = {TableChange::Whole::replace});
     if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
     if (change.whole != TableChange::Whole::keep)
-      now.listing = fingerprint(netlink::rules_of_table(possible.table));
+      now.listing = fingerprint(nft::rules_of_table(possible.table));
     now.generation = generation_of(possible, sets, now);
   }
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
-  const std::string commands = netlink::print(possible, change);
+  const std::string commands = nft::print(possible, change);
   if (possible.empty()) return {{}, commands};
   return {std::move(now), commands};
 }
@@ -180,7 +180,7 @@ Ruleset Firewall::supported(Ruleset ruleset) const {
 const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
   const auto refused = [&](const Ruleset& part, const char* consequence) {
     if (part.empty()) return false;
-    const auto refusal = netlink::try_out(part, {TableChange::Whole::replace});
+    const auto refusal = nft::try_out(part, {TableChange::Whole::replace});
     if (refusal)
       refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
     return refusal.has_value();
@@ -200,10 +200,10 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
 }
 
 void Firewall::remove(const std::string& table) {
-  if (!netlink::has_nft_table(table)) return;
+  if (!nft::has_nft_table(table)) return;
   Ruleset gone;
   gone.table = table;
-  if (auto refused = netlink::carry_out(gone, {TableChange::Whole::remove})) throw std::move(*refused);
+  if (auto refused = nft::carry_out(gone, {TableChange::Whole::remove})) throw std::move(*refused);
 }
 
 std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
@@ -212,7 +212,7 @@ std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
     obstacles.push_back(obstacle("FORWARD of " + program, mending_by(program, pods)));
   try {
     // A chain with a rule that names the pods' interfaces: somebody has thought of them.
-    for (const auto& [family, table, name] : netlink::forward_drops(pods))
+    for (const auto& [family, table, name] : nft::forward_drops(pods))
       obstacles.push_back(obstacle(fmt::format("{} of table {} {}", name, family, table),
                                    mending(family, table, name, pods)));
   } catch (const Failure& failure) {
@@ -222,7 +222,7 @@ std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Firewall::counters(const std::string& table) {
-  return netlink::list_counters(table);
+  return nft::list_counters(table);
 }
 
 }  // namespace onlink::node

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "netlink/ruleset.h"
+#include "nft/ruleset.h"
 #include "node/cluster/cluster.h"
 #include "node/routes/desired.h"
 #include "node/routes/host.h"
@@ -16,16 +16,16 @@
 namespace onlink::node {
 
 // The rules that a cluster asks for on this node.
-netlink::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
+nft::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
 // The same, and room for the nodes to which this host still has routes: what holds while routes change.
-netlink::Ruleset with_current_peers(netlink::Ruleset ruleset, const std::vector<netlink::Route>& routes);
+nft::Ruleset with_current_peers(nft::Ruleset ruleset, const std::vector<netlink::Route>& routes);
 
 // What was loaded last, as fingerprints: it outlives the process.
 struct Loaded {
   std::string structure;  // of the rules without elements
   std::string elements;   // of all sets
-  std::string listing;    // of the rules as the kernel then had them (netlink::rules_of_table)
-  // netlink::ruleset_generation() when the kernel last had exactly that: while it stays, there is nothing to
+  std::string listing;    // of the rules as the kernel then had them (nft::rules_of_table)
+  // nft::ruleset_generation() when the kernel last had exactly that: while it stays, there is nothing to
   // look at.
   std::string generation;
 
@@ -38,7 +38,7 @@ class Firewall {
   // The commands that would bring the kernel's table in line with the rules; empty: it is. Where the rules
   // are as they should be, only the elements that differ come and go; the whole table is replaced where its
   // rules differ, or where somebody touched them.
-  static std::string difference(const netlink::Ruleset& wanted, const Loaded& loaded);
+  static std::string difference(const nft::Ruleset& wanted, const Loaded& loaded);
   // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
   static bool untouched(const Loaded& loaded);
   // Runs them. Kernels are built with some parts of nftables and without others: a part that the kernel
@@ -47,7 +47,7 @@ class Firewall {
     Loaded loaded;
     std::string commands;  // empty: there was nothing to do
   };
-  Result load(const netlink::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
+  Result load(const nft::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
   static void remove(const std::string& table);
 
   // Chains of others through which forwarded packets are dropped unless a rule accepts them, each with the
@@ -57,8 +57,8 @@ class Firewall {
   static std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
 
  private:
-  const std::vector<std::string>& find_refused(const netlink::Ruleset& wanted);  // tries each part alone
-  netlink::Ruleset supported(netlink::Ruleset ruleset) const;
+  const std::vector<std::string>& find_refused(const nft::Ruleset& wanted);  // tries each part alone
+  nft::Ruleset supported(nft::Ruleset ruleset) const;
 
   bool refused_nat_ = false;
   bool refused_tunnel_ = false;

@@ -18,9 +18,9 @@
 #include "netlink/address.h"
 #include "netlink/link.h"
 #include "netlink/neighbour.h"
-#include "netlink/nft_table.h"
 #include "netlink/route.h"
 #include "netlink/socket.h"
+#include "nft/table.h"
 #include "test/fuzz/input.h"
 
 namespace {
@@ -117,7 +117,7 @@ void converse(netlink::Socket& socket, std::uint8_t what) {
       (void)netlink::find_neighbour(socket, 2, address);
       break;
     case 6:
-      (void)netlink::list_set(socket, "onlink", "tunnel_sources");
+      (void)nft::list_set(socket, "onlink", "tunnel_sources");
       break;
     case 7: {
       std::vector<netlink::Message> changes(3, netlink::add_route(route, netlink::RouteMode::create, "eth0"));

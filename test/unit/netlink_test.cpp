@@ -29,8 +29,8 @@
 #include "netlink/link.h"
 #include "netlink/monitor.h"
 #include "netlink/route.h"
-#include "netlink/ruleset.h"
 #include "netlink/socket.h"
+#include "nft/ruleset.h"
 
 namespace onlink::netlink {
 namespace {
@@ -341,19 +341,19 @@ TEST(Parsing, AStatusThatIsNoErrnoIsAProtocolError) {
 }
 
 TEST(Rules, ElementsDoNotOverlap) {
-  EXPECT_EQ(disjoint({prefix("10.10.1.0/24"), prefix("10.10.0.0/16"), prefix("10.11.0.0/24"),
-                      prefix("10.11.0.0/24")}),
+  EXPECT_EQ(nft::disjoint({prefix("10.10.1.0/24"), prefix("10.10.0.0/16"), prefix("10.11.0.0/24"),
+                           prefix("10.11.0.0/24")}),
             (std::vector<IpPrefix>{prefix("10.10.0.0/16"), prefix("10.11.0.0/24")}));
 }
 
 TEST(Rules, AreTheSameHoweverManyNodesThereAre) {
-  Ruleset few, many;
+  nft::Ruleset few, many;
   few.filter_tunnel = many.filter_tunnel = true;
   few.tunnel_sources = {prefix("172.16.91.202/32")};
   for (unsigned i = 0; i < 1000; ++i)
     many.tunnel_sources.push_back(IpPrefix::host(IpAddress::from_number(IpFamily::v4, (172u << 24) + i)));
-  EXPECT_EQ(print_structure(few), print_structure(many));
-  EXPECT_NE(elements_of(few), elements_of(many));
+  EXPECT_EQ(nft::print_structure(few), nft::print_structure(many));
+  EXPECT_NE(nft::elements_of(few), nft::elements_of(many));
 }
 
 TEST(Rules, ARangeIsPrintedAsNftPrintsIt) {
@@ -371,10 +371,10 @@ TEST(Rules, ARangeIsPrintedAsNftPrintsIt) {
 TEST(Rules, OnlyWhatDiffersIsPrinted) {
   const AddressRange one = AddressRange::of(prefix("10.10.1.0/24"));
   const AddressRange two = AddressRange::of(prefix("10.10.2.7/32"));
-  EXPECT_EQ(print_change("onlink", "inside_v4", {one}, {two}),
+  EXPECT_EQ(nft::print_change("onlink", "inside_v4", {one}, {two}),
             "delete element inet onlink inside_v4 { 10.10.1.0/24 }\n"
             "add element inet onlink inside_v4 { 10.10.2.7 }\n");
-  EXPECT_EQ(print_change("onlink", "inside_v4", {}, {}), "");
+  EXPECT_EQ(nft::print_change("onlink", "inside_v4", {}, {}), "");
 }
 
 }  // namespace

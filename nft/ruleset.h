@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "base/ip.h"
-#include "netlink/nft_rule.h"
-#include "netlink/nft_table.h"
+#include "nft/rule.h"
+#include "nft/table.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
 
 struct Ruleset {
   std::string table = "onlink";  // of family inet
@@ -92,4 +92,4 @@ std::string print_removal(const std::string& table);
 // The same addresses without prefixes that lie in others, sorted: nftables refuses overlapping elements.
 std::vector<IpPrefix> disjoint(std::vector<IpPrefix> prefixes);
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

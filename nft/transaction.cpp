@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netlink/nft_transaction.h"
+#include "nft/transaction.h"
 
 #include <endian.h>
 #include <fmt/format.h>
@@ -15,7 +15,12 @@
 
 #include "netlink/socket.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Message;
+using netlink::Nested;
+using netlink::Socket;
 namespace {
 
 // How nft(8) calls the types of a set's elements (its datatype.h): it prints by them, the kernel only keeps
@@ -164,4 +169,4 @@ std::optional<Failure> try_out(const Ruleset& ruleset, const TableChange& change
   return transact(ruleset, change, false);
 }
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

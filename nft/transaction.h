@@ -7,12 +7,12 @@
 
 #include "base/failure.h"
 #include "netlink/message.h"
-#include "netlink/ruleset.h"
+#include "nft/ruleset.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
 
 // What the change takes, as the kernel's messages.
-std::vector<Message> messages_of(const Ruleset& ruleset, const TableChange& change);
+std::vector<netlink::Message> messages_of(const Ruleset& ruleset, const TableChange& change);
 
 // Makes the change. Nothing: it is made. Otherwise why the kernel refused it, by the part that it did not
 // like. In the caller's network namespace. Throws Failure where the kernel could not be asked.
@@ -20,4 +20,4 @@ std::optional<Failure> carry_out(const Ruleset& ruleset, const TableChange& chan
 // Whether it would be made: the kernel looks at all of it, and nothing is changed.
 std::optional<Failure> try_out(const Ruleset& ruleset, const TableChange& change);
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

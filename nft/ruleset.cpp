@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netlink/ruleset.h"
+#include "nft/ruleset.h"
 
 #include <fmt/format.h>
 #include <linux/netfilter.h>
@@ -9,7 +9,7 @@
 #include <iterator>
 #include <utility>
 
-namespace onlink::netlink {
+namespace onlink::nft {
 namespace {
 
 std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) {
@@ -180,4 +180,4 @@ std::vector<IpPrefix> disjoint(std::vector<IpPrefix> prefixes) {
   return kept;
 }
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

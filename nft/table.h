@@ -13,7 +13,7 @@
 #include "base/ip.h"
 #include "netlink/socket.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
 
 struct AddressRange {
   IpAddress first, last;
@@ -26,7 +26,7 @@ struct AddressRange {
 
 // The elements of a set with flag interval, in order. Nothing where there is no such set. socket: of
 // NETLINK_NETFILTER.
-std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
+std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
                                                   const std::string& set);
 
 // Every chain of family inet. None where the kernel has no nftables. socket: of NETLINK_NETFILTER.
@@ -34,7 +34,7 @@ struct Chain {
   std::string table, name;
   std::uint32_t rules = 0;  // how many there are, and jumps to it
 };
-std::vector<Chain> list_chains(Socket& socket);
+std::vector<Chain> list_chains(netlink::Socket& socket);
 
 // The table, its chains and their rules, as bytes that stay the same until somebody changes one of them, or
 // adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:
@@ -51,4 +51,4 @@ struct DroppingChain {
 };
 std::vector<DroppingChain> forward_drops(const std::string& interfaces);
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

@@ -11,11 +11,11 @@
 #include "base/ip.h"
 #include "netlink/message.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
 
 struct Expression {
-  const char* name;                    // of the kernel's (net/netfilter/nft_*.c)
-  std::function<void(Message&)> data;  // what is in its NFTA_EXPR_DATA
+  const char* name;                             // of the kernel's (net/netfilter/nft_*.c)
+  std::function<void(netlink::Message&)> data;  // what is in its NFTA_EXPR_DATA
 };
 
 struct Word {
@@ -28,7 +28,7 @@ using Rule = std::vector<Word>;
 
 std::string print(const Rule& rule);
 // Its NFTA_RULE_EXPRESSIONS.
-void put(Message& message, const Rule& rule);
+void put(netlink::Message& message, const Rule& rule);
 
 // Matches.
 Word source_in(const std::string& set, IpFamily family);
@@ -48,4 +48,4 @@ Word masquerade();
 Word drop();
 Word go_back();  // return
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

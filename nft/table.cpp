@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netlink/nft_table.h"
+#include "nft/table.h"
 
 #include <endian.h>
 #include <linux/netfilter.h>
@@ -10,9 +10,15 @@
 #include <cstdint>
 #include <utility>
 
-#include "netlink/nftables.h"
+#include "nft/generation.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Attributes;
+using netlink::Message;
+using netlink::Nested;
+using netlink::Socket;
 namespace {
 
 struct Bound {
@@ -50,10 +56,11 @@ std::vector<AddressRange> ranges_of(Bounds bounds) {
   return ranges;
 }
 
-Message request_for(std::uint16_t type, const std::string& table, const std::string& what) {
+Message request_for(std::uint16_t type, const std::string& table, const std::string& what,
+                    std::uint8_t family = NFPROTO_INET) {
   Message request(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), 0,
                   [what, table] { return what + " of nftables table " + table; });
-  request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
+  request.header<nfgenmsg>().nfgen_family = family;
   // The name of the table is the first attribute of all that lies in one.
   request.put(Attribute<std::string>{NFTA_TABLE_NAME}, table);
   return request;
@@ -101,13 +108,6 @@ std::optional<ForwardChain> parse_dropping(const nlmsghdr& message) {
                       {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)}};
 }
 
-Message about_chain(std::uint16_t type, std::uint8_t family, const std::string& table,
-                    const std::string& what) {
-  Message request = request_for(type, table, what);
-  static_cast<nfgenmsg*>(mnl_nlmsg_get_payload(request.raw()))->nfgen_family = family;
-  return request;
-}
-
 using ByteList = std::vector<std::uint8_t>;
 
 // What a rule compares with, and the sets that it looks into.
@@ -152,12 +152,12 @@ bool names_interfaces(Socket& socket, const ForwardChain& chain, const std::stri
   const auto has = [&](const std::vector<ByteList>& list) {
     return std::find(list.begin(), list.end(), wanted) != list.end();
   };
-  Message rules = about_chain(NFT_MSG_GETRULE, chain.family, chain.chain.table, "list the rules");
+  Message rules = request_for(NFT_MSG_GETRULE, chain.chain.table, "list the rules", chain.family);
   rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain.chain.name);
   for (const Looked& looked : socket.dump<Looked>(rules, parse_looked)) {
     if (has(looked.compared)) return true;
     for (const std::string& set : looked.sets) {
-      Message request = about_chain(NFT_MSG_GETSETELEM, chain.family, chain.chain.table, "list set " + set);
+      Message request = request_for(NFT_MSG_GETSETELEM, chain.chain.table, "list set " + set, chain.family);
       request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
       for (const auto& names : socket.dump<std::vector<ByteList>>(request, parse_names))
         if (has(names)) return true;
@@ -170,7 +170,7 @@ bool names_interfaces(Socket& socket, const ForwardChain& chain, const std::stri
 std::string content_of(const nlmsghdr& message, const std::string& table) {
   const nfgenmsg* header = nullptr;
   if (Attributes::of(message, header).get(Attribute<std::string>{NFTA_TABLE_NAME}) != table) return "";
-  return {reinterpret_cast<const char*>(header + 1), mnl_nlmsg_get_payload_len(&message) - sizeof *header};
+  return {reinterpret_cast<const char*>(header + 1), message.nlmsg_len - NLMSG_HDRLEN - sizeof *header};
 }
 
 }  // namespace
@@ -259,4 +259,4 @@ std::vector<DroppingChain> forward_drops(const std::string& interfaces) try {
   throw;
 }
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

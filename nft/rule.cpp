@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netlink/nft_rule.h"
+#include "nft/rule.h"
 
 #include <endian.h>
 #include <fmt/format.h>
@@ -13,7 +13,11 @@
 #include <cstdint>
 #include <utility>
 
-namespace onlink::netlink {
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Message;
+using netlink::Nested;
 namespace {
 
 using ByteList = std::vector<std::uint8_t>;
@@ -217,4 +221,4 @@ Word masquerade() {
 Word drop() { return {"drop", {verdict(NF_DROP)}}; }
 Word go_back() { return {"return", {verdict(NFT_RETURN)}}; }
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

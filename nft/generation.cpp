@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netlink/nftables.h"
+#include "nft/generation.h"
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -15,7 +15,13 @@
 #include "netlink/socket.h"
 #include "netlink/sysctl.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Attributes;
+using netlink::Message;
+using netlink::read_sysctl;
+using netlink::Socket;
 
 bool has_nft_table(const std::string& name) {
   Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0,
@@ -57,4 +63,4 @@ std::string ruleset_generation() {
   return fmt::format("{} {} {}", *boot, *netns, *generation);
 }
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft

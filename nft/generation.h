@@ -7,7 +7,7 @@
 
 #include "base/failure.h"
 
-namespace onlink::netlink {
+namespace onlink::nft {
 
 // Whether the caller's network namespace has the table of family inet. A kernel that has never heard of
 // nftables has none.
@@ -21,4 +21,4 @@ bool is_without_nftables(const Failure& failure);
 // the kernel does not tell (before Linux 5.14, or without nftables).
 std::string ruleset_generation();
 
-}  // namespace onlink::netlink
+}  // namespace onlink::nft
