@@ -92,8 +92,10 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   rules.push_back({source_within(*IpPrefix::parse("fe80::/10")), go_back()});
   table.counters.emplace_back("forged_source");
   rules.push_back({no_way_back_through_its_interface(), count_in("forged_source"), drop()});
-  table.chains.push_back(
-      {"pods", "filter", "prerouting", "raw", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, std::move(rules)});
+  // Behind those that count what they drop.
+  const bool is_first = ruleset.filter_pods;
+  table.chains.push_back({"pods", "filter", "prerouting", is_first ? "raw" : "raw + 1", NF_INET_PRE_ROUTING,
+                          is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
 }
 
 void add_filters(const Ruleset& ruleset, NftTable& table) {
