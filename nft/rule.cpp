@@ -16,6 +16,7 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
+using netlink::Bytes;
 using netlink::Message;
 using netlink::Nested;
 namespace {

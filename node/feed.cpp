@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "node/state.h"
 
 namespace onlink::node {
 namespace {

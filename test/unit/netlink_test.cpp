@@ -358,7 +358,7 @@ TEST(Rules, AreTheSameHoweverManyNodesThereAre) {
 
 TEST(Rules, ARangeIsPrintedAsNftPrintsIt) {
   const auto printed = [](const char* first, const char* last) {
-    return AddressRange{*IpAddress::parse(first), *IpAddress::parse(last)}.to_string();
+    return nft::AddressRange{*IpAddress::parse(first), *IpAddress::parse(last)}.to_string();
   };
   EXPECT_EQ(printed("10.10.1.0", "10.10.1.255"), "10.10.1.0/24");
   EXPECT_EQ(printed("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
@@ -369,8 +369,8 @@ TEST(Rules, ARangeIsPrintedAsNftPrintsIt) {
 }
 
 TEST(Rules, OnlyWhatDiffersIsPrinted) {
-  const AddressRange one = AddressRange::of(prefix("10.10.1.0/24"));
-  const AddressRange two = AddressRange::of(prefix("10.10.2.7/32"));
+  const nft::AddressRange one = nft::AddressRange::of(prefix("10.10.1.0/24"));
+  const nft::AddressRange two = nft::AddressRange::of(prefix("10.10.2.7/32"));
   EXPECT_EQ(nft::print_change("onlink", "inside_v4", {one}, {two}),
             "delete element inet onlink inside_v4 { 10.10.1.0/24 }\n"
             "add element inet onlink inside_v4 { 10.10.2.7 }\n");
