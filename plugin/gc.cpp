@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// GC. What the runtime lists as valid stays.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "netlink/link.h"
+#include "plugin/apply.h"
+#include "plugin/leases.h"
+#include "plugin/teardown.h"
+#include "plugin/verbs.h"
+
+namespace onlink::plugin {
+namespace {
+
+bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
+  return std::binary_search(request.valid_attachments.begin(), request.valid_attachments.end(), attachment);
+}
+
+// An unfinished pair: an ADD was killed, or is about to go on. Its name says whose it is.
+bool is_stale(const netlink::Link& link, const cni::Request& request, const HostEnds& ends) {
+  if (const auto attachment = ends.owner_of(link)) return !is_valid(request, *attachment);
+  const auto& valid = request.valid_attachments;
+  return std::none_of(valid.begin(), valid.end(),
+                      [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
+}
+
+void remove_stale_interfaces(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps) {
+  for (const auto& link : ends.list())
+    if (is_stale(link, request, ends))
+      steps.run(
+          fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
+          [&] { netlink::delete_link_if_any(host.socket, link); });
+}
+
+}  // namespace
+
+void gc(const cni::Request& request) {
+  const Parsed parsed = read_config(request);
+  Log log(parsed.config, request);
+  log.failures([&] {
+    Host host = open_host();
+    HostEnds ends(host.socket, request, parsed.config);
+    Steps steps(log);
+    steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, host, ends, steps); });
+    remove_rules(request, parsed.config, ends, log);
+    steps.run("release stale addresses", [&] {
+      parsed.ipam_problems.throw_if_any("release addresses");
+      collect_leases(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });
+    });
+    steps.finish();
+  });
+}
+
+}  // namespace onlink::plugin
