@@ -443,6 +443,8 @@ class Model:
                      "an address outside of its range", addresses)
         for other in [*self.living(), *self.elsewhere()]:
             both_here = other.key[0] == key[0] or not (call.host or other.state == "elsewhere")
+            if call.host and other.lost:
+                continue  # of the first host, and its reservation is gone: the second one cannot know of it
             self.require(not both_here or not set(addresses) & set(other.addresses), "an address of a living pod is given again",
                          f"{other} to {call.pod.name}")
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
@@ -487,7 +489,9 @@ class Model:
         before = call.before
         if not call.disturbed and call.pod.alive and not call.excuses:
             if "no IP addresses available" in answer.message:
-                free = [[address for address in pool if self.is_free(net, address, before)] for pool in call.pools]
+                # Whether a pod of the other host lives is not known to it: what was reserved there stays taken.
+                free = [[address for address in pool if self.is_free(net, address, before) and
+                         not (call.host and address in before.leases[net])] for pool in call.pools]
                 self.require(not all(free) or self.waiting, "no address is left, says ADD, but one is free or its holder is dead",
                              f"{free}: {answer.message}")
             else:
