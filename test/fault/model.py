@@ -369,6 +369,9 @@ class Model:
         known = self.attachments.get(key)
         if host and (kill or stop or known or network.kind != "own" or self.foreign_boot) or (known and known.state == "elsewhere"):
             return False
+        # Two hosts with one folder cannot know of each other's pods once it is lost.
+        if host and any(a.lost and a.key[0] == net for a in self.living()):
+            return False
         where = self.path_of(pod, form)
         if not where or any(call.pod is pod for call in self.waiting.values()):
             return False
@@ -443,8 +446,6 @@ class Model:
                      "an address outside of its range", addresses)
         for other in [*self.living(), *self.elsewhere()]:
             both_here = other.key[0] == key[0] or not (call.host or other.state == "elsewhere")
-            if call.host and other.lost:
-                continue  # of the first host, and its reservation is gone: the second one cannot know of it
             self.require(not both_here or not set(addresses) & set(other.addresses), "an address of a living pod is given again",
                          f"{other} to {call.pod.name}")
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
