@@ -36,7 +36,7 @@ start_containerd
 # One container: what it has.
 run one sh -c 'ip -4 -o addr show eth0; echo; ip route; echo; ip neigh' >$work/seen 2>$work/errors || fail "ctr run: $(cat $work/errors)"
 holds "address" 'test("inet 10\\.10\\.0\\.[0-9]+/32 ")' "$(jq -Rs . $work/seen)"
-holds "routes" 'contains("\ndefault via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n")' "$(jq -Rs . $work/seen)"
+holds "routes" 'contains("\ndefault via 169.254.1.1 dev eth0 onlink \n169.254.1.1 dev eth0 scope link \n")' "$(jq -Rs . $work/seen)"
 holds "neighbour" 'contains("\n169.254.1.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee") and contains("PERMANENT")' "$(jq -Rs . $work/seen)"
 nothing_left "one container"
 
