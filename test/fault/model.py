@@ -629,7 +629,9 @@ class Model:
             self.require(network != net or container in valid, "GC leaves an interface", text)
         if self.waiting:
             return
-        if self.killed_in <= {net}:
+        # One whose container the runtime lists as valid stays: its ADD may be about to go on.
+        listed = any(key[0] == net and key[1] in valid and a.state == "unknown" for key, a in self.attachments.items())
+        if self.killed_in <= {net} and not listed:
             self.require(not now.unfinished(), "GC leaves an interface that a killed ADD has made", now.unfinished())
         self.killed_in.discard(net)
         folder = f"{world.data_dir}/{net}"
