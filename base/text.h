@@ -13,4 +13,7 @@ inline constexpr std::string_view blanks = " \t\r\n\v\f";
 // copies.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators = blanks);
 
+// The text without those of these characters that are at its ends.
+std::string_view trimmed(std::string_view text, std::string_view characters = blanks);
+
 }  // namespace onlink

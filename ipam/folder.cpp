@@ -46,8 +46,7 @@ std::string get_boot(int fd) {
 
 // The whole content, but for blanks around it, whatever that is: what names no attachment is nobody's.
 cni::Attachment parse_owner(std::string_view content) {
-  content.remove_prefix(std::min(content.find_first_not_of(blanks), content.size()));
-  content = content.substr(0, content.find_last_not_of(blanks) + 1);
+  content = trimmed(content);
   const auto line_break = content.find("\r\n");
   if (line_break == std::string_view::npos) return {std::string(content), ""};
   return {std::string(content.substr(0, line_break)), std::string(content.substr(line_break + 2))};
