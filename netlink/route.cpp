@@ -11,6 +11,7 @@
 
 #include "netlink/attributes.h"
 #include "netlink/link.h"
+#include "netlink/route_key.h"
 
 namespace onlink::netlink {
 namespace {
@@ -235,13 +236,7 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
 }
 
 std::optional<Route> find_route(Socket& socket, const Route& key) {
-  const auto metric = [](const Route& route) {
-    return route.priority == 0 && !route.dst.address.is_v4() ? default_ipv6_metric : route.priority;
-  };
-  const auto is_it = [&](const Route& route) {
-    return route.table == key.table && route.dst == key.dst && route.tos == key.tos &&
-           metric(route) == metric(key);
-  };
+  const auto is_it = [wanted = normalised(key)](const Route& route) { return same_key(route, wanted); };
   // The kernel finds by key only what a packet would use: that is asked first, as tables may be long.
   const auto used = lookup_route(socket, key.dst.address);
   if (used && is_it(*used)) return used;

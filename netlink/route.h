@@ -20,9 +20,6 @@ namespace onlink::netlink {
 // onlink").
 inline constexpr std::uint8_t onlink_protocol = 169;
 
-// What the kernel makes of metric 0 (IP6_RT_PRIO_USER).
-inline constexpr std::uint32_t default_ipv6_metric = 1024;
-
 struct Route {
   IpPrefix dst = {};
   std::optional<IpAddress> gateway = {};

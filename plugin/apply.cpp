@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "netlink/address_watch.h"
+#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
 #include "plugin/forwarding.h"
 #include "plugin/identity.h"
@@ -106,20 +107,17 @@ Object on_link(Object object, std::uint32_t link) {
   return object;
 }
 
-// The kernel takes an IPv6 route through a gateway for one more way of the route that has the same metric.
-Route behind_others(Route route, netlink::Socket& socket) {
-  if (route.dst.address.is_v4() || !route.gateway) return route;
-  const auto others = netlink::list_routes(socket, {.family = IpFamily::v6, .table = route.table});
-  const auto is_taken = [&](std::uint32_t metric) {
-    return std::any_of(others.begin(), others.end(), [&](const Route& other) {
-      return other.dst == route.dst && other.priority == metric;
-    });
-  };
-  std::uint32_t metric = route.priority != 0 ? route.priority : netlink::default_ipv6_metric;
-  if (!is_taken(metric)) return route;
-  while (is_taken(metric)) ++metric;
-  route.priority = metric;
-  return route;
+// The kernel takes an IPv6 route through a gateway for one more way of the route that has the same key.
+std::vector<Route> behind_others(std::vector<Route> routes, netlink::Socket& socket) {
+  const auto is_concerned = [](const Route& route) { return route.gateway && !route.dst.address.is_v4(); };
+  if (std::none_of(routes.begin(), routes.end(), is_concerned)) return routes;
+  const auto others = netlink::list_routes(socket, {.family = IpFamily::v6});
+  for (Route& route : routes) {
+    const auto has_its_key = [&](const Route& other) { return same_key(other, netlink::normalised(route)); };
+    while (is_concerned(route) && std::any_of(others.begin(), others.end(), has_its_key))
+      route.priority = netlink::normalised(route).priority + 1;
+  }
+  return routes;
 }
 
 // The end that is set up first cannot send until the kernel's link watch has seen that the other one is up
@@ -136,9 +134,8 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
   for (const auto& address : end.addresses)
     messages.push_back(netlink::add_address(on_link(address, index), end.name));
   messages.push_back(netlink::set_link_up(index, end.name));
-  for (const auto& route : end.routes)
-    messages.push_back(netlink::add_route(on_link(behind_others(route, sandbox.socket), index),
-                                          container_route_mode, end.name));
+  for (const auto& route : behind_others(end.routes, sandbox.socket))
+    messages.push_back(netlink::add_route(on_link(route, index), container_route_mode, end.name));
   for (const auto& neighbour : end.neighbours)
     messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
   messages.push_back(netlink::get_link(index));

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "node/routes/route_key.h"
+#include "netlink/route_key.h"
 
 namespace onlink::node {
 namespace {
@@ -58,7 +58,7 @@ class Planner {
     for (const Node& peer : cluster_.peers)
       for (const IpPrefix& cidr : peer.pod_cidrs) plan_peer(peer, cidr);
     if (tunnel_missed_) result_.problems.push_back("no tunnel: " + tunnel_problem_);
-    std::sort(result_.routes.begin(), result_.routes.end(), key_before);
+    std::sort(result_.routes.begin(), result_.routes.end(), netlink::key_before);
     return std::move(result_);
   }
 

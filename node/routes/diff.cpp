@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "netlink/forwarding.h"
-#include "node/routes/route_key.h"
+#include "netlink/route_key.h"
 
 namespace onlink::node {
 namespace {

@@ -10,14 +10,15 @@
 #include "netlink/address.h"
 #include "netlink/link.h"
 #include "netlink/route.h"
+#include "netlink/route_key.h"
 #include "node/routes/host.h"
-#include "node/routes/route_key.h"
 
 namespace onlink::node {
 namespace {
 
 bool wanted(const netlink::Route& route, const Desired& desired) {
-  const auto found = std::lower_bound(desired.routes.begin(), desired.routes.end(), route, key_before);
+  const auto found =
+      std::lower_bound(desired.routes.begin(), desired.routes.end(), route, netlink::key_before);
   return found != desired.routes.end() && same_key(*found, route);
 }
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "netlink/forwarding.h"
+#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
-#include "node/routes/route_key.h"
 
 namespace onlink::node {
 namespace {
@@ -70,7 +70,7 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
       socket, {.family = {}, .table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol, .link = 0});
   std::erase_if(host.routes, [](const netlink::Route& route) { return !is_node_route(route); });
   for (netlink::Route& route : host.routes) route = normalised(std::move(route));
-  std::sort(host.routes.begin(), host.routes.end(), key_before);
+  std::sort(host.routes.begin(), host.routes.end(), netlink::key_before);
   read_paths(socket, cluster, host);
   read_tunnel(socket, host);
   read_links(socket, host);

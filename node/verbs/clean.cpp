@@ -11,10 +11,10 @@
 
 #include "base/failure.h"
 #include "netlink/forwarding.h"
+#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
 #include "node/routes/apply.h"
 #include "node/routes/diff.h"
-#include "node/routes/route_key.h"
 #include "node/rules/firewall.h"
 #include "node/service.h"
 #include "node/sources/kubernetes/conflist.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
-#include "node/routes/route_key.h"
 
 namespace onlink::node {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "netlink/route_key.h"
 #include "node/routes/diff.h"
-#include "node/routes/route_key.h"
 #include "test/unit/node_world.h"
 
 namespace onlink::node {

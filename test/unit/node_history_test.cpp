@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "netlink/route_key.h"
 #include "node/routes/diff.h"
-#include "node/routes/route_key.h"
 #include "test/unit/node_world.h"
 
 namespace onlink::node {
@@ -128,7 +128,7 @@ class History {
     host_.routes.clear();
     for (const auto& [dst, route] : kernel_.table)
       if (is_node_route(route)) host_.routes.push_back(normalised(route));
-    std::sort(host_.routes.begin(), host_.routes.end(), key_before);
+    std::sort(host_.routes.begin(), host_.routes.end(), netlink::key_before);
     host_.paths.clear();
     host_.paths = seed_host().paths;
     for (const Node& peer : cluster_.peers)

@@ -4,14 +4,14 @@
 
 #include "netlink/route.h"
 
-namespace onlink::node {
+namespace onlink::netlink {
 
 // One form for what the kernel reads back differently from what it was given: an IPv6 metric of 0 is 1024,
 // and an IPv6 blackhole goes through lo (net/ipv6/route.c, ip6_route_info_create).
-netlink::Route normalised(netlink::Route route);
+Route normalised(Route route);
 
 // The kernel's own key: table, destination, tos, metric.
-bool same_key(const netlink::Route& a, const netlink::Route& b);
-bool key_before(const netlink::Route& a, const netlink::Route& b);
+bool same_key(const Route& a, const Route& b);
+bool key_before(const Route& a, const Route& b);
 
-}  // namespace onlink::node
+}  // namespace onlink::netlink
