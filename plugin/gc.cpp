@@ -6,8 +6,6 @@
 #include <string>
 
 #include "netlink/link.h"
-#include "plugin/apply.h"
-#include "plugin/leases.h"
 #include "plugin/teardown.h"
 #include "plugin/verbs.h"
 
@@ -37,20 +35,8 @@ void remove_stale_interfaces(const cni::Request& request, Host& host, HostEnds& 
 }  // namespace
 
 void gc(const cni::Request& request) {
-  const Parsed parsed = read_config(request);
-  Log log(parsed.config, request);
-  log.failures([&] {
-    Host host = open_host();
-    HostEnds ends(host.socket, request, parsed.config);
-    Steps steps(log);
-    steps.run("delete stale interfaces", [&] { remove_stale_interfaces(request, host, ends, steps); });
-    remove_rules(request, parsed.config, ends, log);
-    steps.run("release stale addresses", [&] {
-      parsed.ipam_problems.throw_if_any("release addresses");
-      collect_leases(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });
-    });
-    steps.finish();
-  });
+  tear_down(request,
+            {"delete stale interfaces", remove_stale_interfaces, "release stale addresses", collect_leases});
 }
 
 }  // namespace onlink::plugin

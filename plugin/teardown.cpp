@@ -7,6 +7,7 @@
 #include "plugin/plan.h"
 
 namespace onlink::plugin {
+namespace {
 
 void remove_rules(const cni::Request& request, const NetConf& config, const HostEnds& ends, Log& log) {
   try {
@@ -19,6 +20,25 @@ void remove_rules(const cni::Request& request, const NetConf& config, const Host
   } catch (const Failure& failure) {
     log.error(fmt::format("{}, ignoring: nftables rules may stay that nobody needs", failure.what()));
   }
+}
+
+}  // namespace
+
+void tear_down(const cni::Request& request, const Teardown& teardown) {
+  const Parsed parsed = read_config(request);
+  Log log(parsed.config, request);
+  log.failures([&] {
+    Host host = open_host();
+    HostEnds ends(host.socket, request, parsed.config);
+    Steps steps(log);
+    steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(request, host, ends, steps); });
+    remove_rules(request, parsed.config, ends, log);
+    steps.run(teardown.addresses, [&] {
+      parsed.ipam_problems.throw_if_any("release addresses");
+      teardown.release(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });
+    });
+    steps.finish();
+  });
 }
 
 }  // namespace onlink::plugin

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What DEL and GC have in common: every step is done whatever becomes of the others.
+// What DEL and GC have in common: interfaces go first, then the rules that none needs any more, then addresses, so that
+// nobody gets an address that is still routed. Every step is done whatever becomes of the others.
 #pragma once
 
 #include <functional>
 #include <string>
 
 #include "base/failures.h"
+#include "plugin/apply.h"
 #include "plugin/host_ends.h"
+#include "plugin/leases.h"
 #include "plugin/log.h"
 
 namespace onlink::plugin {
@@ -26,8 +29,17 @@ class Steps {
   Failures failures_;
 };
 
-// Takes away the rules that no interface of the host needs any more. What is left over of them does no harm, and is
-// no reason to keep an attachment: a failure is logged.
-void remove_rules(const cni::Request& request, const NetConf& config, const HostEnds& ends, Log& log);
+// What they differ in; the names of the two steps are for the log.
+struct Teardown {
+  const char* interfaces;
+  void (*remove_interfaces)(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps);
+  const char* addresses;
+  void (*release)(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                  const ipam::Notes& notes);
+};
+
+// Works with what is usable of the configuration. Throws Failure with all that went wrong; what is left over of rules does
+// no harm, and is no reason to keep an attachment: that is logged only.
+void tear_down(const cni::Request& request, const Teardown& teardown);
 
 }  // namespace onlink::plugin
