@@ -66,6 +66,13 @@ Message request_for(std::uint16_t type, const std::string& table, const std::str
   return request;
 }
 
+Message all_chains(std::uint8_t family) {
+  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,
+                  [] { return std::string("list the chains of nftables"); });
+  request.header<nfgenmsg>().nfgen_family = family;
+  return request;
+}
+
 std::uint32_t number_of(const Attributes& attributes, std::uint16_t type, std::uint32_t otherwise) {
   const auto number = attributes.get(Attribute<std::uint32_t>{type});
   return number ? be32toh(*number) : otherwise;
@@ -230,11 +237,9 @@ std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::stri
       });
 }
 
-std::vector<Chain> list_chains(Socket& socket) try {
-  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,
-                  [] { return std::string("list the chains of nftables"); });
-  request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
-  return socket.dump<Chain>(request, [](const nlmsghdr& message) {
+std::vector<Chain> list_chains() try {
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  return socket.dump<Chain>(all_chains(NFPROTO_INET), [](const nlmsghdr& message) {
     const nfgenmsg* header = nullptr;
     const auto attributes = Attributes::of(message, header);
     return std::optional(Chain{text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME),
@@ -247,11 +252,8 @@ std::vector<Chain> list_chains(Socket& socket) try {
 
 std::vector<DroppingChain> forward_drops(const std::string& interfaces) try {
   Socket socket = Socket::open(NETLINK_NETFILTER);
-  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0,
-                  [] { return std::string("list the chains of nftables"); });
-  request.header<nfgenmsg>().nfgen_family = NFPROTO_UNSPEC;
   std::vector<DroppingChain> chains;
-  for (const ForwardChain& each : socket.dump<ForwardChain>(request, parse_dropping))
+  for (const ForwardChain& each : socket.dump<ForwardChain>(all_chains(NFPROTO_UNSPEC), parse_dropping))
     if (!names_interfaces(socket, each, interfaces)) chains.push_back(each.chain);
   return chains;
 } catch (const Failure& failure) {

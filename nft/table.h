@@ -29,12 +29,12 @@ struct AddressRange {
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
                                                   const std::string& set);
 
-// Every chain of family inet. None where the kernel has no nftables. socket: of NETLINK_NETFILTER.
+// Every chain of family inet. None where the kernel has no nftables.
 struct Chain {
   std::string table, name;
   std::uint32_t rules = 0;  // how many there are, and jumps to it
 };
-std::vector<Chain> list_chains(netlink::Socket& socket);
+std::vector<Chain> list_chains();
 
 // The table, its chains and their rules, as bytes that stay the same until somebody changes one of them, or
 // adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:

@@ -227,15 +227,13 @@ Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& san
   Differences found;
   compare_host(expected, host, found);
   compare_container(expected, sandbox, found);
-  if (!checks_sources(expected.rules))
-    found.remarks.push_back(fmt::format(
-        "host: nftables table inet {} is missing, or its rules are: of the sources of pods, rp_filter "
-        "alone is the judge",
-        expected.rules.sources.table));
   std::vector<IpAddress> addresses;
   for (const auto& address : expected.container.addresses) addresses.push_back(address.prefix.address);
-  for (auto& missing : missing_masquerade(expected.rules, addresses))
-    found.faults.push_back(std::move(missing));
+  Missing missing = missing_rules(expected.rules, addresses);
+  if (missing.sources)
+    found.remarks.push_back(fmt::format("host: nftables table inet {} is missing, or its rules are: {}",
+                                        expected.rules.sources.table, without_source_rules));
+  for (auto& fault : missing.masquerade) found.faults.push_back(std::move(fault));
   return found;
 }
 

@@ -50,6 +50,11 @@ bool has_all_rules(const Chains& chains, const Ruleset& ruleset) {
   });
 }
 
+std::optional<Ranges> list_set(const Ruleset& ruleset, const std::string& set) {
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  return nft::list_set(socket, ruleset.table, set);
+}
+
 // The addresses of both in disjoint ranges.
 Ranges merged(Ranges ranges, const Ranges& others) {
   ranges.insert(ranges.end(), others.begin(), others.end());
@@ -71,12 +76,12 @@ Ranges without(const Ranges& ranges, const Ranges& others) {
 }
 
 // What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
-TableChange completion(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
+TableChange completion(const Chains& chains, const Ruleset& ruleset) {
   const auto wanted = nft::elements_of(ruleset);
   std::map<std::string, Ranges> there;
   bool is_whole = has_all_rules(chains, ruleset);
   for (const auto& [set, ranges] : wanted) {
-    const auto found = has_table(chains, ruleset) ? nft::list_set(socket, ruleset.table, set) : std::nullopt;
+    const auto found = has_table(chains, ruleset) ? list_set(ruleset, set) : std::nullopt;
     is_whole = is_whole && found;
     there[set] = found.value_or(Ranges{});
   }
@@ -90,8 +95,8 @@ TableChange completion(netlink::Socket& socket, const Chains& chains, const Rule
   return change;
 }
 
-void ensure(netlink::Socket& socket, const Chains& chains, const Ruleset& ruleset) {
-  const TableChange change = completion(socket, chains, ruleset);
+void ensure(const Chains& chains, const Ruleset& ruleset) {
+  const TableChange change = completion(chains, ruleset);
   if (change.empty()) return;
   if (auto refusal = nft::carry_out(ruleset, change)) throw std::move(*refusal);
 }
@@ -117,18 +122,17 @@ std::vector<Ruleset> Rules::wanted() const {
 
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note) {
   const auto without_sources = [&](const Failure& failure) {
-    note(fmt::format("{}, ignoring: of the sources of pods, rp_filter alone is the judge", failure.what()));
+    note(fmt::format("{}, ignoring: {}", failure.what(), without_source_rules));
   };
   try {
     const UniqueFd held = lock(rules.lock_folder);
-    auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-    const Chains chains = nft::list_chains(socket);
+    const Chains chains = nft::list_chains();
     if (rules.masquerades)
-      with_context("ipMasq", [&] { ensure(socket, chains, rules.masquerade); });
+      with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
     else
       remove(chains, rules.masquerade);
     try {
-      ensure(socket, chains, rules.sources);
+      ensure(chains, rules.sources);
     } catch (const Failure& failure) {
       without_sources(failure);
     }
@@ -138,23 +142,22 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
   }
 }
 
-bool checks_sources(const Rules& rules) {
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  return has_all_rules(nft::list_chains(socket), rules.sources);
-}
-
-std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses) {
-  std::vector<std::string> missing;
+Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
+  const Chains chains = nft::list_chains();
+  Missing missing{!has_all_rules(chains, rules.sources), {}};
   if (!rules.masquerades) return missing;
   const std::string& table = rules.masquerade.table;
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  if (!has_all_rules(nft::list_chains(socket), rules.masquerade))
-    return {fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table)};
+  if (!has_all_rules(chains, rules.masquerade)) {
+    missing.masquerade.push_back(
+        fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table));
+    return missing;
+  }
   for (const IpAddress& address : addresses) {
     const std::string set = address.is_v4() ? "masqueraded_v4" : "masqueraded_v6";
-    if (!covers(nft::list_set(socket, table, set).value_or(Ranges{}), address))
-      missing.push_back(fmt::format("host: set {} of nftables table inet {} lacks {}: it is not masqueraded",
-                                    set, table, address.to_string()));
+    if (!covers(list_set(rules.masquerade, set).value_or(Ranges{}), address))
+      missing.masquerade.push_back(
+          fmt::format("host: set {} of nftables table inet {} lacks {}: it is not masqueraded", set, table,
+                      address.to_string()));
   }
   return missing;
 }
@@ -171,8 +174,7 @@ void remove_unused_rules(const Rules& rules, const std::function<bool(const Rule
   };
   if (is_needed(rules.sources) && (!rules.masquerades || is_needed(rules.masquerade))) return;
   const UniqueFd held = lock(rules.lock_folder);
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  const Chains chains = nft::list_chains(socket);
+  const Chains chains = nft::list_chains();
   for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})
     if (has_table(chains, *ruleset) && !is_needed(*ruleset)) remove(chains, *ruleset);
 }

@@ -15,12 +15,17 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.h"
 #include "nft/ruleset.h"
 
 namespace onlink::plugin {
+
+// What it means that the rules about sources are not there.
+inline constexpr std::string_view without_source_rules =
+    "of the sources of pods, rp_filter alone is the judge";
 
 struct Rules {
   std::string lock_folder;
@@ -36,10 +41,12 @@ struct Rules {
 // sources cannot be checked so (a kernel without nftables), that is told to `note` and no failure.
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note);
 
-// Whether the rules about sources are there.
-bool checks_sources(const Rules& rules);
-// What is missing of the masquerade of these addresses, in words.
-std::vector<std::string> missing_masquerade(const Rules& rules, const std::vector<IpAddress>& addresses);
+// What is missing of that. Nothing is changed.
+struct Missing {
+  bool sources = false;                 // their rules
+  std::vector<std::string> masquerade;  // of the masquerade of these addresses, in words
+};
+Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
 
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
 std::optional<Failure> try_rules(const nft::Ruleset& ruleset);

@@ -25,10 +25,9 @@ namespace {
 
 using Remarks = std::vector<std::string>;  // no reason to refuse an ADD, but somebody has to know
 
-// A lease as our own IPAM might give it. What another one would give is not known: nothing, then.
+// A lease as our own IPAM might give it.
 cni::Result imagined_lease(const NetConf& config) {
   cni::Result lease;
-  if (!config.ipam) return lease;
   lease.routes = config.ipam->routes;
   for (const ipam::RangeSet& set : config.ipam->range_sets)
     lease.ips.push_back({{set.ranges.front().end, set.ranges.front().subnet.length}, {}, {}});
@@ -71,8 +70,7 @@ void require_link_sysctls(const AttachmentPlan& plan) {
 
 void require_rules(const Rules& rules, Remarks& remarks) {
   if (const auto refusal = try_rules(rules.sources))
-    remarks.push_back(
-        fmt::format("{}: of the sources of pods, rp_filter alone is the judge", refusal->what()));
+    remarks.push_back(fmt::format("{}: {}", refusal->what(), without_source_rules));
   if (!rules.masquerades) return;
   if (const auto refusal = try_rules(rules.masquerade))
     throw unavailable(fmt::format("ipMasq: {}", refusal->what()));
@@ -111,8 +109,10 @@ void require_ready(const cni::Request& request, const NetConf& config, Remarks& 
     require_host_sysctls(plan, remarks);
     require_link_sysctls(plan);
     if (plan.has(IpFamily::v4)) look_for_proxy_route(config, host, remarks);
+    require_rules(plan.rules, remarks);
+  } else {
+    require_rules(plan_rules(request, config, {}), remarks);  // what another IPAM would give is not known
   }
-  require_rules(plan_rules(request, config, imagined_lease(config)), remarks);
   require_ready_ipam(request, config, ends);
 }
 

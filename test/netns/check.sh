@@ -73,6 +73,17 @@ fresh; address=$(jq -r '.ips[0].address' <<<"$result")
 ip neigh del "${address%/*}" dev "$host"; cni CHECK p1; refused 101 "host: neighbour ${address%/*} is missing on $host"
 fresh; rm -r /var/lib/cni/networks/net1; mkdir /var/lib/cni/networks/net1; cni CHECK p1; refused 101 ""
 
+# A kernel without nftables (its socket is refused) is no fault of the attachment.
+: >/run/work/log; fresh '.log = {"file": "/run/work/log"}'
+for number in $(seq 12); do # whichever of its sockets that is
+  CNI_COMMAND=CHECK CNI_CONTAINERID=p1 CNI_NETNS=/run/netns/p1 CNI_IFNAME=eth0 CNI_PATH=$bin \
+    strace -qqf -e trace=socket -e inject=socket:error=EPROTONOSUPPORT:when="$number" -o $work/sockets "$bin/onlink" <<<"$conf" >/dev/null && status=0 || status=$?
+  ! grep -q 'NETLINK_NETFILTER.*INJECTED' $work/sockets || break
+done
+grep -q 'NETLINK_NETFILTER.*INJECTED' $work/sockets || fail "CHECK asks nftables nothing: $(cat $work/sockets)"
+ok "CHECK on a kernel without nftables"; checks=$((checks + 1))
+grep -q "nftables table inet onlink_onl is missing" /run/work/log || fail "the log does not say so: $(cat /run/work/log)"
+
 # Every difference in one message.
 fresh; ip -n p1 route del default; ip -n p1 neigh del 169.254.1.1 dev eth0; ip link set "$host" alias other
 cni CHECK p1; for text in "route default" "neighbour 169.254.1.1" "alias of $host"; do refused 101 "$text"; done
