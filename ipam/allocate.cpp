@@ -77,25 +77,6 @@ Failure no_addresses_failure(const RangeSet& set) {
                  fmt::format("no IP addresses available in range set: {}", set.to_string()));
 }
 
-// Gives back what the attachment holds from this set, if it is dead, and tells its address.
-std::optional<IpAddress> end_former(Ledger& ledger, const Allocation& allocation) {
-  std::optional<IpAddress> address;
-  for (const Reservation& reservation : ledger.held_by(allocation.owner)) {
-    if (allocation.set().find(reservation.address) == nullptr) continue;
-    const Verdict verdict = ledger.judge(reservation);
-    if (!verdict.is_stale())
-      throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
-                                reservation.address.to_string(), allocation.owner.container_id,
-                                verdict.state == Verdict::State::alive
-                                    ? "the attachment is alive"
-                                    : "the attachment cannot be proved dead",
-                                verdict.why));
-    ledger.give_back(reservation, "reclaim", verdict.why);
-    address = reservation.address;
-  }
-  return address;
-}
-
 void check_wanted(const Allocation& allocation, const IpAddress& address) {
   if (allocation.set().find(address)->gateway == address)
     throw Failure(FailureKind::configuration,
@@ -148,6 +129,13 @@ IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
   throw no_addresses_failure(allocation.set()).append_detail(fmt::format("0 free, 0 stale, {} taken", count));
 }
 
+// One that the attachment had, where anybody could be given it.
+std::optional<IpAddress> former_of(const Allocation& allocation) {
+  const auto found = std::find_if(allocation.former.begin(), allocation.former.end(),
+                                  [&](const IpAddress& address) { return allocation.may_give(address); });
+  return found != allocation.former.end() ? std::optional(*found) : std::nullopt;
+}
+
 void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
   try {
     ledger.folder().set_last_reserved(range_set, address);
@@ -164,10 +152,25 @@ bool Allocation::may_give(const IpAddress& address) const {
   return range != nullptr && !skipped(config, *range, address);
 }
 
+std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
+  std::vector<IpAddress> addresses;
+  for (const Reservation& reservation : ledger.held_by(owner)) {
+    const Verdict verdict = ledger.judge(reservation);
+    if (!verdict.is_stale())
+      throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
+                                reservation.address.to_string(), owner.container_id,
+                                verdict.state == Verdict::State::alive
+                                    ? "the attachment is alive"
+                                    : "the attachment cannot be proved dead",
+                                verdict.why));
+    ledger.give_back(reservation, "reclaim", verdict.why);
+    addresses.push_back(reservation.address);
+  }
+  return addresses;
+}
+
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
-  const auto former = end_former(ledger, allocation);
-  const auto chosen =
-      allocation.wanted || !former || !allocation.may_give(*former) ? allocation.wanted : former;
+  const auto chosen = allocation.wanted ? allocation.wanted : former_of(allocation);
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (chosen) make_free(ledger, allocation, *chosen);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "cni/result.h"
 #include "ipam/config.h"
@@ -15,12 +16,17 @@ struct Allocation {
   std::size_t range_set;  // number of the set in the configuration
   cni::Attachment owner;
   std::optional<IpAddress> wanted;
+  std::vector<IpAddress> former = {};  // what the attachment held, see end_former()
 
   const RangeSet& set() const { return config.range_sets[range_set]; }
   bool may_give(const IpAddress& address) const;  // to who does not ask for it, if nobody has it
 };
 
-// Takes an address: the wanted one; the one that the attachment held when it died; or the next free one after
+// Gives back what the attachment holds from an ADD before, and tells its addresses, of whatever range they
+// were. Throws Failure where it is not proved dead: an attachment has one set of addresses at a time.
+std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner);
+
+// Takes an address: the wanted one; one that the attachment held when it died; or the next free one after
 // the last that was given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 

@@ -103,10 +103,11 @@ Lease reserve(const Config& given, const cni::Request& request, const Notes& not
 
   const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
   if (!ledger->index().why_rebuilt().empty()) ledger->restore_lost();
+  const auto former = end_former(*ledger, request.attachment);
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const Allocation allocation{config, i, request.attachment, wanted[i]};
+    const Allocation allocation{config, i, request.attachment, wanted[i], former};
     lease.result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
                                             [&] { return allocate(*ledger, allocation); }));
   }

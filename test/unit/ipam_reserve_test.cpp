@@ -225,6 +225,16 @@ TEST_F(ReserveTest, RepeatedAddOfALivingAttachmentIsRefused) {
   EXPECT_TRUE(has(refusal("c2"), "cannot be proved dead: nothing tells whether its attachment lives"));
 }
 
+TEST_F(ReserveTest, RepeatedAddAfterTheRangesChangedIsRefusedWhileItLives) {
+  (void)add("c1");
+  ipam_["subnet"] = "10.1.9.0/24";
+  EXPECT_TRUE(has(refusal("c1"), "10.1.2.2 has been allocated to c1, duplicate allocation is not allowed"));
+  EXPECT_TRUE(exists("10.1.2.2"));
+  end_attachment("c1");
+  EXPECT_EQ(add("c1"), "10.1.9.2/24");
+  EXPECT_FALSE(exists("10.1.2.2")) << "an attachment has one set of addresses at a time";
+}
+
 TEST_F(ReserveTest, RepeatedAddOfADeadAttachmentGetsItsAddress) {
   for (const char* c : {"c0", "c1", "c2"}) (void)add(c);
   end_attachment("c1");
@@ -300,13 +310,13 @@ TEST_F(ReserveTest, ReservationsThatSomebodyRemovedAreMadeAnewFromTheKernel) {
 }
 
 TEST_F(ReserveTest, UndoGivesBackWhatTheLeaseHasGivenAndNothingElse) {
+  ipam_.erase("subnet");
+  ipam_["ranges"] = {{{{"subnet", "10.1.2.0/29"}}}, {{{"subnet", "10.1.3.0/29"}}}};
   const auto call = request("c1");
-  (void)add(call);
-  ipam_["subnet"] = "10.1.3.0/29";
-  const auto other = request("c1");
-  const Lease lease = reserve(config_of(other), other, notes());
-  EXPECT_TRUE(exists("10.1.3.2"));
-  give_back(config_of(other), other, lease, notes());
+  Lease lease = reserve(config_of(call), call, notes());
+  ASSERT_TRUE(exists("10.1.2.2") && exists("10.1.3.2"));
+  lease.result.ips.erase(lease.result.ips.begin());
+  give_back(config_of(call), call, lease, notes());
   EXPECT_FALSE(exists("10.1.3.2"));
   EXPECT_TRUE(exists("10.1.2.2"));
 }
