@@ -29,10 +29,9 @@ using Chains = std::vector<nft::Chain>;
 UniqueFd lock(const std::string& folder) {
   constexpr std::chrono::seconds timeout{10};
   make_directories(folder);
-  const std::string path = folder + "/rules.lock";
-  UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
-  lock_exclusively(file.get(), path, timeout);
-  return file;
+  UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
+  lock_exclusively(fd.get(), folder, timeout);
+  return fd;
 }
 
 bool has_table(const Chains& chains, const Ruleset& ruleset) {

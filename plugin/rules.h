@@ -7,8 +7,8 @@
 //   onlink-<network>   "ipMasq": what pods send to elsewhere than the network's own subnets leaves with the
 //                      host's address
 //
-// A table is there as long as there is an interface that needs it. Looking and changing are done under a lock,
-// <runDir>/rules.lock, and after the interface was made, or deleted: so whoever deletes the last one and whoever
+// A table is there as long as there is an interface that needs it. Looking and changing are done under a lock
+// on runDir itself, and after the interface was made, or deleted: so whoever deletes the last one and whoever
 // makes the next cannot miss each other. All functions act in the caller's network namespace and throw Failure.
 #pragma once
 
