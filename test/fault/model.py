@@ -664,6 +664,9 @@ class Model:
                 other = by_address.setdefault(address, attachment)
                 self.require(other is attachment, "an address at two living pods", f"{other}, {attachment}")
             self.look_at(attachment, now)
+        # bridge leaves the host with the MAC of who had an address before.
+        if any(self.networks[attachment.key[0]].kind == "bridge" for attachment in living):
+            world.subprocess.run(["ip", "neigh", "flush", "dev", "br0"], stderr=world.subprocess.DEVNULL)
         answers = self.echo.ask(list(by_address))
         for attachment in living:
             namespace = attachment.pod.open(self.directories)
