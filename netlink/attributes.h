@@ -56,12 +56,15 @@ inline constexpr Attribute<std::uint32_t> route_oif{RTA_OIF};
 inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};
 inline constexpr Attribute<Nested> route_metrics{RTA_METRICS};
+inline constexpr Attribute<std::uint32_t> route_nexthop{RTA_NH_ID};
+inline constexpr Attribute<std::uint16_t> route_encapsulation{RTA_ENCAP_TYPE};
 inline constexpr Attribute<std::uint32_t> metric_mtu{RTAX_MTU};
 inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};
 inline constexpr Attribute<MacAddress> neighbour_mac{NDA_LLADDR};
+inline constexpr Attribute<std::uint32_t> neighbour_interface{NDA_IFINDEX};
 inline constexpr Attribute<std::string> neightbl_name{NDTA_NAME};
 inline constexpr Attribute<Nested> neightbl_parms{NDTA_PARMS};
 inline constexpr Attribute<std::uint32_t> neightbl_ifindex{NDTPA_IFINDEX};

@@ -245,7 +245,10 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
 std::optional<Link> find_link(Socket& socket, const std::string& name) {
   return find(socket, get_link(name));
 }
-std::optional<Link> find_link(Socket& socket, std::uint32_t index) { return find(socket, get_link(index)); }
+std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
+  if (index == 0) return std::nullopt;  // of a route without an interface, or with several
+  return find(socket, get_link(index));
+}
 
 // A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
 // (rtnl_get_net_ns_capable: EINVAL).

@@ -123,6 +123,7 @@ class Attributes {
     return after(message, sizeof(Header));
   }
   static Attributes after(const nlmsghdr& message, std::size_t header_size);
+  explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}
 
   template <class T>
   requires std::is_arithmetic_v<T> std::optional<T> get(Attribute<T> attribute)
@@ -142,7 +143,6 @@ class Attributes {
   std::vector<Attributes> list(Attribute<Nested> attribute) const;
 
  private:
-  explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}
   const nlattr* find(std::uint16_t type) const;
 
   std::span<const std::uint8_t> area_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "netlink/attributes.h"
+#include "netlink/link.h"
 
 namespace onlink::netlink {
 
@@ -51,6 +52,13 @@ std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, cons
     if (!failure.missing()) throw;
   }
   return neighbour;
+}
+
+std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link) {
+  Message request(RTM_GETNEIGH, 0, [link] { return "list neighbours" + of_interface(link); });
+  (void)request.header<ndmsg>();
+  request.put(neighbour_interface, link);
+  return socket.dump<Neighbour>(request, parse_neighbour);
 }
 
 }  // namespace onlink::netlink

@@ -29,5 +29,7 @@ Message add_neighbour(const Neighbour& neighbour, const std::string& link_name);
 std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);
 // Nothing where the kernel has no entry for the address on that interface. Never a dump.
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address);
+// Those of one interface: a dump, filtered by the kernel.
+std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link);
 
 }  // namespace onlink::netlink

@@ -68,25 +68,27 @@ void put_metrics(Message& message, const Route& route) {
 }
 
 // An IPv4 route through an IPv6 gateway has RTA_VIA (struct rtvia) instead of RTA_GATEWAY.
-std::optional<IpAddress> via_other_family(const Attributes& attributes) {
+std::optional<IpAddress> read_gateway(const Attributes& attributes) {
+  if (auto gateway = attributes.get(route_gateway)) return gateway;
   const auto via = attributes.bytes(RTA_VIA);
   const std::size_t head = sizeof(std::uint16_t);
   if (via.size() != head + 4 && via.size() != head + 16) return std::nullopt;
   return IpAddress::from_bytes(via.subspan(head));
 }
 
-// The interfaces of all next hops, also of a group of nexthop objects (RTA_MULTIPATH, rtnetlink(7)).
-std::vector<std::uint32_t> links_of_multipath(const Attributes& attributes) {
-  std::vector<std::uint32_t> links;
+// All ways, also those of a group of nexthop objects (RTA_MULTIPATH, rtnetlink(7)).
+std::vector<NextHop> read_multipath(const Attributes& attributes) {
+  std::vector<NextHop> hops;
   auto rest = attributes.bytes(RTA_MULTIPATH);
   rtnexthop hop{};
   while (rest.size() >= sizeof hop) {
     std::memcpy(&hop, rest.data(), sizeof hop);
-    links.push_back(static_cast<std::uint32_t>(hop.rtnh_ifindex));
-    const std::size_t length = RTNH_ALIGN(std::max<std::size_t>(hop.rtnh_len, sizeof hop));
-    rest = rest.subspan(std::min(length, rest.size()));
+    const std::size_t length = std::clamp<std::size_t>(hop.rtnh_len, sizeof hop, rest.size());
+    const Attributes inside(rest.subspan(sizeof hop, length - sizeof hop));
+    hops.push_back({static_cast<std::uint32_t>(hop.rtnh_ifindex), read_gateway(inside), hop.rtnh_hops + 1u});
+    rest = rest.subspan(std::min<std::size_t>(RTNH_ALIGN(length), rest.size()));
   }
-  return links;
+  return hops;
 }
 
 constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
@@ -123,6 +125,8 @@ std::string protocol_name(std::uint8_t protocol) {
 std::string to_string(const Route& route, const std::string& link_name) {
   const bool is_default = route.dst.length == 0;
   std::string text = type_name(route.type) + (is_default ? "default" : route.dst.to_string());
+  if (route.encapsulation != 0) text += fmt::format(" encap {}", route.encapsulation);
+  if (route.nexthop_id != 0) text += fmt::format(" nhid {}", route.nexthop_id);
   if (route.gateway) text += " via " + route.gateway->to_string();
   if (route.link != 0) text += " dev " + (link_name.empty() ? fmt::format("if{}", route.link) : link_name);
   if (route.table != RT_TABLE_MAIN) text += fmt::format(" table {}", route.table);
@@ -140,6 +144,9 @@ std::string to_string(const Route& route, const std::string& link_name) {
   if (route.mtu != 0) text += fmt::format(" mtu {}", route.mtu);
   if (route.advmss != 0) text += fmt::format(" advmss {}", route.advmss);
   if (route.onlink) text += " onlink";
+  for (const NextHop& hop : route.multipath)
+    text +=
+        " nexthop " + (hop.gateway ? "via " + hop.gateway->to_string() : fmt::format("dev if{}", hop.link));
   return text;
 }
 
@@ -163,7 +170,13 @@ Message delete_route(const Route& route, const std::string& link_name) {
   route_header(message, route).rtm_scope =
       RT_SCOPE_NOWHERE;  // NOWHERE matches any scope (net/ipv4/fib_trie.c)
   put_key(message, route);
-  if (route.link != 0) message.put(route_oif, route.link);
+  // Of a route with several ways the key and the protocol are asked for: the whole route goes.
+  if (route.nexthop_id != 0)
+    message.put(route_nexthop, route.nexthop_id);
+  else if (route.link != 0)
+    message.put(route_oif, route.link);
+  const bool has_plain_gateway = route.gateway && route.gateway->family() == route.dst.family();
+  if (has_plain_gateway && route.nexthop_id == 0) message.put(route_gateway, *route.gateway);
   return message;
 }
 
@@ -178,8 +191,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   Route route;
   route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header->rtm_dst_len};
   if (route.dst.length > route.dst.address.bits()) return std::nullopt;  // makes no sense
-  route.gateway = attributes.get(route_gateway);
-  if (!route.gateway) route.gateway = via_other_family(attributes);
+  route.gateway = read_gateway(attributes);
   route.link = attributes.get(route_oif).value_or(0);
   route.table = attributes.get(route_table).value_or(header->rtm_table);
   route.priority = attributes.get(route_priority).value_or(0);
@@ -189,7 +201,9 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
   route.source = attributes.get(route_prefsrc);
   route.tos = header->rtm_tos;
-  route.multipath_links = links_of_multipath(attributes);
+  route.multipath = read_multipath(attributes);
+  route.nexthop_id = attributes.get(route_nexthop).value_or(0);
+  route.encapsulation = attributes.get(route_encapsulation).value_or(0);
   if (const auto metrics = attributes.get(route_metrics)) {
     route.mtu = metrics->get(metric_mtu).value_or(0);
     route.advmss = metrics->get(metric_advmss).value_or(0);
@@ -197,15 +211,24 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   return route;
 }
 
-Message get_route(const IpAddress& dst) {
+namespace {
+
+Message question_for(const IpAddress& dst, std::uint32_t flags) {
   Message request =
       Message::question(RTM_GETROUTE, [dst] { return "look up the route to " + dst.to_string(); });
   auto& header = request.header<rtmsg>();
   header.rtm_family = static_cast<std::uint8_t>(dst.family());
   header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
-  header.rtm_flags = RTM_F_FIB_MATCH;
+  header.rtm_flags = flags;
   request.put(route_dst, dst);
   return request;
+}
+
+}  // namespace
+
+// IPv6 tells the table unasked, and refuses the flag (net/ipv6/route.c, inet6_rtm_valid_getroute_req).
+Message get_route(const IpAddress& dst) {
+  return question_for(dst, dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH);
 }
 
 // EOPNOTSUPP: a kernel without IPv6.
@@ -233,6 +256,17 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
 
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
   return lookup_routes(socket, {&dst, 1}).front();
+}
+
+std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {
+  Message request = question_for(dst, 0);  // with the true prefix comes no choice
+  std::optional<IpAddress> source;
+  const auto outcomes = socket.execute_each({&request, 1}, [&](std::size_t, const nlmsghdr& answer) {
+    const rtmsg* header = nullptr;
+    source = Attributes::of(answer, header).get(route_prefsrc);
+  });
+  if (outcomes.front() && !no_usable_route(outcomes.front()->error())) throw *outcomes.front();
+  return source;
 }
 
 std::optional<Route> find_route(Socket& socket, const Route& key) {

@@ -20,6 +20,15 @@ namespace onlink::netlink {
 // onlink").
 inline constexpr std::uint8_t onlink_protocol = 169;
 
+// One of several ways of a route (RTA_MULTIPATH).
+struct NextHop {
+  std::uint32_t link = 0;
+  std::optional<IpAddress> gateway = {};
+  std::uint32_t weight = 1;
+
+  bool operator==(const NextHop&) const = default;
+};
+
 struct Route {
   IpPrefix dst = {};
   std::optional<IpAddress> gateway = {};
@@ -34,7 +43,11 @@ struct Route {
   std::uint32_t mtu = 0;                 // RTAX_MTU; 0: none
   std::uint32_t advmss = 0;              // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
-  std::vector<std::uint32_t> multipath_links = {};  // of a route with several next hops: read only
+
+  // What onlink gives no route, but others may: read only.
+  std::vector<NextHop> multipath = {};  // the ways, where there are several
+  std::uint32_t nexthop_id = 0;         // of a nexthop object (ip-nexthop(8)); 0: none
+  std::uint16_t encapsulation = 0;      // LWTUNNEL_ENCAP_*
 
   bool operator==(const Route&) const = default;
 };
@@ -49,21 +62,25 @@ std::string protocol_name(std::uint8_t protocol);
 // link.
 enum class RouteMode { create, replace, append };
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
-// Matches on protocol too, so a route of another protocol is never deleted (ESRCH).
+// That very route among others of its key: it matches on type, next hop and protocol too, so a route of
+// another protocol is never deleted (ESRCH).
 Message delete_route(const Route& route, const std::string& link_name);
 
 std::optional<Route> parse_route(const nlmsghdr& message);
 
-// A question for the route of table main that the kernel would use for a packet to dst.
+// A question for the route that the kernel would use for a packet to dst, with its true prefix and table.
 Message get_route(const IpAddress& dst);
 // Whether an error to that question means that there is none: ENETUNREACH, or what an unreachable, blackhole
 // or prohibit route answers with.
 bool no_usable_route(int error);
-// The route of table main that the kernel would use for a packet to dst, with its true prefix
-// (RTM_F_FIB_MATCH); nothing where there is none.
+// The route that the kernel would use for a packet to dst, of whatever table, with its true prefix; nothing
+// where there is none.
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 // The same for many, in their order, asked in batches.
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
+
+// The source address that the kernel would choose for a packet to dst; nothing where it has no way.
+std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst);
 
 // The route that has this one's key (table, destination, tos, metric), whatever policy rules answer with.
 std::optional<Route> find_route(Socket& socket, const Route& key);

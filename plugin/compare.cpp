@@ -140,12 +140,18 @@ void compare_sysctls(const std::string& where, const std::vector<Sysctl>& sysctl
 void compare_host_routes(const End& end, std::uint32_t index, Host& host, Differences& found) {
   for (const auto& wanted : end.routes) {
     const auto used = netlink::lookup_route(host.socket, wanted.dst.address);
-    if (!used || used->dst != wanted.dst)
-      found.faults.push_back(
-          fmt::format("host: route {} dev {} is missing", wanted.dst.to_string(), end.name));
-    else if (used->link != index || used->protocol != wanted.protocol)
-      found.faults.push_back(fmt::format("host: route {} leads to {}, not to {}", wanted.dst.to_string(),
-                                         netlink::to_string(*used, ""), end.name));
+    if (used && used->dst == wanted.dst && used->link == index && used->protocol == wanted.protocol) continue;
+    const std::string dst = wanted.dst.to_string();
+    // A rule may send packets elsewhere, in front of the table in which the route is.
+    const bool is_used = used && used->dst == wanted.dst;
+    if (!is_used && !netlink::find_route(host.socket, wanted)) {
+      found.faults.push_back(fmt::format("host: route {} dev {} is missing", dst, end.name));
+      continue;
+    }
+    const auto link = netlink::find_link(host.socket, used ? used->link : 0);
+    found.faults.push_back(fmt::format("host: packets to {} take {}, not {}", dst,
+                                       used ? netlink::to_string(*used, link ? link->name : "") : "no route",
+                                       end.name));
   }
 }
 

@@ -41,7 +41,8 @@ constexpr std::array nobodies_v4 = {"192.0.2.1", "198.51.100.1", "203.0.113.1"};
 constexpr std::array nobodies_v6 = {"2001:db8::1"};
 
 std::optional<std::uint32_t> mtu_of(const netlink::Route& route, netlink::Socket& host) {
-  std::vector<std::uint32_t> links = route.multipath_links;
+  std::vector<std::uint32_t> links;
+  for (const netlink::NextHop& hop : route.multipath) links.push_back(hop.link);
   if (route.link != 0) links.push_back(route.link);
   std::optional<std::uint32_t> smallest;
   const auto take = [&](std::uint32_t mtu) { smallest = std::min(smallest.value_or(highest_mtu), mtu); };
