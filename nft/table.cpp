@@ -4,10 +4,12 @@
 #include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <utility>
 
 #include "nft/generation.h"
@@ -82,7 +84,6 @@ std::string text_of(const Attributes& attributes, std::uint16_t type) {
   return attributes.get(Attribute<std::string>{type}).value_or("");
 }
 
-// Families whose packets are forwarded.
 const char* name_of_family(std::uint8_t family) {
   switch (family) {
     case NFPROTO_INET:
@@ -98,45 +99,64 @@ const char* name_of_family(std::uint8_t family) {
   }
 }
 
-struct ForwardChain {
+// A chain that packets come to first.
+struct BaseChain {
   std::uint8_t family;
   DroppingChain chain;
+  bool drops;  // by its policy
 };
 
-std::optional<ForwardChain> parse_dropping(const nlmsghdr& message) {
+std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_number) {
   const nfgenmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
   const char* family = name_of_family(header->nfgen_family);
-  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != NF_INET_FORWARD)
+  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
     return std::nullopt;
-  if (number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) != NF_DROP) return std::nullopt;
-  return ForwardChain{header->nfgen_family,
-                      {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)}};
+  return BaseChain{header->nfgen_family,
+                   {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},
+                   number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP};
 }
 
 using ByteList = std::vector<std::uint8_t>;
 
-// What a rule compares with, and the sets that it looks into.
+// What a rule compares with, the sets that it looks into, and what it does with what it matches.
 struct Looked {
   std::vector<ByteList> compared;
   std::vector<std::string> sets;
+  bool always = true;  // it matches everything
+  enum class End { none, drop, accept } end = End::none;
+  std::string chain;  // that it jumps or goes to
 };
+
+void parse_verdict(const Attributes& data, Looked& looked) {
+  const auto value = data.get(Attribute<Nested>{NFTA_IMMEDIATE_DATA});
+  const auto verdict = value ? value->get(Attribute<Nested>{NFTA_DATA_VERDICT}) : std::nullopt;
+  if (!verdict) return;
+  const auto code = static_cast<std::int32_t>(number_of(*verdict, NFTA_VERDICT_CODE, 0));
+  if (code == NF_DROP) looked.end = Looked::End::drop;
+  if (code == NF_ACCEPT) looked.end = Looked::End::accept;
+  looked.chain = text_of(*verdict, NFTA_VERDICT_CHAIN);
+}
 
 std::optional<Looked> parse_looked(const nlmsghdr& message) {
   const nfgenmsg* header = nullptr;
   Looked looked;
   for (const Attributes& each :
        Attributes::of(message, header).list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS})) {
-    const auto data = each.get(Attribute<Nested>{NFTA_EXPR_DATA});
-    if (!data) continue;
     const std::string name = text_of(each, NFTA_EXPR_NAME);
-    const auto value = data->get(Attribute<Nested>{NFTA_CMP_DATA});
+    const auto data = each.get(Attribute<Nested>{NFTA_EXPR_DATA});
+    const auto value = data ? data->get(Attribute<Nested>{NFTA_CMP_DATA}) : std::nullopt;
     if (name == "cmp" && value) {
       const auto bytes = value->bytes(NFTA_DATA_VALUE);
       looked.compared.emplace_back(bytes.begin(), bytes.end());
     }
-    if (name == "lookup") looked.sets.push_back(text_of(*data, NFTA_LOOKUP_SET));
+    if (name == "lookup" && data) looked.sets.push_back(text_of(*data, NFTA_LOOKUP_SET));
+    if (name == "immediate" && data) parse_verdict(*data, looked);
+    const bool is_target = name == "target" && data;  // of iptables
+    const bool rejects = name == "reject" || (is_target && text_of(*data, NFTA_TARGET_NAME) == "REJECT");
+    if (rejects) looked.end = Looked::End::drop;
+    if (!rejects && name != "immediate" && name != "counter" && name != "log") looked.always = false;
   }
   return looked;
 }
@@ -154,24 +174,56 @@ std::optional<std::vector<ByteList>> parse_names(const nlmsghdr& message) {
   return names;
 }
 
-bool names_interfaces(Socket& socket, const ForwardChain& chain, const std::string& interfaces) {
-  const ByteList wanted(interfaces.begin(), interfaces.end());
-  const auto has = [&](const std::vector<ByteList>& list) {
-    return std::find(list.begin(), list.end(), wanted) != list.end();
-  };
-  Message rules = request_for(NFT_MSG_GETRULE, chain.chain.table, "list the rules", chain.family);
-  rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain.chain.name);
-  for (const Looked& looked : socket.dump<Looked>(rules, parse_looked)) {
-    if (has(looked.compared)) return true;
-    for (const std::string& set : looked.sets) {
-      Message request = request_for(NFT_MSG_GETSETELEM, chain.chain.table, "list set " + set, chain.family);
-      request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-      for (const auto& names : socket.dump<std::vector<ByteList>>(request, parse_names))
-        if (has(names)) return true;
+// Walks through a chain and those that it leads to.
+class Walk {
+ public:
+  Walk(Socket& socket, const BaseChain& start, const std::string& wanted)
+      : socket_(socket), start_(start), wanted_(wanted.begin(), wanted.end()) {}
+
+  // Whether what no rule accepts is dropped: by the policy, or by a rule that matches everything.
+  bool drops() { return end_of(start_.chain.name).value_or(start_.drops); }
+  bool names_it() const { return names_it_; }
+
+ private:
+  Message request(std::uint16_t type, const std::string& what) const {
+    return request_for(type, start_.chain.table, what, start_.family);
+  }
+
+  // True: it drops all that is left; false: it lets all that is left through.
+  std::optional<bool> end_of(const std::string& chain) {
+    if (!visited_.insert(chain).second) return std::nullopt;
+    std::optional<bool> end;
+    Message rules = request(NFT_MSG_GETRULE, "list the rules");
+    rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
+    for (const Looked& rule : socket_.dump<Looked>(rules, parse_looked)) {
+      note_names(rule);
+      const auto inside = rule.chain.empty() ? std::nullopt : end_of(rule.chain);
+      if (end || !rule.always) continue;
+      if (inside) end = inside;
+      if (rule.end != Looked::End::none) end = rule.end == Looked::End::drop;
+    }
+    return end;
+  }
+
+  void note_names(const Looked& rule) {
+    const auto has = [&](const std::vector<ByteList>& list) {
+      return std::find(list.begin(), list.end(), wanted_) != list.end();
+    };
+    names_it_ = names_it_ || has(rule.compared);
+    for (const std::string& set : rule.sets) {
+      Message elements = request(NFT_MSG_GETSETELEM, "list set " + set);
+      elements.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+      for (const auto& names : socket_.dump<std::vector<ByteList>>(elements, parse_names))
+        names_it_ = names_it_ || has(names);
     }
   }
-  return false;
-}
+
+  Socket& socket_;
+  const BaseChain& start_;
+  ByteList wanted_;
+  std::set<std::string> visited_;
+  bool names_it_ = false;
+};
 
 // Without the header, in which there is the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
@@ -250,11 +302,14 @@ std::vector<Chain> list_chains() try {
   throw;
 }
 
-std::vector<DroppingChain> forward_drops(const std::string& interfaces) try {
+std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const std::string& unless_named) try {
   Socket socket = Socket::open(NETLINK_NETFILTER);
   std::vector<DroppingChain> chains;
-  for (const ForwardChain& each : socket.dump<ForwardChain>(all_chains(NFPROTO_UNSPEC), parse_dropping))
-    if (!names_interfaces(socket, each, interfaces)) chains.push_back(each.chain);
+  const auto parse = [hook](const nlmsghdr& message) { return parse_base(message, hook); };
+  for (const BaseChain& each : socket.dump<BaseChain>(all_chains(NFPROTO_UNSPEC), parse)) {
+    Walk walk(socket, each, unless_named);
+    if (walk.drops() && !walk.names_it()) chains.push_back(each.chain);
+  }
   return chains;
 } catch (const Failure& failure) {
   if (is_without_nftables(failure)) return {};

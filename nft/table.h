@@ -44,11 +44,12 @@ std::string rules_of_table(const std::string& table);
 // The packets that the counters of a table have counted, by the counters' names.
 std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::string& table);
 
-// Chains, of any family, through which forwarded packets are dropped unless a rule accepts them, and in which
-// no rule names interfaces by this beginning of their names ("onl*"). None where the kernel has no nftables.
+// Chains of a hook (NF_INET_*), of any family, that drop what no rule accepts, by their policy or by a last
+// rule, while no rule, also of a chain that they lead to, compares anything with these bytes: the beginning
+// of an interface's name, a protocol's number. None where the kernel has no nftables.
 struct DroppingChain {
   std::string family, table, name;  // family: as nft(8) has it
 };
-std::vector<DroppingChain> forward_drops(const std::string& interfaces);
+std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const std::string& unless_named);
 
 }  // namespace onlink::nft

@@ -2,6 +2,8 @@
 #include "node/rules/firewall.h"
 
 #include <fmt/format.h>
+#include <linux/in.h>
+#include <linux/netfilter.h>
 
 #include <algorithm>
 #include <iterator>
@@ -87,10 +89,39 @@ std::string mending(const std::string& family, const std::string& table, const s
       family, table, chain, pods);
 }
 
-std::string obstacle(const std::string& chain, const std::string& command) {
-  return fmt::format(
-      "chain {} drops what it does not know, packets of pods among them; this lets them through: {}", chain,
-      command);
+std::string obstacle(const std::string& chain, const std::string& what, const std::string& command) {
+  return fmt::format("chain {} drops what it does not know, {} among them; this lets them through: {}", chain,
+                     what, command);
+}
+
+std::string obstacle(const nft::DroppingChain& chain, const std::string& what, const std::string& command) {
+  return obstacle(fmt::format("{} of table {} {}", chain.name, chain.family, chain.table), what, command);
+}
+
+constexpr const char* packets_of_pods = "packets of pods";
+
+std::vector<std::string> forward_obstacles(const std::string& pods) {
+  std::vector<std::string> obstacles;
+  for (const std::string& program : legacy_forward_drops(pods))
+    obstacles.push_back(obstacle("FORWARD of " + program, packets_of_pods, mending_by(program, pods)));
+  // A chain with a rule that names the pods' interfaces: somebody has thought of them.
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, pods))
+    obstacles.push_back(
+        obstacle(chain, packets_of_pods, mending(chain.family, chain.table, chain.name, pods)));
+  return obstacles;
+}
+
+std::vector<std::string> tunnel_obstacles() {
+  std::vector<std::string> obstacles;
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_LOCAL_IN, {IPPROTO_IPIP})) {
+    if (chain.family != "ip" && chain.family != "inet") continue;
+    const bool of_iptables = chain.family == "ip" && chain.table == "filter" && chain.name == "INPUT";
+    obstacles.push_back(obstacle(chain, "IPIP packets of other nodes",
+                                 of_iptables ? "iptables -I INPUT -p 4 -j ACCEPT"
+                                             : fmt::format("nft insert rule {} {} {} ip protocol 4 accept",
+                                                           chain.family, chain.table, chain.name)));
+  }
+  return obstacles;
 }
 
 // What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
@@ -199,26 +230,24 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
   return refusals_;
 }
 
-void Firewall::remove(const std::string& table) {
-  if (!nft::has_nft_table(table)) return;
+bool Firewall::remove(const std::string& table) {
+  if (!nft::has_nft_table(table)) return false;
   Ruleset gone;
   gone.table = table;
   if (auto refused = nft::carry_out(gone, {TableChange::Whole::remove})) throw std::move(*refused);
+  return true;
 }
 
-std::vector<std::string> Firewall::forward_obstacles(const std::string& pods) {
-  std::vector<std::string> obstacles;
-  for (const std::string& program : legacy_forward_drops(pods))
-    obstacles.push_back(obstacle("FORWARD of " + program, mending_by(program, pods)));
-  try {
-    // A chain with a rule that names the pods' interfaces: somebody has thought of them.
-    for (const auto& [family, table, name] : nft::forward_drops(pods))
-      obstacles.push_back(obstacle(fmt::format("{} of table {} {}", name, family, table),
-                                   mending(family, table, name, pods)));
-  } catch (const Failure& failure) {
-    obstacles.emplace_back(failure.what());
+std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunnels) try {
+  auto obstacles = forward_obstacles(pods);
+  if (tunnels) {
+    auto more = tunnel_obstacles();
+    obstacles.insert(obstacles.end(), std::make_move_iterator(more.begin()),
+                     std::make_move_iterator(more.end()));
   }
   return obstacles;
+} catch (const Failure& failure) {
+  return {failure.what()};
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Firewall::counters(const std::string& table) {

@@ -48,11 +48,11 @@ class Firewall {
     std::string commands;  // empty: there was nothing to do
   };
   Result load(const nft::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
-  static void remove(const std::string& table);
+  static bool remove(const std::string& table);  // false: there was none
 
-  // Chains of others through which forwarded packets are dropped unless a rule accepts them, each with the
-  // commands that let pods through.
-  static std::vector<std::string> forward_obstacles(const std::string& pod_interfaces);
+  // Chains of others that drop forwarded packets, or, where nodes send any to each other, IPIP, unless a rule
+  // accepts them: each with the commands that let these through.
+  static std::vector<std::string> obstacles(const std::string& pod_interfaces, bool tunnels);
   // Packets dropped so far, by the counters' names.
   static std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
 
