@@ -7,9 +7,11 @@
 #include <ctime>
 #include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/failure.h"
+#include "node/routes/obstacles.h"
 
 namespace onlink::node {
 namespace {
@@ -54,9 +56,12 @@ void Reconciler::compare(const Nodes& nodes, Pass& pass, bool ipip_missing) {
 void Reconciler::note(const Nodes& nodes, Pass& pass) {
   append(pass.problems, nodes.problems);
   append(pass.problems, pass.desired.problems);
+  append(pass.problems, host_obstacles_);
+  if (!unsaved_.empty()) pass.problems.push_back(unsaved_);
   for (const PeerPath& path : pass.desired.paths)
-    if (path.kind == PathKind::none)
-      pass.problems.push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(), path.why));
+    if (path.kind == PathKind::none || !path.obstacle.empty())
+      pass.problems.push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(),
+                                          path.kind == PathKind::none ? path.why : path.obstacle));
   for (const Conflict& conflict : pass.changes.conflicts) {
     const auto link = netlink::find_link(socket_, conflict.holder.link);
     pass.problems.push_back(fmt::format("route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
@@ -68,27 +73,33 @@ void Reconciler::note(const Nodes& nodes, Pass& pass) {
         nodes.cluster.peers.empty() ? "it names no other node at all" : "it is not known to be complete"));
 }
 
+void Reconciler::set_conflicts_apart(std::vector<netlink::Route>& routes, Changes& changes) {
+  if (!routes.empty()) set_apart(routes, find_holders(socket_, routes), changes.conflicts);
+}
+
 Pass Reconciler::plan(const Nodes& nodes) {
   Pass pass;
   look(nodes, pass, state_.ipip_missing);
-  set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
-                      find_holders(socket_, pass.changes.replace));
+  set_conflicts_apart(pass.changes.add, pass.changes);
+  set_conflicts_apart(pass.changes.replace, pass.changes);
   pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
+  std::vector<netlink::Route> not_there = pass.changes.add;
+  not_there.insert(not_there.end(), pass.changes.replace.begin(), pass.changes.replace.end());
+  look_around(nodes, pass, not_there);
   note(nodes, pass);
   return pass;
 }
 
 // Who may send through the tunnel, and what is inside, is widened before routes change and narrowed after.
-Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
+Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   Pass pass;
-  look(nodes, pass, state_.ipip_missing && !try_module);
+  look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
   // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
-  publish_reserved(directories_, tunnel_address(nodes.cluster.self));
+  publish([&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); }, pass);
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
-  set_conflicts_apart(pass.changes, find_holders(socket_, pass.changes.add),
-                      find_holders(socket_, pass.changes.replace));
+  set_conflicts_apart(pass.changes.replace, pass.changes);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
   if (narrows) load_rules(with_current_peers(rules, pass.host.routes), pass);
@@ -98,8 +109,10 @@ Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
   append(pass.problems, routes.failures);
   append(pass.problems, apply_removals(socket_, pass.changes, pass.host).failures);
   if (narrows) load_rules(rules, pass);
+  publish([&] { publish_mtu(directories_, pass.desired.pod_mtu); }, pass);
+  if (thorough) look_around(nodes, pass, {});
+  note_obstacles(pass);
   note(nodes, pass);
-  publish_mtu(directories_, pass.desired.pod_mtu);
   RunState state = state_;
   state.paths = path_times(pass.desired, state_.paths);
   std::erase_if(state.own_addresses, [&](const IpPrefix& address) {
@@ -108,6 +121,35 @@ Pass Reconciler::apply(const Nodes& nodes, bool try_module) {
   });
   save(std::move(state));
   return pass;
+}
+
+// What others would like to read: no reason to end a pass.
+void Reconciler::publish(const std::function<void()>& write, Pass& pass) {
+  try {
+    write();
+  } catch (const Failure& failure) {
+    pass.problems.emplace_back(failure.what());
+  }
+}
+
+void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there) {
+  const Cluster& cluster = nodes.cluster;
+  const bool tunnels = std::any_of(pass.desired.paths.begin(), pass.desired.paths.end(),
+                                   [](const PeerPath& path) { return path.kind == PathKind::tunnel; });
+  host_obstacles_ = Firewall::obstacles(cluster.pod_interface_prefix, tunnels);
+  std::set<IpPrefix> without_route;
+  for (const netlink::Route& route : not_there) without_route.insert(route.dst);
+  for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);
+  obstacles_ = find_obstacles(socket_, pass.desired, without_route);
+  note_obstacles(pass);
+}
+
+void Reconciler::note_obstacles(Pass& pass) const {
+  if (obstacles_.empty()) return;
+  for (PeerPath& path : pass.desired.paths) {
+    const auto found = obstacles_.find(path.cidr.network());
+    if (path.obstacle.empty() && found != obstacles_.end()) path.obstacle = found->second;
+  }
 }
 
 // The device was just asked for: routes need its index, or, without it, their peers have no path.
@@ -131,7 +173,8 @@ void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
   save(std::move(state));
 }
 
-// On disk before the first change: a process killed right after it still knows what was before.
+// On disk before the first change, if it can be: a process killed right after it still knows what was before.
+// A full disk is no reason to leave routes as they are.
 void Reconciler::remember(const Pass& pass) {
   RunState state = state_;
   if (!state.before) state.before = node::remember(pass.host);
@@ -146,9 +189,14 @@ void Reconciler::remember(const Pass& pass) {
 }
 
 void Reconciler::save(RunState state) {
-  if (state == state_) return;
-  save_run_state(directories_, state);
+  if (state == state_ && unsaved_.empty()) return;
   state_ = std::move(state);
+  try {
+    save_run_state(directories_, state_);
+    unsaved_.clear();
+  } catch (const Failure& failure) {
+    unsaved_ = failure.what();
+  }
 }
 
 }  // namespace onlink::node

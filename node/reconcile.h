@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,8 +40,9 @@ class Reconciler {
   // Looks, and changes nothing.
   Pass plan(const Nodes& nodes);
   // Looks and changes. Every failure is in the result; throws only where the kernel does not answer at all.
-  // try_module: asks for the ipip module though the kernel was once found to have none (it costs a process).
-  Pass apply(const Nodes& nodes, bool try_module = true);
+  // thorough: looks also at what others have put in the way of ours, and asks for the ipip module though the
+  // kernel was once found to have none. In between, what the last thorough pass saw counts.
+  Pass apply(const Nodes& nodes, bool thorough = true);
 
   const RunState& state() const { return state_; }
   netlink::Socket& socket() { return socket_; }
@@ -48,7 +51,11 @@ class Reconciler {
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void compare(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void make_tunnel(const Nodes& nodes, Pass& pass);
+  void set_conflicts_apart(std::vector<netlink::Route>& routes, Changes& changes);
   void note(const Nodes& nodes, Pass& pass);
+  static void publish(const std::function<void()>& write, Pass& pass);
+  void look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there);
+  void note_obstacles(Pass& pass) const;
   void remember(const Pass& pass);
   void load_rules(const nft::Ruleset& rules, Pass& pass);
   void save(RunState state);
@@ -57,6 +64,9 @@ class Reconciler {
   netlink::Socket socket_;
   Firewall firewall_;
   RunState state_;
+  std::string unsaved_;                        // why the state is not on disk
+  std::vector<std::string> host_obstacles_;    // of the last thorough look
+  std::map<IpPrefix, std::string> obstacles_;  // the same, by pod subnet
 };
 
 }  // namespace onlink::node

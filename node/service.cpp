@@ -10,12 +10,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <initializer_list>
 #include <random>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +26,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/lock.h"
 #include "base/notify.h"
 #include "base/standard_streams.h"
 #include "base/uninterrupted.h"
@@ -36,6 +40,7 @@ constexpr std::int64_t burst_ms = 5;
 // Under a storm of events passes take at most a fifth of a processor. What counts is what they used, not what
 // passed: on a busy machine a long pass would be followed by a rest that is longer still.
 constexpr std::int64_t rest_factor = 4;
+constexpr std::int64_t longest_rest_ms = 500;  // behind a pass over very many peers too
 constexpr std::size_t lines_per_pass = 20;
 
 // So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
@@ -55,46 +60,55 @@ UniqueFd open_signals() {
   return fd;
 }
 
-// Of replace_file in processes that were killed: with the node's lock in hand, nobody is at work on these.
-void remove_drafts(const std::string& folder) noexcept {
+// Drafts of replace_file in processes that were killed: with the node's lock in hand, nobody is at work on
+// these. By their whole names, as the folder may be anybody's.
+void remove_drafts(const std::string& folder, std::initializer_list<std::string_view> files) noexcept {
   std::error_code ignored;
   std::vector<std::filesystem::path> drafts;
+  const auto is_draft = [&](const std::string& name) {
+    return std::any_of(files.begin(), files.end(), [&](std::string_view file) {
+      const std::string beginning = std::string(file) + ".tmp.";
+      return name.starts_with(beginning) &&
+             name.find_first_not_of("0123456789", beginning.size()) == std::string::npos;
+    });
+  };
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().find(".tmp.") != std::string::npos) drafts.push_back(entry.path());
+    if (is_draft(entry.path().filename().string())) drafts.push_back(entry.path());
   for (const auto& draft : drafts) std::filesystem::remove(draft, ignored);
 }
+
+// The network namespace itself (nsfs): the same for every process that is in it, whatever folders it sees.
+constexpr const char* lock_file = "/proc/self/ns/net";
 
 std::string service_file(const Directories& directories) { return directories.run + "/service.json"; }
 
 }  // namespace
 
 UniqueFd lock_node(const Directories& directories) {
-  make_directories(directories.run);
-  const std::string path = directories.run + "/node.lock";
-  UniqueFd lock = open_file(AT_FDCWD, path, O_RDWR | O_CREAT, 0644);
-  if (uninterrupted([&] { return ::flock(lock.get(), LOCK_EX | LOCK_NB); }) != 0) {
-    if (errno != EWOULDBLOCK) throw system_failure("lock " + path);
-    const std::string pid = read_all(lock.get(), path);
+  UniqueFd lock = open_file(AT_FDCWD, lock_file, O_RDONLY);
+  try {
+    lock_exclusively(lock.get(), "the network namespace", std::chrono::seconds(1));
+  } catch (const Failure& failure) {
     throw Failure(FailureKind::try_again,
-                  fmt::format("another onlink-node (process {}) is at work on this node: "
-                              "{} is locked",
-                              pid.empty() ? "unknown" : pid, path));
+                  fmt::format("another onlink-node is at work on this node: {}", failure.what()));
   }
-  if (uninterrupted([&] { return ::ftruncate(lock.get(), 0); }) != 0) throw system_failure("write " + path);
-  write_all(lock.get(), std::to_string(::getpid()), path);
-  remove_drafts(directories.run);
-  remove_drafts(directories.state);
+  remove_drafts(directories.run, {"node.json", "paths", "mtu", "reserved", "service.json"});
+  remove_drafts(directories.state, {"cluster.json"});
   return lock;
+}
+
+bool is_node_locked() {
+  const UniqueFd lock = open_file(AT_FDCWD, lock_file, O_RDONLY);
+  return uninterrupted([&] { return ::flock(lock.get(), LOCK_SH | LOCK_NB); }) != 0 && errno == EWOULDBLOCK;
 }
 
 std::optional<ServiceState> load_service_state(const Directories& directories) {
   const auto text = read_file(AT_FDCWD, service_file(directories));
-  if (!text) return std::nullopt;
+  if (!text || !is_node_locked()) return std::nullopt;
   try {
     const auto document = parse_json(*text, service_file(directories));
     ServiceState state;
     state.pid = document.at("pid").get<int>();
-    if (state.pid <= 0 || ::kill(state.pid, 0) != 0) return std::nullopt;
     state.source = document.at("source").get<std::string>();
     state.source_problem = document.at("sourceProblem").get<std::string>();
     state.complete = document.at("complete").get<bool>();
@@ -180,8 +194,6 @@ void Service::pass() {
   const std::int64_t start = processor_ms();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
-    if (resync_due_) obstacles_ = Firewall::forward_obstacles(nodes_->cluster.pod_interface_prefix);
-    done.problems.insert(done.problems.end(), obstacles_.begin(), obstacles_.end());
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;
     feed_.passed({nodes_->cluster.self.pod_cidrs, done.desired.problems});
@@ -194,7 +206,8 @@ void Service::pass() {
     pass_due_ = true;
   }
   const std::int64_t end = monotonic_ms();
-  earliest_pass_ = end + (pass_due_ ? 1000 : (processor_ms() - start) * rest_factor);
+  earliest_pass_ =
+      end + (pass_due_ ? 1000 : std::min((processor_ms() - start) * rest_factor, longest_rest_ms));
   if (resync_due_) next_resync_ = end + with_jitter(std::int64_t{1000} * nodes_->cluster.resync_seconds);
   resync_due_ = false;
   save();
@@ -299,6 +312,7 @@ void Service::save() {
                                    {"overflows", state_.overflows},
                                    {"problems", state_.problems}};
   try {
+    make_directories(directories_.run);
     replace_file(AT_FDCWD, service_file(directories_), dump_json(document, 1) + "\n", 0644, false);
   } catch (const Failure& failure) {
     say(fmt::format("{}: status will not know", failure.what()));

@@ -17,9 +17,11 @@
 
 namespace onlink::node {
 
-// One process at a time changes a node: held for its life, gone with it however it ends.
-// Throws Failure naming the holder's process where somebody has it already.
+// One process at a time changes a node: it holds the lock of its network namespace for its life. Throws
+// Failure naming the holder's process where somebody has it already.
 UniqueFd lock_node(const Directories& directories);
+// Whether somebody has it.
+bool is_node_locked();
 
 // What `run` tells `status`, in <run>/service.json.
 struct ServiceState {
@@ -70,12 +72,10 @@ class Service {
   std::optional<Nodes> nodes_;
   std::optional<Pass> last_;
   ServiceState state_;
-  std::string saved_;
   std::string told_;
   bool pass_due_ = true;
   bool resync_due_ = true;
   bool ended_ = false;
-  std::vector<std::string> obstacles_;
   std::vector<std::string> remarks_;  // of the source
   std::int64_t earliest_pass_ = 0;    // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;

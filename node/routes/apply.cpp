@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/routes/apply.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -10,6 +12,7 @@
 
 #include "base/failure.h"
 #include "netlink/forwarding.h"
+#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
 
 namespace onlink::node {
@@ -50,15 +53,6 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
-// Where the refusal of a new route comes from: its holder, if there is one.
-std::string refusal(netlink::Socket& socket, const Failure& failure, const netlink::Route& route) {
-  if (!failure.already_exists()) return failure.what();
-  const auto holder = find_holders(socket, {route}).front();
-  if (!holder) return failure.what();
-  const auto link = netlink::find_link(socket, holder->link);
-  return std::string(failure.what()) + ": " + netlink::to_string(*holder, link ? link->name : "");
-}
-
 // One message for each route, as many at a time as are sent at once: thousands of them would take megabytes.
 void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, Applied& applied,
          const std::function<netlink::Message(const netlink::Route&)>& message,
@@ -88,8 +82,9 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
   return applied;
 }
 
-Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host& host) {
+Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host) {
   Applied applied;
+  std::vector<netlink::Route> taken;
   const auto put = [&](const std::vector<netlink::Route>& routes, netlink::RouteMode mode) {
     run(
         socket, routes, applied,
@@ -97,7 +92,10 @@ Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host
           return netlink::add_route(route, mode, host.link_name(route.link));
         },
         [&](const netlink::Route& route, const Failure& failure) {
-          applied.failures.push_back(refusal(socket, failure, route));
+          if (failure.already_exists())
+            taken.push_back(route);
+          else
+            applied.failures.emplace_back(failure.what());
         });
   };
   put(changes.add, netlink::RouteMode::create);
@@ -108,6 +106,16 @@ Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host
       [&](const netlink::Route&, const Failure& failure) {
         if (!failure.missing()) applied.failures.emplace_back(failure.what());
       });
+  if (taken.empty()) return applied;
+  std::sort(taken.begin(), taken.end(), netlink::key_before);
+  std::erase_if(changes.add, [&](const netlink::Route& route) {
+    return std::binary_search(taken.begin(), taken.end(), route, netlink::key_before);
+  });
+  set_apart(taken, find_holders(socket, taken), changes.conflicts);
+  // Of ours, since the last look: the next pass sees it.
+  for (const netlink::Route& route : taken)
+    applied.failures.push_back(fmt::format("add route {}: somebody was faster",
+                                           netlink::to_string(route, host.link_name(route.link))));
   return applied;
 }
 

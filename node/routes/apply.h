@@ -22,9 +22,9 @@ struct Applied {
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host);
 
 // Routes: first what comes, then what goes, each in batches in which one refused route does not stop the
-// others. A new route is only added where nobody has its key; an own one is replaced in one step, never
-// deleted first.
-Applied apply_routes(netlink::Socket& socket, const Changes& changes, const Host& host);
+// others. A new route is only added where nobody has its key, as the kernel says: what others hold becomes a
+// conflict. An own one is replaced in one step, never deleted first.
+Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host);
 
 // Addresses on the tunnel device that no route names any more.
 Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Host& host);

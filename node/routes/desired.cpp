@@ -5,6 +5,8 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "netlink/route_key.h"
@@ -14,21 +16,17 @@ namespace {
 
 constexpr std::uint32_t ipip_header = 20;
 
-const netlink::Link* link_of(const Host& host, std::uint32_t index) {
-  const auto found = host.links.find(index);
-  return found == host.links.end() ? nullptr : &found->second;
-}
-
-const netlink::Route* path_to(const Host& host, const IpAddress& address) {
-  const auto found = host.paths.find(address);
-  return found == host.paths.end() || !found->second ? nullptr : &*found->second;
-}
-
-// On-link: the kernel sends to the address itself, without a router, through a device of the underlay.
+// On-link: a network that the node is connected to, on a device where it can ask for link-layer addresses.
+// A default route without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
 bool on_link(const Host& host, const netlink::Route& path) {
-  if (path.type != RTN_UNICAST || path.gateway || path.link == 0) return false;
-  const netlink::Link* link = link_of(host, path.link);
-  return link == nullptr || ((link->flags & IFF_LOOPBACK) == 0 && link->name != tunnel_name);
+  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0) return false;
+  const netlink::Link* link = host.link(path.link);
+  constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
+  return link == nullptr || (link->flags & no_neighbours) == 0;
+}
+
+bool is_of_a_rule(const netlink::Route& path) {
+  return path.table != RT_TABLE_MAIN && path.table != RT_TABLE_LOCAL;
 }
 
 std::string describe(const Host& host, const netlink::Route& path) {
@@ -37,26 +35,28 @@ std::string describe(const Host& host, const netlink::Route& path) {
 
 // The words for a peer that has no direct path.
 std::string off_link_reason(const Host& host, const IpAddress& address) {
-  const netlink::Route* path = path_to(host, address);
+  const netlink::Route* path = host.path_to(address);
   if (path == nullptr) return fmt::format("there is no route to {}", address.to_string());
   if (path->type == RTN_LOCAL) return fmt::format("{} is an address of this very host", address.to_string());
   return fmt::format("{} is not on-link ({})", address.to_string(), describe(host, *path));
 }
 
-// The route of an attachment: of one address, to the interface itself.
-bool leads_to_a_pod(const netlink::Route& route) {
-  return route.type == RTN_UNICAST && route.dst.is_host() && !route.gateway;
-}
-
 class Planner {
  public:
-  Planner(const Cluster& cluster, const Host& host) : cluster_(cluster), host_(host) {}
+  Planner(const Cluster& cluster, const Host& host) : cluster_(cluster), host_(host) {
+    for (const auto& [address, path] : host.paths)
+      if (path && path->gateway) gateways_.insert(*path->gateway);
+  }
 
   Desired plan() {
     plan_device();
     plan_own_subnets();
-    for (const Node& peer : cluster_.peers)
+    for (const Node& peer : cluster_.peers) {
       for (const IpPrefix& cidr : peer.pod_cidrs) plan_peer(peer, cidr);
+      if (peer.ipv4) result_.underlay.push_back(*peer.ipv4);
+      if (peer.ipv6) result_.underlay.push_back(*peer.ipv6);
+    }
+    std::sort(result_.underlay.begin(), result_.underlay.end());
     if (tunnel_missed_) result_.problems.push_back("no tunnel: " + tunnel_problem_);
     std::sort(result_.routes.begin(), result_.routes.end(), netlink::key_before);
     return std::move(result_);
@@ -68,12 +68,9 @@ class Planner {
     const bool tunnels = std::any_of(cluster_.peers.begin(), cluster_.peers.end(),
                                      [&](const Node& peer) { return may_tunnel(cluster_, peer); });
     const auto own_address = cluster_.self.ipv4 ? cluster_.self.ipv4 : cluster_.self.ipv6;
-    const netlink::Route* own = path_to(host_, *own_address);
-    const netlink::Link* carrier =
-        own != nullptr && own->type == RTN_LOCAL ? link_of(host_, own->link) : nullptr;
-    if (carrier == nullptr)
-      result_.problems.push_back(fmt::format("{}, the address of this node, is on none of its interfaces",
-                                             own_address->to_string()));
+    const netlink::Route* own = host_.path_to(*own_address);
+    const netlink::Link* carrier = own != nullptr && own->type == RTN_LOCAL ? host_.link(own->link) : nullptr;
+    if (carrier == nullptr) result_.problems.push_back(why_no_carrier(*own_address));
     const bool known =
         carrier != nullptr && (carrier->flags & IFF_LOOPBACK) == 0 && carrier->mtu > ipip_header;
     if (known) result_.pod_mtu = tunnels ? carrier->mtu - ipip_header : carrier->mtu;
@@ -84,7 +81,8 @@ class Planner {
     } else if (!host_.tunnel && host_.ipip_missing) {
       tunnel_problem_ = "this kernel has no ipip module";
     } else if (const auto address = tunnel_address(cluster_.self)) {
-      if (const netlink::Route* pod = path_to(host_, *address); pod != nullptr && leads_to_a_pod(*pod))
+      if (const netlink::Route* pod = host_.path_to(*address);
+          pod != nullptr && has_the_shape_of_an_attachment(*pod))
         tunnel_problem_ = fmt::format("its address {} is a pod's ({})", address->to_string(),
                                       netlink::to_string(*pod, host_.link_name(pod->link)));
       else
@@ -92,11 +90,54 @@ class Planner {
     }
   }
 
+  std::string why_no_carrier(const IpAddress& address) const {
+    if (!host_.own_link)
+      return fmt::format("{}, the address of this node, is on none of its interfaces", address.to_string());
+    std::string why =
+        fmt::format("{}, the address of this node, is on {}, but no route of table main leads to it",
+                    address.to_string(), host_.own_link->name);
+    if (host_.own_link->master != 0)
+      why += ": an interface in a VRF has tables of its own, which onlink does not use";
+    return why;
+  }
+
+  // The way to a node in table main. Where a policy rule leads elsewhere before that, it is the network that
+  // the node's address is in: what the rule's table has need not hold for what onlink's routes send.
+  const netlink::Route* way_to(const IpAddress& address) {
+    const netlink::Route* path = host_.path_to(address);
+    if (path == nullptr || !is_of_a_rule(*path)) return path;
+    for (const netlink::Address& own : host_.underlay_addresses)
+      if (own.prefix.contains(address)) {
+        netlink::Route& way = connected_[address];
+        way.dst = own.prefix.network();
+        way.link = own.link;
+        return &way;
+      }
+    return path;
+  }
+
+  // A network that this node is connected to, or a router: a route to pods would take it away from here.
+  std::string taken_network(const IpPrefix& cidr) const {
+    for (const netlink::Address& address : host_.underlay_addresses)
+      if (cidr.overlaps(address.prefix))
+        return fmt::format("{} covers a part of {}, the network of {}: not routed to pods", cidr.to_string(),
+                           address.prefix.network().to_string(), host_.link_name(address.link));
+    for (const IpAddress& gateway : gateways_)
+      if (cidr.contains(gateway))
+        return fmt::format("{} has {} in it, the way to other nodes: not routed to pods", cidr.to_string(),
+                           gateway.to_string());
+    return "";
+  }
+
   // A packet to an unused address of ours must not follow the default route and come back. A single address
   // would shut out the pod that has it.
   void plan_own_subnets() {
     for (const IpPrefix& cidr : cluster_.self.pod_cidrs) {
       (cidr.address.is_v4() ? result_.forwarding_v4 : result_.forwarding_v6) = true;
+      if (std::string taken = taken_network(cidr); !taken.empty()) {
+        result_.problems.push_back("this node's pod subnet " + taken);
+        continue;
+      }
       if (cidr.is_host()) continue;
       netlink::Route route;
       route.dst = cidr.network();
@@ -110,9 +151,14 @@ class Planner {
     const bool v4 = cidr.address.is_v4();
     PeerPath path{peer.name, cidr, v4 ? mode_between(cluster_, peer) : IpipMode::never, PathKind::none, ""};
     const IpAddress& address = v4 ? *peer.ipv4 : *peer.ipv6;
+    path.why = taken_network(cidr);
+    if (!path.why.empty()) {
+      result_.paths.push_back(std::move(path));
+      return;
+    }
     if (path.mode == IpipMode::always) {
       use_tunnel(path, address, "ipipMode is Always");
-    } else if (const netlink::Route* way = path_to(host_, address); way != nullptr && on_link(host_, *way)) {
+    } else if (const netlink::Route* way = way_to(address); way != nullptr && on_link(host_, *way)) {
       use_direct(path, address, *way);
     } else if (path.mode == IpipMode::cross_subnet) {
       use_tunnel(path, address, off_link_reason(host_, address));
@@ -120,7 +166,41 @@ class Planner {
       path.why =
           off_link_reason(host_, address) + (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
     }
+    if (path.kind != PathKind::none) path.obstacle = obstacle(address, path.kind == PathKind::tunnel);
     result_.paths.push_back(std::move(path));
+  }
+
+  // What keeps packets from the node at this address, as far as this host can tell without sending any.
+  std::string obstacle(const IpAddress& address, bool through_tunnel) const {
+    const netlink::Route* way = host_.path_to(address);
+    if (way == nullptr)
+      return fmt::format("there is no route to {}, or one that refuses", address.to_string());
+    if (is_of_a_rule(*way))
+      return fmt::format("a policy rule leads to {}, before table main", describe(host_, *way));
+    if (const netlink::Link* link = host_.link(way->link)) {
+      if ((link->flags & IFF_UP) == 0) return link->name + " is down";
+      if ((link->flags & IFF_RUNNING) == 0) return link->name + " has no carrier";
+    }
+    const IpAddress& next = way->gateway.value_or(address);
+    if (host_.dead_neighbours.contains({way->link, next}))
+      return fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link));
+    const std::uint32_t arrives_on = through_tunnel && host_.tunnel ? host_.tunnel->index : way->link;
+    if (address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
+      return fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
+                         host_.link_name(arrives_on));
+    return through_tunnel ? source_obstacle(address, *way) : "";
+  }
+
+  // The kernel gives IPIP packets the source that fits the way, which need not be the node's address; peers
+  // know this node by its address only.
+  std::string source_obstacle(const IpAddress& address, const netlink::Route& way) const {
+    const auto source = host_.sources.find(address);
+    if (source == host_.sources.end() || source->second == cluster_.self.ipv4) return "";
+    netlink::Route mended = way;
+    mended.source = cluster_.self.ipv4;
+    return fmt::format(
+        "IPIP to it leaves from {}, and it takes IPIP from {} only; this mends it: ip route replace {}",
+        source->second.to_string(), cluster_.self.ipv4->to_string(), describe(host_, mended));
   }
 
   void use_direct(PeerPath& path, const IpAddress& gateway, const netlink::Route& way) {
@@ -132,7 +212,7 @@ class Planner {
 
   void use_tunnel(PeerPath& path, const IpAddress& gateway, std::string why) {
     path.why = std::move(why);
-    const netlink::Route* way = path_to(host_, gateway);
+    const netlink::Route* way = host_.path_to(gateway);
     if (way != nullptr && way->type == RTN_LOCAL) {
       path.why = off_link_reason(host_, gateway);
       return;
@@ -159,6 +239,8 @@ class Planner {
 
   const Cluster& cluster_;
   const Host& host_;
+  std::set<IpAddress> gateways_;                   // of the ways to other nodes
+  std::map<IpAddress, netlink::Route> connected_;  // see way_to()
   Desired result_;
   std::string tunnel_problem_;  // of nobody's concern where all peers are on-link
   bool tunnel_missed_ = false;

@@ -23,6 +23,7 @@ struct PeerPath {
   IpipMode mode = IpipMode::never;
   PathKind kind = PathKind::none;  // none: `why` is what is wrong
   std::string why;
+  std::string obstacle = {};  // the route is as it should be, and yet packets do not arrive: why
 };
 
 struct WantedTunnel {
@@ -34,8 +35,9 @@ struct Desired {
   std::optional<WantedTunnel> tunnel;  // nothing: no peer may be reached through it, so it is left alone
   std::vector<netlink::Route>
       routes;  // sorted by key, normalised; their link is tunnel_to_come while tunl0 is absent
-  std::vector<PeerPath> paths;  // every pod subnet of every peer
-  std::uint32_t pod_mtu = 0;    // what a packet of a pod may have to go everywhere; 0: not known
+  std::vector<PeerPath> paths;      // every pod subnet of every peer
+  std::vector<IpAddress> underlay;  // the addresses of all nodes, sorted: who reroutes one concerns us
+  std::uint32_t pod_mtu = 0;        // what a packet of a pod may have to go everywhere; 0: not known
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
   std::vector<std::string> problems;  // about this node as a whole

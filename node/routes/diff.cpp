@@ -45,24 +45,17 @@ void diff_routes(const std::vector<netlink::Route>& wanted, const std::vector<ne
     } else if (want == wanted.end() || key_before(*is, *want)) {
       withdrawn.push_back(*is++);
     } else {
-      if (*want != *is) changes.replace.push_back(*want);
+      const auto end =
+          std::find_if_not(is, actual.end(), [&](const auto& route) { return same_key(route, *want); });
+      const auto right = std::find(is, end, *want);
+      if (right == end) changes.replace.push_back(*want);
+      // Others of its key, which somebody has appended. The first is what a replacement takes the place of.
+      for (auto other = right == end ? std::next(is) : is; other != end; ++other)
+        if (other != right) changes.remove.push_back(*other);
       ++want;
-      ++is;
+      is = end;
     }
   }
-}
-
-void set_apart(std::vector<netlink::Route>& wanted, const std::vector<std::optional<netlink::Route>>& holders,
-               std::vector<Conflict>& conflicts) {
-  std::vector<netlink::Route> free;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const bool foreign = holders[i] && holders[i]->protocol != netlink::onlink_protocol;
-    if (foreign)
-      conflicts.push_back({std::move(wanted[i]), *holders[i]});
-    else
-      free.push_back(std::move(wanted[i]));
-  }
-  wanted = std::move(free);
 }
 
 std::string route_command(const char* verb, const netlink::Route& route, const Host& host) {
@@ -87,10 +80,15 @@ Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
   return changes;
 }
 
-void set_conflicts_apart(Changes& changes, const std::vector<std::optional<netlink::Route>>& add_holders,
-                         const std::vector<std::optional<netlink::Route>>& replace_holders) {
-  set_apart(changes.add, add_holders, changes.conflicts);
-  set_apart(changes.replace, replace_holders, changes.conflicts);
+void set_apart(std::vector<netlink::Route>& wanted, const std::vector<std::optional<netlink::Route>>& holders,
+               std::vector<Conflict>& conflicts) {
+  std::vector<netlink::Route> free;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (holders[i] && !is_node_route(*holders[i]))
+      conflicts.push_back({std::move(wanted[i]), *holders[i]});
+    else
+      free.push_back(std::move(wanted[i]));
+  wanted = std::move(free);
 }
 
 std::vector<std::string> commands(const Changes& changes, const Host& host) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/routes/events.h"
 
+#include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -30,12 +31,9 @@ bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   if (ours || interest.desired == nullptr) return true;
   if (wanted(route, *interest.desired)) return true;
   // It may lead to other nodes: then what is on-link may have changed.
-  const auto& paths = interest.desired->routes;
-  return std::any_of(
-             paths.begin(), paths.end(),
-             [&](const netlink::Route& own) { return own.gateway && route.dst.contains(*own.gateway); }) ||
-         std::any_of(interest.desired->paths.begin(), interest.desired->paths.end(),
-                     [](const PeerPath& path) { return path.kind == PathKind::none; });
+  const auto& nodes = interest.desired->underlay;
+  const auto node = std::lower_bound(nodes.begin(), nodes.end(), route.dst.network().address);
+  return node != nodes.end() && route.dst.contains(*node);
 }
 
 }  // namespace
@@ -59,6 +57,11 @@ bool concerns(const nlmsghdr& message, const Interest& interest) {
       const auto route = netlink::parse_route(message);
       return route && route_concerns(*route, interest);
     }
+    case RTM_NEWNETCONF: {
+      const netconfmsg* header = nullptr;
+      const auto attributes = netlink::Attributes::of(message, header);
+      return attributes.get(netlink::Attribute<std::int32_t>{NETCONFA_FORWARDING}) == 0;
+    }
     default:
       return false;
   }
@@ -75,8 +78,8 @@ bool concerns_table(const nlmsghdr& message, const std::string& table) {
 }
 
 netlink::Monitor monitor_routes() {
-  constexpr int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-                            RTNLGRP_IPV6_ROUTE};
+  constexpr int groups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+                            RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
   return netlink::Monitor::open(NETLINK_ROUTE, groups);
 }
 

@@ -18,12 +18,12 @@ struct Interest {
   const Desired* desired = nullptr;  // of the last pass; null: everything matters
 };
 
-// About links, addresses and routes.
+// About links, addresses, routes and forwarding.
 bool concerns(const nlmsghdr& message, const Interest& interest);
 // About nftables: whether it is about our table.
 bool concerns_table(const nlmsghdr& message, const std::string& table);
 
-netlink::Monitor monitor_routes();  // links, addresses, routes
+netlink::Monitor monitor_routes();  // what concerns() knows
 netlink::Monitor monitor_rules();   // nftables
 
 }  // namespace onlink::node

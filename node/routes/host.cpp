@@ -2,11 +2,17 @@
 #include "node/routes/host.h"
 
 #include <fmt/format.h>
+#include <linux/ip.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "netlink/forwarding.h"
+#include "netlink/neighbour.h"
 #include "netlink/route_key.h"
 #include "netlink/sysctl.h"
 
@@ -37,28 +43,106 @@ void read_links(netlink::Socket& socket, Host& host) {
     if (index == 0 || host.links.contains(index)) return;
     if (auto link = netlink::find_link(socket, index)) host.links.emplace(index, std::move(*link));
   };
+  const auto add_all = [&](const netlink::Route& route) {
+    add(route.link);
+    for (const netlink::NextHop& hop : route.multipath) add(hop.link);
+  };
   for (const auto& [address, path] : host.paths)
-    if (path) add(path->link);
-  for (const netlink::Route& route : host.routes) add(route.link);
+    if (path) add_all(*path);
+  for (const netlink::Route& route : host.routes) add_all(route);
+}
+
+// A peer's subnet of one address may have a route of the same shape that is not a pod's.
+void separate_attachments(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  std::set<IpPrefix> single;
+  for (const Node& peer : cluster.peers)
+    std::copy_if(peer.pod_cidrs.begin(), peer.pod_cidrs.end(), std::inserter(single, single.end()),
+                 [](const IpPrefix& cidr) { return cidr.is_host(); });
+  const auto is_attachments = [&](const netlink::Route& route) {
+    if (!has_the_shape_of_an_attachment(route)) return false;
+    if (!single.contains(route.dst)) return true;
+    const auto link = netlink::find_link(socket, route.link);
+    return link && link->alias.starts_with(netlink::host_end_alias);
+  };
+  const auto rest =
+      std::stable_partition(host.routes.begin(), host.routes.end(),
+                            [&](const netlink::Route& route) { return !is_attachments(route); });
+  host.attachments.assign(rest, host.routes.end());
+  host.routes.erase(rest, host.routes.end());
+}
+
+// Paths of one form have one source: asked once for each form.
+void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  using Form = std::tuple<IpPrefix, std::optional<IpAddress>, std::uint32_t>;
+  std::map<Form, std::optional<IpAddress>> sources;
+  for (const Node& peer : cluster.peers) {
+    if (!peer.ipv4) continue;
+    const netlink::Route* path = host.path_to(*peer.ipv4);
+    if (path == nullptr || path->type != RTN_UNICAST) continue;
+    const auto [source, is_new] = sources.try_emplace({path->dst, path->gateway, path->link}, path->source);
+    if (is_new && !source->second) source->second = netlink::lookup_source(socket, *peer.ipv4);
+    if (source->second) host.sources.emplace(*peer.ipv4, *source->second);
+  }
+}
+
+void read_underlay(netlink::Socket& socket, Host& host) {
+  for (const auto& [index, link] : host.links) {
+    if (!link.ipv4_conf.empty() && link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0)
+      host.not_forwarding.insert(index);
+    if ((link.flags & (IFF_LOOPBACK | IFF_NOARP)) != 0) continue;
+    for (netlink::Address& address : netlink::list_addresses(socket, index))
+      if (!address.prefix.is_host() && address.scope != RT_SCOPE_LINK)
+        host.underlay_addresses.push_back(std::move(address));
+    for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, index))
+      if (neighbour.state == NUD_FAILED) host.dead_neighbours.emplace(index, neighbour.address);
+  }
+}
+
+// Of a node whose address no path leads to, as in a VRF, or that has it nowhere.
+void read_own_link(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  const auto own = cluster.self.ipv4 ? cluster.self.ipv4 : cluster.self.ipv6;
+  if (!own) return;
+  const netlink::Route* path = host.path_to(*own);
+  if (path != nullptr && path->type == RTN_LOCAL) return;
+  for (const netlink::Address& address : netlink::list_addresses(socket))
+    if (address.prefix.address == *own) host.own_link = netlink::find_link(socket, address.link);
 }
 
 bool forwarding(const char* setting) { return netlink::read_sysctl(setting).value_or("0") != "0"; }
 
 }  // namespace
 
+bool has_the_shape_of_an_attachment(const netlink::Route& route) {
+  return route.type == RTN_UNICAST && route.dst.is_host() && !route.gateway && route.multipath.empty();
+}
+
 bool is_node_route(const netlink::Route& route) {
   return route.protocol == netlink::onlink_protocol && route.table == RT_TABLE_MAIN &&
-         (route.gateway || route.type == RTN_BLACKHOLE);
+         !has_the_shape_of_an_attachment(route);
+}
+
+const netlink::Link* Host::link(std::uint32_t index) const {
+  const auto found = links.find(index);
+  return found == links.end() ? nullptr : &found->second;
+}
+
+const netlink::Route* Host::path_to(const IpAddress& address) const {
+  const auto found = paths.find(address);
+  return found == paths.end() || !found->second ? nullptr : &*found->second;
 }
 
 std::string Host::link_name(std::uint32_t index) const {
   if (index == tunnel_to_come) return tunnel_name;
-  const auto found = links.find(index);
-  return found == links.end() ? fmt::format("if{}", index) : found->second.name;
+  const netlink::Link* known = link(index);
+  return known == nullptr ? fmt::format("if{}", index) : known->name;
 }
 
+// The module's own device takes whatever is sent to no other: under another name it is that still.
 void read_tunnel(netlink::Socket& socket, Host& host) {
   host.tunnel = netlink::find_link(socket, tunnel_name);
+  if (!host.tunnel)
+    for (netlink::Link& link : netlink::list_links(socket, "ipip"))
+      if (!link.ipip || (!link.ipip->local && !link.ipip->remote)) host.tunnel = std::move(link);
   if (!host.tunnel) return;
   host.links.emplace(host.tunnel->index, *host.tunnel);
   host.tunnel_addresses = netlink::list_addresses(socket, host.tunnel->index);
@@ -68,12 +152,15 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   Host host;
   host.routes = netlink::list_routes(
       socket, {.family = {}, .table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol, .link = 0});
-  std::erase_if(host.routes, [](const netlink::Route& route) { return !is_node_route(route); });
   for (netlink::Route& route : host.routes) route = normalised(std::move(route));
-  std::sort(host.routes.begin(), host.routes.end(), netlink::key_before);
+  separate_attachments(socket, cluster, host);
+  std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
   read_paths(socket, cluster, host);
   read_tunnel(socket, host);
   read_links(socket, host);
+  read_sources(socket, cluster, host);
+  read_underlay(socket, host);
+  read_own_link(socket, cluster, host);
   host.forwarding_v4 = forwarding("net/ipv4/ip_forward");
   host.forwarding_v6 = forwarding("net/ipv6/conf/all/forwarding");
   const auto& cidrs = cluster.self.pod_cidrs;
@@ -83,17 +170,24 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   return host;
 }
 
+// Of the routes of one key the kernel uses, and replaces, the first.
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,
                                                         const std::vector<netlink::Route>& wanted) {
-  std::vector<IpAddress> addresses;
-  addresses.reserve(wanted.size());
-  for (const netlink::Route& route : wanted) addresses.push_back(route.dst.address);
-  auto holders = netlink::lookup_routes(socket, addresses);
-  for (std::size_t i = 0; i < holders.size(); ++i) {
-    if (!holders[i]) continue;
-    holders[i] = normalised(std::move(*holders[i]));
-    if (!same_key(*holders[i], wanted[i])) holders[i].reset();
+  std::vector<std::optional<netlink::Route>> holders(wanted.size());
+  std::map<netlink::Route, std::size_t, decltype(&netlink::key_before)> places(netlink::key_before);
+  std::set<IpFamily> families;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    places.emplace(wanted[i], i);
+    families.insert(wanted[i].dst.family());
   }
+  for (const IpFamily family : families)
+    for (netlink::Route& each : netlink::list_routes(socket, {.family = family, .table = RT_TABLE_MAIN})) {
+      netlink::Route route = normalised(std::move(each));
+      const auto place = places.find(route);
+      if (place == places.end()) continue;
+      holders[place->second] = std::move(route);
+      places.erase(place);
+    }
   return holders;
 }
 

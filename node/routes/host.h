@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "netlink/address.h"
@@ -21,25 +23,37 @@ inline constexpr const char* tunnel_name = "tunl0";
 // Stands for the index of a tunnel device that is not there yet.
 inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
 
-// Ours to change and to withdraw: our protocol, and either through a gateway or a blackhole. The routes of
-// the attachments, which have our protocol too, are neither: "10.10.0.2/32 dev onl... scope link".
+// The attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Whatever else has it
+// is the node's: ours to change and to withdraw, whatever its shape.
+bool has_the_shape_of_an_attachment(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
 struct Host {
   // How the kernel would reach each node address, our own and that of our tunnel included; nothing where it
   // would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
+  // The source that it would choose for a node address; only where it was asked (peers' IPv4 addresses).
+  std::map<IpAddress, IpAddress> sources;
   std::map<std::uint32_t, netlink::Link> links;  // those that the paths and routes go through, by index
-  std::optional<netlink::Link> tunnel;           // the device named tunl0, whatever its kind
+  std::optional<netlink::Link> tunnel;  // named tunl0, whatever its kind; else the IPIP device without ends
   std::vector<netlink::Address> tunnel_addresses;
-  bool ipip_missing = false;           // the kernel refused to make a tunnel: it has no ipip
-  std::vector<netlink::Route> routes;  // node routes of table main, by (destination, metric)
+  bool ipip_missing = false;  // the kernel refused to make a tunnel: it has no ipip
+  std::vector<netlink::Route>
+      routes;  // the node's, of table main: by key, those of one key as the kernel has them
+  std::vector<netlink::Route> attachments;  // those of the attachments
+  std::optional<netlink::Link> own_link;    // the interface that has our address, where no path leads to it
+  std::vector<netlink::Address>
+      underlay_addresses;  // of the interfaces that lead to nodes, with their networks
+  std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
+  std::set<std::uint32_t> not_forwarding;                         // links on which IPv4 forwarding is off
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
   // Where it is off and the node has IPv6 pods: see netlink/forwarding.h.
   std::vector<std::string> need_accept_ra;
 
   std::string link_name(std::uint32_t index) const;  // "if12" where it is not known
+  const netlink::Link* link(std::uint32_t index) const;
+  const netlink::Route* path_to(const IpAddress& address) const;
 };
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
@@ -48,8 +62,8 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster);
 // Only the tunnel of a host that was read before it was made.
 void read_tunnel(netlink::Socket& socket, Host& host);
 
-// Who holds the destinations (and metrics) of these routes, as far as somebody does: asked only for what is
-// about to be added or replaced. Ordered as asked.
+// The first route that has the key of each of these, where there is one: ordered as asked. Compared by the
+// whole key, as routes that are looked up by address hide each other: dumps.
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,
                                                         const std::vector<netlink::Route>& wanted);
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/failure.h"
@@ -53,18 +55,27 @@ class Cleaner {
   }
 
   void remove_rules() {
-    if (state_.ruleset == Loaded{}) return;
-    Firewall::remove("onlink");
-    result_.done.emplace_back("nft delete table inet onlink");
+    if (Firewall::remove("onlink")) result_.done.emplace_back("nft delete table inet onlink");
   }
 
   void remove_routes() {
     Host host = read_host(socket_, {});
-    Changes changes = diff({}, host, {state_.own_addresses, true});
+    Changes changes = diff({}, host, {own_addresses(host), true});
     for (const std::string& line : commands(changes, host)) result_.done.push_back(line);
     for (const Applied& applied :
          {apply_routes(socket_, changes, host), apply_removals(socket_, changes, host)})
       result_.failures.insert(result_.failures.end(), applied.failures.begin(), applied.failures.end());
+  }
+
+  // Those that we know of, and those that our routes name: what we knew may be lost.
+  std::vector<IpPrefix> own_addresses(const Host& host) const {
+    std::vector<IpPrefix> own = state_.own_addresses;
+    for (const netlink::Route& route : host.routes) {
+      if (!host.tunnel || route.link != host.tunnel->index || !route.source) continue;
+      const IpPrefix address = IpPrefix::host(*route.source);
+      if (std::find(own.begin(), own.end(), address) == own.end()) own.push_back(address);
+    }
+    return own;
   }
 
   void restore_tunnel() {
@@ -107,9 +118,9 @@ class Cleaner {
 
   void restore_forwarding() {
     if (!state_.before) return;
-    const bool pods = has_attachments();
-    restore(state_.before->forwarding_v4, pods, "net/ipv4/ip_forward");
-    restore(state_.before->forwarding_v6, pods, "net/ipv6/conf/all/forwarding");
+    const char* const need = who_needs_forwarding();
+    restore(state_.before->forwarding_v4, need, "net/ipv4/ip_forward");
+    restore(state_.before->forwarding_v6, need, "net/ipv6/conf/all/forwarding");
     if (netlink::read_sysctl("net/ipv6/conf/all/forwarding").value_or("0") == "0")
       for (const std::string& link : state_.accept_ra) restore_accept_ra(netlink::accept_ra_setting(link));
   }
@@ -120,21 +131,25 @@ class Cleaner {
     result_.done.push_back("sysctl -w " + setting + "=1");
   }
 
-  void restore(bool was_on, bool pods, const std::string& setting) {
+  void restore(bool was_on, const char* need, const std::string& setting) {
     if (was_on || netlink::read_sysctl(setting).value_or("0") == "0") return;
-    if (pods) {
-      result_.left.push_back(setting + " stays 1: pods are attached to this host");
+    if (need != nullptr) {
+      result_.left.push_back(fmt::format("{} stays 1: {}", setting, need));
       return;
     }
     netlink::write_sysctl(setting, "0");
     result_.done.push_back("sysctl -w " + setting + "=0");
   }
 
-  bool has_attachments() {
-    const auto routes = netlink::list_routes(
-        socket_, {.family = {}, .table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol, .link = 0});
-    return std::any_of(routes.begin(), routes.end(),
-                       [](const netlink::Route& route) { return !is_node_route(route); });
+  // Null: nobody. Where this host has several networks, somebody else may have come to rely on it meanwhile.
+  const char* who_needs_forwarding() {
+    if (!read_host(socket_, {}).attachments.empty()) return "pods are attached to this host";
+    const auto tunnel = netlink::find_link(socket_, tunnel_name);
+    std::set<std::uint32_t> links;
+    for (const netlink::Address& address : netlink::list_addresses(socket_))
+      if (address.scope == RT_SCOPE_UNIVERSE && (!tunnel || address.link != tunnel->index))
+        links.insert(address.link);
+    return links.size() > 1 ? "this host has more than one network" : nullptr;
   }
 
   void remove_files() {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,25 +19,30 @@ namespace {
 
 using nlohmann::json;
 
-bool among(const std::vector<netlink::Route>& routes, const IpPrefix& dst) {
-  return std::any_of(routes.begin(), routes.end(),
-                     [&](const netlink::Route& route) { return route.dst == dst; });
-}
+// "ok" only where the kernel has the route as it should be, and nothing is known to be in its way.
+class States {
+ public:
+  explicit States(const Changes& changes) {
+    for (const netlink::Route& route : changes.replace) states_[route.dst] = "differs";
+    for (const netlink::Route& route : changes.add) states_[route.dst] = "missing";
+    for (const Conflict& conflict : changes.conflicts)
+      states_[conflict.wanted.dst] = "held by proto " + netlink::protocol_name(conflict.holder.protocol);
+  }
 
-// "ok" only where the kernel has the route as it should be.
-std::string state_of(const PeerPath& path, const Changes& changes) {
-  if (path.kind == PathKind::none) return "no path";
-  for (const Conflict& conflict : changes.conflicts)
-    if (conflict.wanted.dst == path.cidr)
-      return "held by proto " + netlink::protocol_name(conflict.holder.protocol);
-  if (among(changes.add, path.cidr)) return "missing";
-  return among(changes.replace, path.cidr) ? "differs" : "ok";
-}
+  std::string of(const PeerPath& path) const {
+    if (path.kind == PathKind::none) return "no path";
+    const auto found = states_.find(path.cidr);
+    if (found != states_.end()) return found->second;
+    return path.obstacle.empty() ? "ok" : "blocked";
+  }
+
+ private:
+  std::map<IpPrefix, std::string> states_;
+};
 
 // Which list a peer comes from.
-std::string origin_of(const std::string& peer, const StatusInput& input) {
-  const auto& kept = input.service ? input.service->kept : input.nodes.kept;
-  if (std::find(kept.begin(), kept.end(), peer) != kept.end()) return "an earlier list";
+std::string origin_of(const std::string& peer, const std::set<std::string>& kept, const StatusInput& input) {
+  if (kept.contains(peer)) return "an earlier list";
   if (!input.nodes.complete && (!input.service || !input.service->complete)) return "the last good list";
   return input.service ? input.service->source : "the list";
 }
@@ -44,15 +50,18 @@ std::string origin_of(const std::string& peer, const StatusInput& input) {
 json print_peers(const StatusInput& input) {
   std::map<IpPrefix, const netlink::Route*> routes;
   for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
+  const States states(input.plan.changes);
+  const auto& kept_names = input.service ? input.service->kept : input.nodes.kept;
+  const std::set<std::string> kept(kept_names.begin(), kept_names.end());
   json peers = json::array();
   for (const PeerPath& path : input.plan.desired.paths) {
     json peer = {{"name", path.peer},
                  {"podCIDR", path.cidr.to_string()},
                  {"ipipMode", to_string(path.mode)},
                  {"path", to_string(path.kind)},
-                 {"why", path.why},
-                 {"from", origin_of(path.peer, input)},
-                 {"state", state_of(path, input.plan.changes)}};
+                 {"why", path.obstacle.empty() ? path.why : path.obstacle},
+                 {"from", origin_of(path.peer, kept, input)},
+                 {"state", states.of(path)}};
     if (const auto route = routes.find(path.cidr); route != routes.end())
       peer["route"] = netlink::to_string(*route->second, input.plan.host.link_name(route->second->link));
     const auto since = input.state.paths.find(path.cidr.to_string());

@@ -44,8 +44,11 @@ applied A
 ip -n A route prepend 10.10.1.0/24 via 172.16.91.99 proto static
 before=$(ip -n A route show 10.10.1.0/24)
 same "the one in front" "$(head -1 <<<"$before" | sed 's/ *$//')" "10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"
-applied A
+node A apply
 same "both routes" "$(ip -n A route show 10.10.1.0/24)" "$before"
+same "that it is in front is told" "$out$errors" "onlink-node: B (10.10.1.0/24): packets to 10.10.1.1 take 10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"
+node A status --json
+holds "the peer is not in order" '.peers[0].state == "blocked"' "$out"
 seed_cluster '.nodes[1].nodeIP = "172.16.91.210"'
 node A apply
 case $errors in *"route 10.10.1.0/24 is held by 10.10.1.0/24 via 172.16.91.99 dev eth0 proto static"*) ;; *) fail "a moved node behind a foreign route: $errors" ;; esac

@@ -53,7 +53,7 @@ inline Host seed_host() {
   eth0.index = 2;
   eth0.name = "eth0";
   eth0.mtu = 1500;
-  eth0.flags = IFF_UP;
+  eth0.flags = IFF_UP | IFF_RUNNING;
   netlink::Link tunnel;
   tunnel.index = 3;
   tunnel.name = tunnel_name;
