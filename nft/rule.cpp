@@ -47,10 +47,12 @@ Expression load_meta(nft_meta_keys key) {
           }};
 }
 
-Expression load_header(std::uint32_t offset, std::uint32_t length) {
-  return {"payload", [offset, length](Message& message) {
-            put_number(message, NFTA_PAYLOAD_DREG, NFT_REG_1);
-            put_number(message, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+Expression load_header(std::uint32_t offset, std::uint32_t length,
+                       nft_payload_bases base = NFT_PAYLOAD_NETWORK_HEADER,
+                       std::uint32_t destination = NFT_REG_1) {
+  return {"payload", [=](Message& message) {
+            put_number(message, NFTA_PAYLOAD_DREG, destination);
+            put_number(message, NFTA_PAYLOAD_BASE, base);
             put_number(message, NFTA_PAYLOAD_OFFSET, offset);
             put_number(message, NFTA_PAYLOAD_LEN, length);
           }};
@@ -149,6 +151,15 @@ Word source_not_in(const std::string& set, IpFamily family) {
   return {fmt::format("{} saddr != @{}", name_of(family), set),
           {load_source(family), look_up(set, false)},
           family};
+}
+
+// What lies behind the outer header is the inner one. A set's pair is read from two registers of 32 bits, of
+// which the first is the beginning of register 1.
+Word source_and_inner_source_not_in(const std::string& set) {
+  return {fmt::format("ip saddr . @th,96,32 != @{}", set),
+          {load_source(IpFamily::v4), load_header(12, 4, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG32_01),
+           look_up(set, false)},
+          IpFamily::v4};
 }
 
 Word destination_not_in(const std::string& set, IpFamily family) {

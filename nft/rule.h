@@ -34,6 +34,8 @@ void put(netlink::Message& message, const Rule& rule);
 Word source_in(const std::string& set, IpFamily family);
 Word destination_not_in(const std::string& set, IpFamily family);
 Word source_not_in(const std::string& set, IpFamily family);
+// Of an IPIP packet that has been put together (hook input): its sender, and the source inside.
+Word source_and_inner_source_not_in(const std::string& set);
 Word source_is_not(const IpAddress& address);
 Word source_within(const IpPrefix& prefix);
 Word source_is_local();

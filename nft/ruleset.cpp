@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 namespace onlink::nft {
@@ -19,10 +20,29 @@ std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) 
   return disjoint(std::move(chosen));
 }
 
+std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes) {
+  std::vector<AddressRange> ranges;
+  std::transform(prefixes.begin(), prefixes.end(), std::back_inserter(ranges), AddressRange::of);
+  return ranges;
+}
+
+std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all) {
+  std::map<IpAddress, std::vector<IpPrefix>> by_sender;
+  for (const auto& [sender, sources] : all) by_sender[sender].push_back(sources);
+  std::vector<AddressRange> pairs;
+  for (auto& [sender, sources] : by_sender)
+    for (AddressRange range : ranges_of(of_family(sources, true))) {
+      range.sender = sender;
+      pairs.push_back(range);
+    }
+  std::sort(pairs.begin(), pairs.end());
+  return pairs;
+}
+
 std::vector<NftSet> sets_of(const Ruleset& ruleset) {
   std::vector<NftSet> sets;
   const auto add = [&](const char* name, IpFamily family, const std::vector<IpPrefix>& prefixes) {
-    sets.push_back({name, family, of_family(prefixes, family == IpFamily::v4)});
+    sets.push_back({name, family, ranges_of(of_family(prefixes, family == IpFamily::v4))});
   };
   if (!ruleset.masqueraded.empty()) {
     // Multicast goes to whoever listens; it is never masqueraded.
@@ -34,22 +54,25 @@ std::vector<NftSet> sets_of(const Ruleset& ruleset) {
     add("inside_v4", IpFamily::v4, inside);
     add("inside_v6", IpFamily::v6, inside);
   }
-  if (ruleset.filter_tunnel) add("tunnel_sources", IpFamily::v4, ruleset.tunnel_sources);
+  if (ruleset.filter_tunnel) {
+    add("tunnel_sources", IpFamily::v4, ruleset.tunnel_sources);
+    add("tunnel_trusted", IpFamily::v4, ruleset.tunnel_trusted);
+    sets.push_back({"tunnel_inner", IpFamily::v4, pairs_of(ruleset.tunnel_inner), true});
+  }
   return sets;
 }
 
-std::string print_list(const std::vector<IpPrefix>& prefixes) {
+std::string print_list(const std::vector<AddressRange>& ranges) {
   std::string text;
-  for (const IpPrefix& prefix : prefixes) {
-    if (!text.empty()) text += ", ";
-    text += prefix.is_host() ? prefix.address.to_string() : prefix.to_string();
-  }
+  for (const AddressRange& range : ranges) text += (text.empty() ? "" : ", ") + range.to_string();
   return text;
 }
 
 std::string print_set(const NftSet& set, bool with_elements) {
-  return fmt::format("  set {} {{ type {}; flags interval;{} }}\n", set.name,
-                     set.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr",
+  const char* const type = set.of_pairs                 ? "typeof ip saddr . @th,96,32"
+                           : set.family == IpFamily::v4 ? "type ipv4_addr"
+                                                        : "type ipv6_addr";
+  return fmt::format("  set {} {{ {}; flags interval;{} }}\n", set.name, type,
                      with_elements && !set.elements.empty()
                          ? fmt::format(" elements = {{ {} }}", print_list(set.elements))
                          : "");
@@ -101,14 +124,18 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
 void add_filters(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_tunnel) {
     table.counters.emplace_back("foreign_tunnel");
-    table.chains.push_back({"tunnel",
-                            "filter",
-                            "input",
-                            "filter",
-                            NF_INET_LOCAL_IN,
-                            NF_IP_PRI_FILTER,
-                            {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4),
-                              count_in("foreign_tunnel"), drop()}}});
+    table.counters.emplace_back("forged_inner");
+    table.chains.push_back(
+        {"tunnel",
+         "filter",
+         "input",
+         "filter",
+         NF_INET_LOCAL_IN,
+         NF_IP_PRI_FILTER,
+         {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4), count_in("foreign_tunnel"),
+           drop()},
+          {ipv4_protocol_is_ipip(), source_not_in("tunnel_trusted", IpFamily::v4),
+           source_and_inner_source_not_in("tunnel_inner"), count_in("forged_inner"), drop()}}});
   }
   if (ruleset.filter_pods || ruleset.check_sources) add_pods(ruleset, table);
 }
@@ -139,9 +166,7 @@ std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset
 
 std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset) {
   std::map<std::string, std::vector<AddressRange>> elements;
-  for (const NftSet& set : sets_of(ruleset))
-    std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(elements[set.name]),
-                   AddressRange::of);
+  for (NftSet& set : sets_of(ruleset)) elements[set.name] = std::move(set.elements);
   return elements;
 }
 
@@ -150,9 +175,7 @@ std::string print_change(const std::string& table, const std::string& set,
   std::string text;
   const auto print = [&](const char* verb, const std::vector<AddressRange>& ranges) {
     if (ranges.empty()) return;
-    std::string list;
-    for (const AddressRange& range : ranges) list += (list.empty() ? "" : ", ") + range.to_string();
-    text += fmt::format("{} element inet {} {} {{ {} }}\n", verb, table, set, list);
+    text += fmt::format("{} element inet {} {} {{ {} }}\n", verb, table, set, print_list(ranges));
   };
   print("delete", remove);
   print("add", add);

@@ -21,9 +21,18 @@ struct Ruleset {
   // Sources that are masqueraded where they leave for other destinations than `inside`. Empty: nothing is.
   std::vector<IpPrefix> masqueraded;
   std::vector<IpPrefix> inside;
-  // Protocol 4 (IPIP) is dropped unless its sender is one of these.
+  // Protocol 4 (IPIP) is dropped unless its sender is one of these; and unless the source inside is one that
+  // the sender may speak for, or the sender is one of those that are trusted with any.
   bool filter_tunnel = false;
   std::vector<IpPrefix> tunnel_sources;
+  struct Inner {
+    IpAddress sender;
+    IpPrefix sources;
+
+    bool operator==(const Inner&) const = default;
+  };
+  std::vector<Inner> tunnel_inner;
+  std::vector<IpPrefix> tunnel_trusted;
   // From interfaces whose name starts with pod_interfaces: IPIP is dropped, and so is every source address
   // whose way back is another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
   bool filter_pods = false;
@@ -45,7 +54,8 @@ struct Ruleset {
 struct NftSet {
   std::string name;
   IpFamily family;
-  std::vector<IpPrefix> elements;
+  std::vector<AddressRange> elements;
+  bool of_pairs = false;  // sender and source inside, both IPv4
 };
 struct NftChain {
   std::string name, type;

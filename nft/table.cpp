@@ -2,6 +2,7 @@
 #include "nft/table.h"
 
 #include <endian.h>
+#include <fmt/format.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "nft/generation.h"
@@ -27,24 +29,41 @@ struct Bound {
   IpAddress address;
   bool end = false;  // the first address behind an interval
 };
-using Bounds = std::vector<Bound>;
+struct Elements {
+  std::vector<Bound> bounds;        // of a set of addresses
+  std::vector<AddressRange> pairs;  // of a set of pairs: each with both its ends
+};
 
-std::optional<Bounds> parse_elements(const nlmsghdr& message) {
+// Two IPv4 addresses, one behind the other.
+std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type) {
+  const auto key = element.get(Attribute<Nested>{type});
+  const auto bytes = key ? key->bytes(NFTA_DATA_VALUE) : std::span<const std::uint8_t>();
+  constexpr std::size_t size = 4;
+  if (bytes.size() != 2 * size) return std::nullopt;
+  return std::pair(IpAddress::from_bytes(bytes.first(size)), IpAddress::from_bytes(bytes.last(size)));
+}
+
+std::optional<Elements> parse_elements(const nlmsghdr& message) {
   const nfgenmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
-  Bounds bounds;
+  Elements elements;
   for (const Attributes& element : attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
+    if (const auto first = read_pair(element, NFTA_SET_ELEM_KEY)) {
+      const auto last = read_pair(element, NFTA_SET_ELEM_KEY_END);
+      elements.pairs.push_back({first->second, last ? last->second : first->second, first->first});
+      continue;
+    }
     const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
     const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
     const auto flags = be32toh(element.get(Attribute<std::uint32_t>{NFTA_SET_ELEM_FLAGS}).value_or(0));
-    if (address) bounds.push_back({*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
+    if (address) elements.bounds.push_back({*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
   }
-  return bounds;
+  return elements;
 }
 
 // Each interval lasts to the next bound, whatever that is; the highest one may have none. nft puts an end
 // without a start in front of the lowest.
-std::vector<AddressRange> ranges_of(Bounds bounds) {
+std::vector<AddressRange> ranges_of(std::vector<Bound> bounds) {
   std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
     return a.address != b.address ? a.address < b.address : a.end > b.end;
   });
@@ -225,6 +244,12 @@ class Walk {
   bool names_it_ = false;
 };
 
+std::string in_hexadecimal(const IpAddress& address) {
+  std::string text = "0x";
+  for (const std::uint8_t byte : address.bytes()) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
 // Without the header, in which there is the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
   const nfgenmsg* header = nullptr;
@@ -235,6 +260,9 @@ std::string content_of(const nlmsghdr& message, const std::string& table) {
 }  // namespace
 
 std::string AddressRange::to_string() const {
+  // A type that nft(8) knows from `typeof` only: a number.
+  if (sender)
+    return fmt::format("{} . {}-{}", sender->to_string(), in_hexadecimal(first), in_hexadecimal(last));
   for (unsigned length = 0; length < first.bits(); ++length) {
     const IpPrefix prefix{first, static_cast<std::uint8_t>(length)};
     if (AddressRange::of(prefix) == *this) return prefix.to_string();
@@ -247,10 +275,14 @@ std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::str
   Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + set);
   request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
   try {
-    Bounds bounds;
-    for (const Bounds& part : socket.dump<Bounds>(request, parse_elements))
-      bounds.insert(bounds.end(), part.begin(), part.end());
-    return ranges_of(std::move(bounds));
+    Elements all;
+    for (const Elements& part : socket.dump<Elements>(request, parse_elements)) {
+      all.bounds.insert(all.bounds.end(), part.bounds.begin(), part.bounds.end());
+      all.pairs.insert(all.pairs.end(), part.pairs.begin(), part.pairs.end());
+    }
+    if (all.pairs.empty()) return ranges_of(std::move(all.bounds));
+    std::sort(all.pairs.begin(), all.pairs.end());
+    return std::move(all.pairs);
   } catch (const Failure& failure) {
     if (failure.error() == ENOENT) return std::nullopt;
     throw;

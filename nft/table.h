@@ -17,14 +17,16 @@ namespace onlink::nft {
 
 struct AddressRange {
   IpAddress first, last;
+  std::optional<IpAddress> sender = {};  // in a set of pairs: who may send what is in the range
 
   static AddressRange of(const IpPrefix& prefix) { return {prefix.network().address, prefix.last()}; }
-  std::string to_string() const;  // as nft(8) has it: an address, a prefix where it is one, or a range
+  // As nft(8) has it: an address, a prefix where it is one, or a range; of a pair, two words.
+  std::string to_string() const;
 
   auto operator<=>(const AddressRange&) const = default;
 };
 
-// The elements of a set with flag interval, in order. Nothing where there is no such set. socket: of
+// The elements of a set with flag interval, of addresses or of pairs, in order. Nothing where there is no such set. socket: of
 // NETLINK_NETFILTER.
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
                                                   const std::string& set);

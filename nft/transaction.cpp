@@ -27,6 +27,7 @@ namespace {
 // them.
 constexpr std::uint32_t ipv4_addr = 7;
 constexpr std::uint32_t ipv6_addr = 8;
+constexpr std::uint32_t bits_of_a_type = 6;  // of a pair: the types of both, one behind the other
 // A start and its end are at most 60 bytes; a message has room for 1024.
 constexpr std::size_t ranges_of_a_message = 12;
 
@@ -42,16 +43,17 @@ class Writer {
   void add_table() { add(NFT_MSG_NEWTABLE, NLM_F_CREATE, "make", NFTA_TABLE_NAME); }
 
   void add_set(const NftSet& set) {
-    const bool v4 = set.family == IpFamily::v4;
+    const std::uint32_t type = set.family == IpFamily::v4 ? ipv4_addr : ipv6_addr;
+    const std::uint32_t length = set.family == IpFamily::v4 ? 4 : 16;
     Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
     message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
-    put_number(message, NFTA_SET_FLAGS, NFT_SET_INTERVAL);
-    put_number(message, NFTA_SET_KEY_TYPE, v4 ? ipv4_addr : ipv6_addr);
-    put_number(message, NFTA_SET_KEY_LEN, v4 ? 4 : 16);
+    put_number(message, NFTA_SET_FLAGS, set.of_pairs ? NFT_SET_INTERVAL | NFT_SET_CONCAT : NFT_SET_INTERVAL);
+    put_number(message, NFTA_SET_KEY_TYPE, set.of_pairs ? type << bits_of_a_type | type : type);
+    put_number(message, NFTA_SET_KEY_LEN, set.of_pairs ? 2 * length : length);
     put_number(message, NFTA_SET_ID, ++sets_);
-    std::vector<AddressRange> ranges;
-    std::transform(set.elements.begin(), set.elements.end(), std::back_inserter(ranges), AddressRange::of);
-    change_elements(set.name, NFT_MSG_NEWSETELEM, ranges);
+    if (set.of_pairs)
+      message.nest(Attribute<Nested>{NFTA_SET_DESC}, [&] { put_fields(message, {length, length}); });
+    change_elements(set.name, NFT_MSG_NEWSETELEM, set.elements);
   }
 
   void change_elements(const std::string& set, std::uint16_t type, const std::vector<AddressRange>& ranges) {
@@ -101,8 +103,32 @@ class Writer {
     });
   }
 
-  // The kernel's intervals end before their end, and behind the highest address there is none.
+  static void put_fields(Message& message, const std::vector<std::uint32_t>& lengths) {
+    message.nest(Attribute<Nested>{NFTA_SET_DESC_CONCAT}, [&] {
+      for (const std::uint32_t length : lengths)
+        message.nest(Attribute<Nested>{NFTA_LIST_ELEM},
+                     [&] { put_number(message, NFTA_SET_FIELD_LEN, length); });
+    });
+  }
+
+  static void put_pair(Message& message, std::uint16_t type, const IpAddress& sender,
+                       const IpAddress& address) {
+    std::vector<std::uint8_t> bytes(sender.bytes().begin(), sender.bytes().end());
+    bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
+    message.nest(Attribute<Nested>{type},
+                 [&] { message.put(Attribute<netlink::Bytes>{NFTA_DATA_VALUE}, bytes); });
+  }
+
+  // The kernel's intervals end before their end, and behind the highest address there is none. Those of pairs
+  // are one element each.
   static void put_range(Message& message, const AddressRange& range) {
+    if (range.sender) {
+      message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
+        put_pair(message, NFTA_SET_ELEM_KEY, *range.sender, range.first);
+        put_pair(message, NFTA_SET_ELEM_KEY_END, *range.sender, range.last);
+      });
+      return;
+    }
     put_bound(message, range.first, false);
     if (range.last != IpPrefix::any(range.last.family()).last()) put_bound(message, range.last.next(), true);
   }

@@ -41,6 +41,7 @@ Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
     for (const AddressRange& range : ranges) {
       append(range.first);
       append(range.last);
+      if (range.sender) append(*range.sender);
     }
   }
   return {fingerprint(nft::print_structure(ruleset)), fingerprint(elements), "", ""};
@@ -133,6 +134,21 @@ std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now)
 
 }  // namespace
 
+namespace {
+
+// A node speaks for itself and for its pods.
+void add_sender(const Node& peer, Ruleset& ruleset) {
+  const IpPrefix node = IpPrefix::host(*peer.ipv4);
+  ruleset.tunnel_sources.push_back(node);
+  ruleset.tunnel_inner.push_back({*peer.ipv4, node});
+  for (const IpPrefix& cidr : peer.pod_cidrs)
+    if (cidr.address.is_v4()) ruleset.tunnel_inner.push_back({*peer.ipv4, cidr});
+  if (const auto end = tunnel_address(peer))
+    ruleset.tunnel_inner.push_back({*peer.ipv4, IpPrefix::host(*end)});
+}
+
+}  // namespace
+
 Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
   Ruleset ruleset;
   ruleset.pod_interfaces = cluster.pod_interface_prefix;
@@ -148,9 +164,9 @@ Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
   if (cluster.masquerade && desired.tunnel) ruleset.tunnel_address = desired.tunnel->address;
   ruleset.filter_pods = ruleset.filter_tunnel = cluster.filter;
   if (!ruleset.filter_tunnel) return ruleset;
-  ruleset.tunnel_sources = cluster.ipip_sources;
+  ruleset.tunnel_sources = ruleset.tunnel_trusted = cluster.ipip_sources;
   for (const Node& peer : cluster.peers)
-    if (may_tunnel(cluster, peer)) ruleset.tunnel_sources.push_back(IpPrefix::host(*peer.ipv4));
+    if (may_tunnel(cluster, peer)) add_sender(peer, ruleset);
   return ruleset;
 }
 
@@ -158,8 +174,9 @@ Ruleset with_current_peers(Ruleset ruleset, const std::vector<netlink::Route>& r
   for (const netlink::Route& route : routes) {
     if (!route.gateway) continue;
     if (!ruleset.masqueraded.empty()) ruleset.inside.push_back(route.dst);
-    if (ruleset.filter_tunnel && route.onlink)
-      ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
+    if (!ruleset.filter_tunnel || !route.onlink) continue;
+    ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
+    ruleset.tunnel_inner.push_back({*route.gateway, route.dst});
   }
   return ruleset;
 }
