@@ -5,7 +5,7 @@
 #   std::size_t and std::ptrdiff_t are not held to it: there is no header without them.
 BEGIN {
   add("algorithm", "all_of any_of binary_search copy_if copy_n count_if equal find find_if for_each includes lower_bound max min " \
-      "none_of replace_if set_difference sort stable_sort transform unique count max_element min_element remove_if reverse " \
+      "none_of replace_if set_difference sort stable_partition stable_sort transform unique count max_element min_element remove_if reverse " \
       "upper_bound clamp copy fill find_if_not mismatch rotate partition nth_element minmax")
   add("array", "array"); add("atomic", "atomic"); add("bit", "bit_ceil countr_one has_single_bit popcount")
   add("charconv", "from_chars to_chars"); add("chrono", "chrono chrono_literals"); add("compare", "strong_ordering")

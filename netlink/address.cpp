@@ -57,4 +57,16 @@ std::vector<Address> list_addresses(Socket& socket, std::uint32_t link) {
   return socket.dump<Address>(request, parse_address);
 }
 
+std::vector<Address> list_addresses_in(Socket& socket, std::int32_t netns, std::uint32_t link) {
+  Message request(RTM_GETADDR, 0, [link] { return "list addresses of the other end" + of_interface(link); });
+  request.header<ifaddrmsg>().ifa_index = link;
+  request.put(address_target_netns, netns);
+  try {
+    return socket.dump<Address>(request, parse_address);
+  } catch (const Failure& failure) {
+    if (failure.error() != EINVAL && failure.error() != ENODEV) throw;
+    return {};
+  }
+}
+
 }  // namespace onlink::netlink

@@ -28,5 +28,8 @@ Message delete_address(const Address& address, const std::string& link_name);
 std::optional<Address> parse_address(const nlmsghdr& message);
 // The addresses of one interface, or of all where link is 0 (a dump).
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link = 0);
+// Those of an interface in another namespace, by the ID that the socket's namespace has for it
+// (Link::peer_netns): nobody has to go there. Empty where that namespace has died.
+std::vector<Address> list_addresses_in(Socket& socket, std::int32_t netns, std::uint32_t link);
 
 }  // namespace onlink::netlink

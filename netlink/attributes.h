@@ -47,6 +47,7 @@ inline constexpr Attribute<std::uint8_t> inet6_addr_gen_mode{IFLA_INET6_ADDR_GEN
 inline constexpr Attribute<IpAddress> address_address{IFA_ADDRESS};
 inline constexpr Attribute<IpAddress> address_local{IFA_LOCAL};
 inline constexpr Attribute<std::uint32_t> address_flags{IFA_FLAGS};
+inline constexpr Attribute<std::int32_t> address_target_netns{IFA_TARGET_NETNSID};
 
 // Routes
 inline constexpr Attribute<IpAddress> route_dst{RTA_DST};

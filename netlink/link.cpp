@@ -252,21 +252,23 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
 
 // A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
 // (rtnl_get_net_ns_capable: EINVAL).
-bool peer_lives(Socket& socket, const Link& link) {
-  if (!link.peer_netns) return find_link(socket, link.peer).has_value();
-  if (*link.peer_netns < 0) return false;
+std::optional<Link> find_peer(Socket& socket, const Link& link) {
+  if (!link.peer_netns) return find_link(socket, link.peer);
+  if (*link.peer_netns < 0) return std::nullopt;
   Message request = Message::question(RTM_GETLINK, [&] { return "look up the other end of " + link.name; });
   link_header(request, link.peer);
   request.put(link_target_netns, *link.peer_netns);
   request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
+  std::optional<Link> peer;
   try {
-    socket.execute(std::move(request), [](const nlmsghdr&) {});
+    socket.execute(std::move(request), [&](const nlmsghdr& answer) { peer = parse_link(answer); });
   } catch (const Failure& failure) {
     if (failure.error() != EINVAL && failure.error() != ENODEV) throw;
-    return false;
   }
-  return true;
+  return peer;
 }
+
+bool peer_lives(Socket& socket, const Link& link) { return find_peer(socket, link).has_value(); }
 
 namespace {
 

@@ -106,6 +106,8 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index);
 // or a mount. False as soon as the namespace has died, while the kernel is still about to take its interfaces
 // away.
 bool peer_lives(Socket& socket, const Link& link);
+// The other end itself; nothing where it does not live.
+std::optional<Link> find_peer(Socket& socket, const Link& link);
 // Whether there is such a link of a kind: a dump that ends at the first one.
 bool any_link(const std::string& kind, const std::function<bool(const Link&)>& is_it);
 // Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.

@@ -42,6 +42,8 @@ constexpr std::int64_t burst_ms = 5;
 constexpr std::int64_t rest_factor = 4;
 constexpr std::int64_t longest_rest_ms = 500;  // behind a pass over very many peers too
 constexpr std::size_t lines_per_pass = 20;
+// An ADD needs less from an interface's alias to its routes, as a rule.
+constexpr std::int64_t second_look_ms = 50;
 
 // So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
 std::int64_t with_jitter(std::int64_t milliseconds) {
@@ -176,6 +178,7 @@ int Service::run() {
   while (!ended_) {
     read_source();
     if (pass_due_ && monotonic_ms() >= earliest_pass_) pass();
+    mend_pods();
     if (!told && (last_ || !nodes_)) {
       notify_manager("READY=1");
       told = true;
@@ -213,6 +216,26 @@ void Service::pass() {
   save();
 }
 
+// Apart from passes: these are many, quickly done, and concern nobody else.
+void Service::mend_pods() {
+  try {
+    const std::int64_t now = monotonic_ms();
+    if (pods_due_ || (next_look_ != 0 && now >= next_look_)) {
+      const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+      auto routes = netlink::list_routes(reconciler_.socket(), ours);
+      std::erase_if(routes,
+                    [](const netlink::Route& route) { return !has_the_shape_of_an_attachment(route); });
+      pods_.look(reconciler_.socket(), routes);
+      next_look_ = pods_.unsure() ? now + second_look_ms : 0;
+    }
+    pods_due_ = false;
+    if (pods_.due())
+      for (const std::string& line : pods_.mend(reconciler_.socket())) say(line);
+  } catch (const Failure& failure) {
+    say(failure.what());
+  }
+}
+
 void Service::report(const Pass& pass) {
   auto lines = commands(pass.changes, pass.host);
   if (!pass.rules.empty()) lines.emplace_back("nft: table inet onlink");
@@ -236,6 +259,7 @@ void Service::wait() {
   const std::int64_t now = monotonic_ms();
   std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
   if (pass_due_) until = std::min(until, earliest_pass_);
+  if (next_look_ != 0) until = std::min(until, next_look_);
   pollfd sources[] = {{signals_.get(), POLLIN, 0},
                       {feed_.descriptor(), POLLIN, 0},
                       {routes_->descriptor(), POLLIN, 0},
@@ -249,7 +273,7 @@ void Service::wait() {
   }
   if (sources[2].revents != 0 || sources[3].revents != 0) drain_monitors();
   if (monotonic_ms() >= next_resync_ && next_resync_ != 0) {
-    pass_due_ = resync_due_ = true;
+    pass_due_ = resync_due_ = pods_due_ = true;
   }
 }
 
@@ -275,8 +299,10 @@ void Service::drain_monitors() {
                           last_ ? &last_->desired : nullptr};
   const bool was_due = pass_due_;
   try {
-    bool complete = routes_->drain(
-        [&](const nlmsghdr& message) { pass_due_ = pass_due_ || concerns(message, interest); });
+    bool complete = routes_->drain([&](const nlmsghdr& message) {
+      pods_.see(message);
+      pass_due_ = pass_due_ || concerns(message, interest);
+    });
     bool touched = false;
     if (rules_)
       complete = rules_->drain([&](const nlmsghdr& message) {
@@ -286,7 +312,7 @@ void Service::drain_monitors() {
     if (touched && !Firewall::untouched(reconciler_.state().ruleset)) pass_due_ = true;
     if (!complete) {
       ++state_.overflows;
-      pass_due_ = true;
+      pass_due_ = pods_due_ = true;
       say("the kernel dropped notifications: looking at everything again");
     }
   } catch (const Failure& failure) {

@@ -13,6 +13,7 @@
 #include "node/feed.h"
 #include "node/reconcile.h"
 #include "node/routes/events.h"
+#include "node/routes/pods.h"
 #include "node/state.h"
 
 namespace onlink::node {
@@ -54,6 +55,7 @@ class Service {
   void read_source();
   void watch();  // opens the monitors anew
   void pass();
+  void mend_pods();
   void wait();            // for the next event; sets what is to be done
   bool handle_signals();  // false: end
   void drain_monitors();
@@ -67,6 +69,7 @@ class Service {
   Feed feed_;
   UniqueFd signals_;
   Reconciler reconciler_;
+  PodRoutes pods_;
   std::optional<netlink::Monitor> routes_;
   std::optional<netlink::Monitor> rules_;
   std::optional<Nodes> nodes_;
@@ -77,6 +80,8 @@ class Service {
   bool resync_due_ = true;
   bool ended_ = false;
   std::vector<std::string> remarks_;  // of the source
+  bool pods_due_ = true;              // to be looked at, all of them
+  std::int64_t next_look_ = 0;        // at them once more; 0: not soon
   std::int64_t earliest_pass_ = 0;    // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
 };

@@ -159,10 +159,12 @@ std::string link_name(Host& host, std::uint32_t index) {
   return link ? link->name : "";
 }
 
-// The alias of a host's end says whose attachment it is.
-[[noreturn]] void throw_held(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
+// The alias of a host's end says whose attachment it is. That the route is there already is no failure:
+// onlink-node gives routes back to attachments that have lost theirs, and may have taken this for one.
+void require_ours(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
   const auto holder = netlink::find_route(host.socket, wanted);
   if (!holder) throw refusal;
+  if (holder->link == wanted.link && holder->protocol == wanted.protocol) return;
   const auto link = holder->link != 0 ? netlink::find_link(host.socket, holder->link) : std::nullopt;
   std::string who = "proto " + netlink::protocol_name(holder->protocol);
   if (link) who += " dev " + link->name;
@@ -206,11 +208,12 @@ void configure_host_routes(const End& end, std::uint32_t index, Host& host) {
     messages.push_back(netlink::add_route(routes.back(), RouteMode::create, end.name));
   }
   const auto outcomes = host.socket.execute_each(messages);
-  const auto of_routes = std::span(outcomes).last(routes.size());
-  for (std::size_t i = 0; i < routes.size(); ++i)
-    if (of_routes[i] && of_routes[i]->already_exists()) throw_held(routes[i], end, host, *of_routes[i]);
-  for (const auto& outcome : outcomes)
-    if (outcome) throw *outcome;
+  const std::size_t first_route = outcomes.size() - routes.size();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i]) continue;
+    if (i < first_route || !outcomes[i]->already_exists()) throw *outcomes[i];
+    require_ours(routes[i - first_route], end, host, *outcomes[i]);
+  }
   verify_routes(routes, end, host);
 }
 

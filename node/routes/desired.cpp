@@ -71,9 +71,9 @@ class Planner {
     const netlink::Route* own = host_.path_to(*own_address);
     const netlink::Link* carrier = own != nullptr && own->type == RTN_LOCAL ? host_.link(own->link) : nullptr;
     if (carrier == nullptr) result_.problems.push_back(why_no_carrier(*own_address));
-    const bool known =
-        carrier != nullptr && (carrier->flags & IFF_LOOPBACK) == 0 && carrier->mtu > ipip_header;
-    if (known) result_.pod_mtu = tunnels ? carrier->mtu - ipip_header : carrier->mtu;
+    const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
+    const bool known = mtu > ipip_header;
+    if (known) result_.pod_mtu = tunnels ? mtu - ipip_header : mtu;
     if (!tunnels) return;
     if (host_.tunnel && host_.tunnel->kind != "ipip") {
       tunnel_problem_ =
@@ -86,8 +86,25 @@ class Planner {
         tunnel_problem_ = fmt::format("its address {} is a pod's ({})", address->to_string(),
                                       netlink::to_string(*pod, host_.link_name(pod->link)));
       else
-        result_.tunnel = WantedTunnel{*address, known ? carrier->mtu - ipip_header : 0};
+        result_.tunnel = WantedTunnel{*address, known ? mtu - ipip_header : 0};
     }
+  }
+
+  // Where the address is on lo, as behind several uplinks: what fits all ways to other nodes.
+  std::uint32_t underlay_mtu(const netlink::Link& carrier) const {
+    if ((carrier.flags & IFF_LOOPBACK) == 0) return carrier.mtu;
+    std::uint32_t smallest = 0;
+    const auto take = [&](std::uint32_t index) {
+      const netlink::Link* link = host_.link(index);
+      if (link == nullptr || (link->flags & IFF_LOOPBACK) != 0) return;
+      smallest = smallest == 0 ? link->mtu : std::min(smallest, link->mtu);
+    };
+    for (const auto& [address, path] : host_.paths) {
+      if (!path || path->type != RTN_UNICAST) continue;
+      take(path->link);
+      for (const netlink::NextHop& hop : path->multipath) take(hop.link);
+    }
+    return smallest;
   }
 
   std::string why_no_carrier(const IpAddress& address) const {

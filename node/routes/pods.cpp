@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/routes/pods.h"
+
+#include <fmt/format.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "base/failure.h"
+#include "netlink/neighbour.h"
+#include "node/routes/host.h"
+
+namespace onlink::node {
+namespace {
+
+bool is_attachments(const netlink::Route& route) {
+  return route.protocol == netlink::onlink_protocol && route.table == RT_TABLE_MAIN &&
+         has_the_shape_of_an_attachment(route);
+}
+
+bool is_host_end(const netlink::Link& link) {
+  return link.kind == "veth" && link.alias.starts_with(netlink::host_end_alias);
+}
+
+bool is_of_ipv6_link(const netlink::Address& address) {
+  return !address.prefix.address.is_v4() && address.scope == RT_SCOPE_LINK;
+}
+
+netlink::Route route_to(const IpAddress& address, const netlink::Link& link) {
+  netlink::Route route;
+  route.dst = IpPrefix::host(address);
+  route.link = link.index;
+  route.protocol = netlink::onlink_protocol;
+  route.scope = address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  return route;
+}
+
+// The addresses that the pod has on its own end, of those that a plugin gives: single ones.
+std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Link& link) {
+  std::set<IpAddress> addresses;
+  if (!link.peer_netns) return addresses;
+  for (const netlink::Address& address : netlink::list_addresses_in(socket, *link.peer_netns, link.peer))
+    if (address.link == link.peer && address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE)
+      addresses.insert(address.prefix.address);
+  return addresses;
+}
+
+}  // namespace
+
+void PodRoutes::see(const nlmsghdr& message) {
+  if (const auto route = netlink::parse_route(message)) {
+    if (!is_attachments(*route)) return;
+    if (message.nlmsg_type == RTM_NEWROUTE)
+      ends_[route->link].pod.insert(route->dst.address);
+    else if (ends_.contains(route->link))
+      due_.insert(route->link);
+    return;
+  }
+  if (const auto address = netlink::parse_address(message)) {
+    if (message.nlmsg_type == RTM_NEWADDR && is_of_ipv6_link(*address))
+      ends_[address->link].own.insert(address->prefix);
+    return;
+  }
+  const auto link = netlink::parse_link(message);
+  if (!link || !ends_.contains(link->index)) return;
+  if (message.nlmsg_type == RTM_DELLINK) {
+    ends_.erase(link->index);
+    return;
+  }
+  const bool up = (link->flags & IFF_UP) != 0;
+  if (std::exchange(ends_[link->index].down, !up) && up) due_.insert(link->index);
+}
+
+void PodRoutes::look(netlink::Socket& socket, const std::vector<netlink::Route>& attachments) {
+  std::map<std::uint32_t, std::set<IpAddress>> routed;
+  for (const netlink::Route& route : attachments) routed[route.link].insert(route.dst.address);
+  std::map<std::uint32_t, std::set<IpPrefix>> own;
+  for (const netlink::Address& address : netlink::list_addresses(socket))
+    if (is_of_ipv6_link(address)) own[address.link].insert(address.prefix);
+  std::map<std::uint32_t, End> ends;
+  std::set<std::uint32_t> bare;
+  for (const netlink::Link& link : netlink::list_links(socket, "veth")) {
+    if (!is_host_end(link)) continue;
+    End& end = ends[link.index] = ends_[link.index];
+    end.down = (link.flags & IFF_UP) == 0;
+    const auto& has = routed[link.index];
+    const bool lacks = !std::includes(has.begin(), has.end(), end.pod.begin(), end.pod.end());
+    if (has.empty() && end.pod.empty()) bare.insert(link.index);
+    if (lacks || (bare.contains(link.index) && bare_.contains(link.index))) due_.insert(link.index);
+    end.pod.insert(has.begin(), has.end());
+    end.own.insert(own[link.index].begin(), own[link.index].end());
+  }
+  ends_ = std::move(ends);
+  std::erase_if(bare, [&](std::uint32_t index) { return due_.contains(index); });
+  bare_ = std::move(bare);
+}
+
+std::vector<std::string> PodRoutes::mend(netlink::Socket& socket) {
+  std::vector<std::string> done;
+  for (const std::uint32_t index : std::exchange(due_, {})) {
+    const auto link = netlink::find_link(socket, index);
+    if (!link || !is_host_end(*link)) {
+      ends_.erase(index);
+      continue;
+    }
+    if ((link->flags & IFF_UP) == 0) {
+      ends_[index].down = true;  // when it is up again
+      continue;
+    }
+    try {
+      mend(socket, *link, done);
+    } catch (const Failure& failure) {
+      done.emplace_back(failure.what());
+    }
+  }
+  return done;
+}
+
+void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::vector<std::string>& done) {
+  const auto peer = netlink::find_peer(socket, link);
+  if (!peer || !peer->mac) return;  // its sandbox is about to go
+  End& end = ends_[link.index];
+  if (end.pod.empty()) end.pod = addresses_of_pod(socket, link);
+  std::set<IpAddress> routed;
+  for (const netlink::Route& route :
+       netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
+    if (is_attachments(route)) routed.insert(route.dst.address);
+  for (const IpPrefix& own : end.own)  // IPv6 addresses go when an interface is set down
+    socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
+  for (const IpAddress& address : end.pod) {
+    if (routed.contains(address)) continue;
+    const netlink::Route route = route_to(address, link);
+    const std::string text = netlink::to_string(route, link.name);
+    socket.execute(netlink::add_neighbour({link.index, address, *peer->mac}, link.name));
+    try {
+      socket.execute(netlink::add_route(route, netlink::RouteMode::create, link.name));
+      done.push_back(fmt::format("ip route add {} (it was lost)", text));
+    } catch (const Failure& failure) {
+      // Another's route, or another pod's, which has the address now.
+      if (!failure.already_exists()) throw;
+      done.push_back(
+          fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));
+      end.pod.erase(address);
+      return;
+    }
+  }
+}
+
+}  // namespace onlink::node
