@@ -73,15 +73,15 @@ void Reconciler::note(const Nodes& nodes, Pass& pass) {
         nodes.cluster.peers.empty() ? "it names no other node at all" : "it is not known to be complete"));
 }
 
-void Reconciler::set_conflicts_apart(std::vector<netlink::Route>& routes, Changes& changes) {
-  if (!routes.empty()) set_apart(routes, find_holders(socket_, routes), changes.conflicts);
+void Reconciler::set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass) {
+  if (!routes.empty()) set_apart(pass.host, routes, find_holders(socket_, routes), pass.changes.conflicts);
 }
 
 Pass Reconciler::plan(const Nodes& nodes) {
   Pass pass;
   look(nodes, pass, state_.ipip_missing);
-  set_conflicts_apart(pass.changes.add, pass.changes);
-  set_conflicts_apart(pass.changes.replace, pass.changes);
+  set_conflicts_apart(pass.changes.add, pass);
+  set_conflicts_apart(pass.changes.replace, pass);
   pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
   std::vector<netlink::Route> not_there = pass.changes.add;
   not_there.insert(not_there.end(), pass.changes.replace.begin(), pass.changes.replace.end());
@@ -99,7 +99,7 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   publish([&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); }, pass);
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
-  set_conflicts_apart(pass.changes.replace, pass.changes);
+  set_conflicts_apart(pass.changes.replace, pass);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
   if (narrows) load_rules(with_current_peers(rules, pass.host.routes), pass);

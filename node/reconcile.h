@@ -51,7 +51,7 @@ class Reconciler {
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void compare(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void make_tunnel(const Nodes& nodes, Pass& pass);
-  void set_conflicts_apart(std::vector<netlink::Route>& routes, Changes& changes);
+  void set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
   static void publish(const std::function<void()>& write, Pass& pass);
   void look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there);

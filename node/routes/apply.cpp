@@ -111,7 +111,7 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   std::erase_if(changes.add, [&](const netlink::Route& route) {
     return std::binary_search(taken.begin(), taken.end(), route, netlink::key_before);
   });
-  set_apart(taken, find_holders(socket, taken), changes.conflicts);
+  set_apart(host, taken, find_holders(socket, taken), changes.conflicts);
   // Of ours, since the last look: the next pass sees it.
   for (const netlink::Route& route : taken)
     applied.failures.push_back(fmt::format("add route {}: somebody was faster",

@@ -81,11 +81,15 @@ Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
   return changes;
 }
 
-void set_apart(std::vector<netlink::Route>& wanted, const std::vector<std::optional<netlink::Route>>& holders,
-               std::vector<Conflict>& conflicts) {
+void set_apart(const Host& host, std::vector<netlink::Route>& wanted,
+               const std::vector<std::optional<netlink::Route>>& holders, std::vector<Conflict>& conflicts) {
+  const auto is_others = [&](const netlink::Route& holder) {
+    return holder.protocol != netlink::onlink_protocol ||
+           std::find(host.attachments.begin(), host.attachments.end(), holder) != host.attachments.end();
+  };
   std::vector<netlink::Route> free;
   for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (holders[i] && !is_node_route(*holders[i]))
+    if (holders[i] && is_others(*holders[i]))
       conflicts.push_back({std::move(wanted[i]), *holders[i]});
     else
       free.push_back(std::move(wanted[i]));

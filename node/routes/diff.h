@@ -51,9 +51,9 @@ struct DiffRules {
 
 Changes diff(const Desired& desired, const Host& host, const DiffRules& rules);
 
-// Takes out of these routes what others hold (see find_holders).
-void set_apart(std::vector<netlink::Route>& wanted, const std::vector<std::optional<netlink::Route>>& holders,
-               std::vector<Conflict>& conflicts);
+// Takes out of these routes what others hold (see find_holders), or an attachment.
+void set_apart(const Host& host, std::vector<netlink::Route>& wanted,
+               const std::vector<std::optional<netlink::Route>>& holders, std::vector<Conflict>& conflicts);
 
 // The same changes as commands of iproute2 and sysctl, in the order in which they are made.
 std::vector<std::string> commands(const Changes& changes, const Host& host);

@@ -26,10 +26,9 @@ bool wanted(const netlink::Route& route, const Desired& desired) {
 bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   if (seen.table != RT_TABLE_MAIN) return false;
   const netlink::Route route = normalised(seen);
-  const bool ours = route.protocol == netlink::onlink_protocol;
-  if (ours && !is_node_route(route)) return false;  // of an attachment
-  if (ours || interest.desired == nullptr) return true;
-  if (wanted(route, *interest.desired)) return true;
+  if (interest.desired != nullptr && wanted(route, *interest.desired)) return true;
+  if (route.protocol == netlink::onlink_protocol) return is_node_route(route);  // else it is an attachment's
+  if (interest.desired == nullptr) return true;
   // It may lead to other nodes: then what is on-link may have changed.
   const auto& nodes = interest.desired->underlay;
   const auto node = std::lower_bound(nodes.begin(), nodes.end(), route.dst.network().address);

@@ -100,7 +100,7 @@ everything() {
   snapshot "$1"
   # Every setting of the network: those that cannot be read say so each time.
   on "$1" sh -c 'cd /proc/sys/net && grep -r . ipv4 ipv6 2>&1 | sort; nft -s list ruleset 2>/dev/null || true'
-  find "$work/$1/run" "$work/$1/state" -type f ! -name node.lock 2>/dev/null || true
+  find "$work/$1/run" "$work/$1/state" -type f 2>/dev/null || true
 }
 
 # reaches FROM ADDRESS [PING-ARGUMENT...]: one ping, and how long its answer takes is not judged. cut_off the same, refused.

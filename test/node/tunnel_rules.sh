@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # runs on: both guests
-# The nftables table beside the live tunnel: forged IPIP from a stranger and from a pod is dropped and counted while the
-# pods talk through it; masquerade, and the source of what was bound before.
+# The nftables table beside the live tunnel: forged IPIP from a stranger, from a pod and from a node that speaks for others
+# is dropped and counted while the pods talk through it; masquerade, and the source of what was bound before.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
 # shellcheck source=forge.bash
@@ -31,6 +31,20 @@ ipip_from netns01 172.16.91.202
 same "a pod's is dropped and counted" "$(dropped tunnel_from_pod)" 1
 ipip_from netns01 172.16.91.201
 same "also to its own host" "$(dropped tunnel_from_pod)" 2
+# A node speaks for itself and its pods only: not for another node's, this node's own, the LAN or the world.
+same "inside, before" "$(dropped forged_inner)" 0
+forged=0
+for inner in 10.10.2.2 10.10.0.3 172.16.91.250 192.0.2.9; do
+  pings_at_pod ipip_from B 172.16.91.201 "" "$inner"
+  forged=$((forged + 1))
+  same "a peer that speaks as $inner" "$seen $(dropped forged_inner)" "0 $forged"
+done
+for inner in 10.10.1.77 10.10.1.1 172.16.91.202; do
+  pings_at_pod ipip_from B 172.16.91.201 "" "$inner"
+  same "a peer that speaks as itself, $inner" "$seen $(dropped forged_inner)" "1 $forged"
+done
+reaches netns03 10.10.0.2 -s 3000 # in pieces
+
 # The filter is what holds it: without it the stranger is in the pod network.
 seed_cluster "$rules" '.filter = false'
 applied A
@@ -38,6 +52,28 @@ pings_at_pod ipip_from stranger 172.16.91.201
 same "without the filter" "$seen" 1
 seed_cluster "$rules"
 applied A
+# A chain of the host's own that drops what it does not know: told, with the command that mends it.
+on A sh -c 'nft add table ip filter && nft add chain ip filter INPUT "{ type filter hook input priority 0; policy drop; }"'
+node A apply
+case $errors in *"chain INPUT of table ip filter drops what it does not know, IPIP packets of other nodes among them; this lets them through: iptables -I INPUT -p 4 -j ACCEPT"*) checks=$((checks + 1)) ;; *) fail "INPUT that drops IPIP: $errors" ;; esac
+on A nft add rule ip filter INPUT ip protocol 4 accept
+applied A
+on A nft delete table ip filter
+
+# Where the node's address is not what the kernel sends from, the other node drops everything: told, with what mends it.
+ip -n A addr add 172.16.91.211/24 dev eth0
+seed_cluster "$rules" '.nodes[0].nodeIP = "172.16.91.211"'
+node A apply
+mended="ip route replace 172.16.91.0/24 dev eth0 proto kernel scope link src 172.16.91.211"
+case $errors in *"IPIP to it leaves from 172.16.91.201, and it takes IPIP from 172.16.91.211 only; this mends it: $mended"*) checks=$((checks + 1)) ;; *) fail "another source: $errors" ;; esac
+# shellcheck disable=SC2086
+on A $mended
+applied A; applied B
+reaches netns01 10.10.1.2
+ip -n A addr del 172.16.91.211/24 dev eth0
+ip -n A route replace 172.16.91.0/24 dev eth0 proto kernel scope link src 172.16.91.201
+seed_cluster "$rules"
+applied A; applied B
 
 # Masquerade: out of the cluster with the node's address, through the tunnel with the pod's own.
 count_packets stranger eth0 'icmp and src host 172.16.91.201' reaches netns01 172.16.91.250

@@ -150,8 +150,8 @@ class History {
     look();
     const auto before = kernel_.table;
     Changes changes = diff(desired(cluster_, host_), host_, {{}, complete_});
-    set_apart(changes.add, holders(changes.add), changes.conflicts);
-    set_apart(changes.replace, holders(changes.replace), changes.conflicts);
+    set_apart(host_, changes.add, holders(changes.add), changes.conflicts);
+    set_apart(host_, changes.replace, holders(changes.replace), changes.conflicts);
     kernel_.messages = 0;
     kernel_.apply(changes);
     if (testing::Test::HasFatalFailure()) return;
@@ -164,8 +164,8 @@ class History {
     ASSERT_EQ(kernel_.messages, differing) << "not the least number of messages";
     look();
     Changes again = diff(desired(cluster_, host_), host_, {{}, complete_});
-    set_apart(again.add, holders(again.add), again.conflicts);
-    set_apart(again.replace, holders(again.replace), again.conflicts);
+    set_apart(host_, again.add, holders(again.add), again.conflicts);
+    set_apart(host_, again.replace, holders(again.replace), again.conflicts);
     ASSERT_TRUE(again.add.empty() && again.replace.empty() && again.remove.empty())
         << "a second pass has work";
   }

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# Every route that the kernel can hold is ours to mend or named: several ways, nexthop objects, types, duplicates.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+
+seed_hosts
+ours="10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
+has_ours() { [ "$(route_line A 10.10.1.0/24)" = "$ours" ]; }
+
+# A foreign route with several ways, and those that refuse: the holder is named, everything else goes on.
+seed_cluster '.nodes += [{"name":"C","nodeIP":"172.16.91.203","podCIDRs":["10.10.2.0/24"]}]'
+for holder in "10.10.1.0/24 proto bgp nexthop via 172.16.91.202 nexthop via 172.16.91.203" "blackhole 10.10.1.0/24 proto bgp" \
+  "unreachable 10.10.1.0/24 proto static" "prohibit 10.10.1.0/24 proto bird" "10.10.1.0/24 via inet6 fe80::1 dev eth0 proto bgp"; do
+  # shellcheck disable=SC2086
+  ip -n A route add $holder
+  before=$(ip -n A route show 10.10.1.0/24)
+  for verb in plan apply; do
+    node A "$verb"
+    case $errors in *"route 10.10.1.0/24 is held by"*"proto "*": left alone"*) checks=$((checks + 1)) ;; *) fail "$verb beside $holder: $errors" ;; esac
+  done
+  same "the foreign route" "$(ip -n A route show 10.10.1.0/24)" "$before"
+  same "the other peer's route" "$(route_line A 10.10.2.0/24)" "10.10.2.0/24 via 172.16.91.203 dev eth0 proto 169"
+  node A status --json
+  holds "status names it" '.peers[0].state | startswith("held by proto")' "$out"
+  ip -n A route flush root 10.10.1.0/24
+done
+
+# The same hidden by a policy rule, or by a host route: it is no less there.
+ip -n A route add 10.10.1.0/24 via 172.16.91.77 proto static
+ip -n A route add 10.10.1.0/32 via 172.16.91.78 proto static
+node A apply
+same "behind a host route" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.77 dev eth0 proto static"
+ip -n A route del 10.10.1.0/32
+ip -n A route add 10.10.1.0/24 via 172.16.91.79 table 77
+ip -n A rule add pref 100 lookup 77
+node A apply
+same "behind a rule" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.77 dev eth0 proto static"
+ip -n A route flush root 10.10.1.0/24
+
+# A route of ours that is right, and a rule or a more specific route in front: the peer is not ok.
+node A apply
+case $errors in *"B (10.10.1.0/24): packets to 10.10.1.1 take 10.10.1.0/24 via 172.16.91.79 dev eth0 table 77"*) ;; *) fail "a rule in front: $errors" ;; esac
+ip -n A rule del pref 100
+ip -n A route add 10.10.1.128/25 via 172.16.91.78 proto bird
+node A status --json
+holds "a more specific route" '.peers[0] | .state == "blocked" and (.why | startswith("packets to 10.10.1.128/25 take"))' "$out"
+ip -n A route del 10.10.1.128/25
+ip -n A route flush table 77
+applied A
+
+# Of our protocol and another shape: mended at once, whatever it is.
+start_node A
+eventually 2 test -s "$work/A/run/service.json"
+ip -n A nexthop add id 7 via 172.16.91.77 dev eth0
+for shape in "unreachable 10.10.1.0/24" "throw 10.10.1.0/24" "prohibit 10.10.1.0/24" "10.10.1.0/24 dev eth0" "10.10.1.0/24 nhid 7" \
+  "10.10.1.0/24 OURS nexthop via 172.16.91.77 nexthop via 172.16.91.202" "10.10.1.0/24 via 172.16.91.202 dev eth0 mtu 900"; do
+  case $shape in *OURS*) shape=${shape/OURS/proto 169} ;; *) shape+=" proto 169" ;; esac
+  # shellcheck disable=SC2086
+  ip -n A route replace $shape
+  eventually 2 has_ours
+done
+# Appended to ours: what is too many goes, and it is that which goes.
+ip -n A route append 10.10.1.0/24 via 172.16.91.77 proto 169
+eventually 2 has_ours
+ip -n A route prepend 10.10.1.0/24 via 172.16.91.78 proto 169
+eventually 2 has_ours
+# A peer's subnet of one address has the shape of a pod's route: told apart by the interface.
+seed_cluster '.nodes[1].podCIDRs = ["10.10.1.7/32"]'
+single() { [ "$(route_line A 10.10.1.7)" = "10.10.1.7 via 172.16.91.202 dev eth0 proto 169" ]; }
+eventually 2 single
+ip -n A route replace 10.10.1.7 dev eth0 proto 169
+eventually 2 single
+stop_node A
+
+# IPv6: the kernel makes one route of several of the same metric.
+ip -n A -6 addr add fd00:172::201/64 dev eth0 nodad
+seed_cluster '.nodes[0] += {"nodeIPv6":"fd00:172::201","podCIDRs":["10.10.0.0/24","fd00:10::/64"]} |
+  .nodes[1] += {"nodeIPv6":"fd00:172::202","podCIDRs":["10.10.1.0/24","fd00:11::/64"]}'
+start_node A
+six() { [ "$(ip -n A -6 -j route show fd00:11::/64 | jq -c 'map([.gateway, .nexthops, .protocol])')" = '[["fd00:172::202",null,"169"]]' ]; }
+eventually 2 six
+ip -n A -6 route append fd00:11::/64 via fd00:172::77 dev eth0 proto 169
+eventually 2 six
+ip -n A -6 route replace unreachable fd00:11::/64 proto 169
+eventually 2 six
+stop_node A
+done_testing
