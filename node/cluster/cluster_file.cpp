@@ -112,7 +112,7 @@ void check_all(const ClusterFile& file, const std::string& node_name, Problems& 
 }  // namespace
 
 ClusterFile parse_cluster_file(std::string_view text, std::string_view name, const std::string& node_name) {
-  const json document = parse_json(text, name);
+  const json document = parse_unambiguous_json(text, name);
   Problems problems;
   const JsonReader reader(document, problems);
   ClusterFile file;
