@@ -14,9 +14,7 @@ namespace onlink::node {
 namespace {
 
 // Routes that say nothing about where another node is: what a daemon keeps for itself.
-bool is_beside_the_point(const netlink::Route& route) {
-  return route.type != RTN_UNICAST || route.dst.address.is_multicast();
-}
+bool is_beside_the_point(const netlink::Route& route) { return route.type != RTN_UNICAST; }
 
 }  // namespace
 
@@ -37,7 +35,7 @@ LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::st
 
 std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gateway,
                                      const std::set<IpAddress>& addresses) const {
-  if (dst.length == 0) return "is the whole address space";
+  if (const std::string why = no_pod_subnet(dst); !why.empty()) return why;
   if (gateway.family() != dst.family()) return "has a next hop of the other family";
   for (const IpPrefix& own : self_.pod_cidrs)
     if (own.overlaps(dst)) return fmt::format("overlaps {}, which is this node's", own.to_string());
