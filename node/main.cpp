@@ -103,6 +103,7 @@ int plan(const Options& options) {
   Pass pass = reconciler.plan(nodes);
   print_changes(pass);
   complain(pass.problems);
+  complain(pass.remarks);
   complain(Firewall::forward_obstacles(nodes.cluster.pod_interface_prefix));
   return 0;
 }
@@ -115,6 +116,7 @@ int apply(const Options& options) {
   if (nodes.complete) save_last_good(options.directories, nodes.cluster);
   print_changes(pass);
   complain(pass.problems);
+  complain(pass.remarks);
   complain(Firewall::forward_obstacles(nodes.cluster.pod_interface_prefix));
   return pass.in_order() ? 0 : 1;
 }

@@ -53,6 +53,7 @@ void Reconciler::compare(const Nodes& nodes, Pass& pass, bool ipip_missing) {
 // What a pass cannot mend, in words.
 void Reconciler::note(const Nodes& nodes, Pass& pass) {
   append(pass.problems, nodes.problems);
+  append(pass.remarks, nodes.remarks);
   append(pass.problems, pass.desired.problems);
   for (const PeerPath& path : pass.desired.paths)
     if (path.kind == PathKind::none)

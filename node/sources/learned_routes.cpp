@@ -191,9 +191,9 @@ NodeList LearnedRoutes::list() const {
     list.nodes[place->second].node.pod_cidrs.push_back(dst);
   }
   list.complete = complete_;
-  list.problems = table_problems_;
-  list.problems.insert(list.problems.end(), choice_problems_.begin(), choice_problems_.end());
-  if (const std::string words = held_words(); !words.empty()) list.problems.push_back(words);
+  list.remarks = table_problems_;
+  list.remarks.insert(list.remarks.end(), choice_problems_.begin(), choice_problems_.end());
+  if (const std::string words = held_words(); !words.empty()) list.remarks.push_back(words);
   return list;
 }
 
