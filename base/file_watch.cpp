@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/failure.h"
@@ -13,25 +16,78 @@
 #include "base/uninterrupted.h"
 
 namespace onlink {
+namespace {
 
-FileWatch::FileWatch(const std::string& path) : inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+constexpr int most_links = 40;  // as many as the kernel follows
+
+}  // namespace
+
+FileWatch::FileWatch(std::string path)
+    : path_(std::move(path)), inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (!inotify_) throw system_failure("watch files");
-  // The folder, not the file: an editor or a package manager puts another file in its place.
-  const std::string folder = folder_of(path);
+  const std::string folder = folder_of(path_);
+  if (watch(folder) < 0) throw system_failure("watch the folder " + folder);
+  renew();
+}
+
+int FileWatch::watch(const std::string& path) const {
   constexpr std::uint32_t events =
       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
-  if (::inotify_add_watch(inotify_.get(), folder.c_str(), events) < 0)
-    throw system_failure("watch the folder " + folder);
+  return ::inotify_add_watch(inotify_.get(), path.c_str(), events);
+}
+
+void FileWatch::renew() {
+  auto before = std::exchange(watched_, {});
+  std::error_code ignored;
+  follow(std::filesystem::absolute(path_, ignored).string(), most_links);
+  for (const auto& [number, names] : before)
+    if (!watched_.contains(number)) (void)::inotify_rm_watch(inotify_.get(), number);
+}
+
+// Each folder is watched before we look at what is in it: what changes after the look is told. Where the way ends, its
+// last folder is watched, so that its continuation is noticed. A folder that we may not read is passed over.
+void FileWatch::follow(const std::string& path, int links) {
+  std::filesystem::path here = "/";
+  const std::filesystem::path way(path);
+  for (auto part = way.begin(); part != way.end(); ++part) {
+    if (part->empty() || *part == "/" || *part == ".") continue;
+    if (*part == "..") {  // no link is left in what is behind us
+      here = here.parent_path();
+      continue;
+    }
+    if (const int number = watch(here.string()); number >= 0) watched_[number].insert(part->string());
+    std::error_code none;
+    const auto target = std::filesystem::read_symlink(here / *part, none);
+    if (!none) {
+      std::filesystem::path rest = here / target;
+      for (++part; part != way.end(); ++part) rest /= *part;
+      if (links > 0) follow(rest.string(), links - 1);
+      return;
+    }
+    here /= *part;
+  }
+  // Also by its other names: a file that is mounted into a container is written where it comes from.
+  if (const int number = watch(here.string()); number >= 0) watched_[number];
 }
 
 bool FileWatch::changed() {
-  char events[4096];
+  alignas(inotify_event) char events[4096];
   bool changed = std::exchange(first_, false);
   for (;;) {
     const ssize_t count = uninterrupted([&] { return ::read(inotify_.get(), events, sizeof events); });
-    if (count <= 0) return changed;
-    changed = true;
+    if (count <= 0) break;
+    for (ssize_t at = 0; at < count;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(events + at);
+      at += static_cast<ssize_t>(sizeof *event + event->len);
+      const auto watched = watched_.find(event->wd);
+      // A folder or the file itself; or events were lost.
+      const bool whole = event->len == 0 && (watched != watched_.end() || (event->mask & IN_Q_OVERFLOW) != 0);
+      const bool named = event->len > 0 && watched != watched_.end() && watched->second.contains(event->name);
+      changed = changed || whole || named;
+    }
   }
+  if (changed) renew();
+  return changed;
 }
 
 }  // namespace onlink

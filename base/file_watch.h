@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that is replaced, written, or switched by a symbolic link (as Kubernetes does with a ConfigMap).
+// A file that is replaced, written, or switched by a symbolic link anywhere on the way to it: a link into another
+// folder, a folder that is replaced, a Kubernetes ConfigMap (..data).
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -10,16 +13,27 @@ namespace onlink {
 
 class FileWatch {
  public:
-  // The folder of the file must exist. Throws Failure.
-  explicit FileWatch(const std::string& path);
+  // The folder of the file must exist; later it may go and come back. Throws Failure.
+  explicit FileWatch(std::string path);
 
   int descriptor() const { return inotify_.get(); }
-  // Whether the file may be another since the last call; true the first time.
+  // Whether the file may be another since the last call; true the first time. What else happens in its folders is not
+  // told. Nor is what inotify does not see: something mounted over a folder, a change made by another host. Whoever
+  // must know of that reads the file every now and then, and calls renew() before.
   bool changed();
+  // Follows the way to the file as it is now.
+  void renew();
 
  private:
+  using Names = std::set<std::string>;
+  void follow(const std::string& path, int links);
+  int watch(const std::string& path) const;
+
+  std::string path_;
   bool first_ = true;
   UniqueFd inotify_;
+  // By watch descriptor, what concerns us in that folder; no names: the file itself.
+  std::map<int, Names> watched_;
 };
 
 }  // namespace onlink

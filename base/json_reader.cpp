@@ -5,7 +5,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <initializer_list>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -21,8 +24,9 @@ constexpr int most_values = 1'000'000;
 constexpr std::size_t most_problems = 50;
 
 // Of ASCII: no key has other letters.
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [&](char x, char y) { return lower(x) == lower(y); });
 }
@@ -70,11 +74,13 @@ std::string dump_json(const json& value, int indent) {
   return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
-json parse_json(std::string_view text, std::string_view name) {
+namespace {
+
+json parse_bounded(std::string_view text, std::string_view name, const json::parser_callback_t& callback) {
   if (const std::string excess = excess_of(text); !excess.empty())
     throw Failure(FailureKind::not_json, fmt::format("{}: {}", name, excess));
   try {
-    return json::parse(text);
+    return json::parse(text, callback);
   } catch (const json::exception& error) {
     // The library's text starts with its own "[json.exception...] "; the rest says where and what.
     std::string_view reason = error.what();
@@ -82,6 +88,29 @@ json parse_json(std::string_view text, std::string_view name) {
       reason.remove_prefix(bracket + 2);
     throw Failure(FailureKind::not_json, fmt::format("{} is not JSON: {}", name, reason));
   }
+}
+
+}  // namespace
+
+json parse_json(std::string_view text, std::string_view name) { return parse_bounded(text, name, nullptr); }
+
+// The library calls with the depth of each object and of its keys.
+json parse_unambiguous_json(std::string_view text, std::string_view name) {
+  std::array<std::set<std::string>, deepest_nesting + 2> keys;  // of the objects that are open, in lower case
+  const auto check = [&](int depth, json::parse_event_t event, const json& value) {
+    const auto at = static_cast<std::size_t>(depth);
+    if (event == json::parse_event_t::object_start) keys[at + 1].clear();
+    if (event != json::parse_event_t::key) return true;
+    std::string key = value.get<std::string>();
+    std::transform(key.begin(), key.end(), key.begin(), lower);
+    if (keys[at].insert(std::move(key)).second) return true;
+    throw Failure(
+        FailureKind::not_json,
+        fmt::format("{}: {}: this key is there twice in one object, and which of the two is meant is "
+                    "not said",
+                    name, dump_json(value)));
+  };
+  return parse_bounded(text, name, check);
 }
 
 void Problems::add(std::string_view path, std::string_view reason) {

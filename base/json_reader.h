@@ -32,6 +32,8 @@ std::string dump_json(const nlohmann::json& value, int indent = -1);
 // Parses a document whose size the caller has bounded. Nesting deeper than 64, more than a million values,
 // and anything that is not JSON give a Failure of kind not_json that says where and why.
 nlohmann::json parse_json(std::string_view text, std::string_view name);
+// The same for what people write: a key that one object has twice, whatever its case, is a Failure of kind not_json.
+nlohmann::json parse_unambiguous_json(std::string_view text, std::string_view name);
 
 class Problems {
  public:

@@ -28,9 +28,11 @@ Feed::Feed(SourceContext context)
     : context_(std::move(context)),
       descriptors_("watch the list of nodes"),
       timer_("watch the list of nodes"),
+      file_timer_("watch the list of nodes"),
       file_watch_(context_.path) {
   context_.reading = 0;
   descriptors_.add(timer_.descriptor());
+  descriptors_.add(file_timer_.descriptor());
   descriptors_.add(file_watch_.descriptor());
   earlier_ = load_last_good(context_.directories, context_.node_name, no_earlier_);
 }
@@ -49,6 +51,7 @@ void Feed::passed(const Readiness& readiness) {
 }
 
 void Feed::refresh() {
+  file_watch_.renew();
   read_file(true);
   if (source_) source_->refresh();
 }
@@ -58,23 +61,34 @@ void Feed::refresh() {
 // same again is no news, and no second reading (cluster/withdraw_guard.h): somebody was at work beside it.
 void Feed::read_file(bool afresh) {
   try {
-    ClusterFile file = read_cluster_file(context_.path, context_.node_name);
-    if (!afresh && file_problem_.empty() && file_ == file) return;
-    due_ = true;
-    const bool same = file_ && file_->source == file.source && file_->nodes == file.nodes;
-    ++context_.reading;
-    if (!same || file.source.type == "file") {
-      auto source = open_source(file, context_);
-      if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
-      if (file_ && file_->source != file.source) list_.reset();
-      source_ = std::move(source);
-    }
-    file_ = std::move(file);
+    take_file(read_cluster_file(context_.path, context_.node_name), afresh);
     file_problem_.clear();
   } catch (const Failure& failure) {
     due_ = due_ || afresh || file_problem_ != failure.what();
     file_problem_ = failure.what();
   }
+  const Rules rules = file_ ? file_->rules : Rules();
+  file_timer_.set(std::int64_t{1000} * rules.resync_seconds);
+}
+
+void Feed::take_file(ClusterFile file, bool afresh) {
+  if (!afresh && file_problem_.empty() && file_ == file) return;
+  due_ = true;
+  const bool same = file_ && file_->source == file.source && file_->nodes == file.nodes;
+  ++context_.reading;
+  if (!same || file.source.type == "file") {
+    auto source = open_source(file, context_);
+    if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
+    if (file_ && file_->source != file.source) list_.reset();
+    source_ = std::move(source);
+  }
+  file_ = std::move(file);
+}
+
+// Not every change is told: something may be mounted over the folder, the file may be on another host's disk.
+void Feed::read_file_again() {
+  file_watch_.renew();
+  read_file(false);
 }
 
 void Feed::read_source() {
@@ -90,7 +104,10 @@ void Feed::read_source() {
 }
 
 std::optional<Nodes> Feed::read() {
-  if (file_watch_.changed()) read_file(false);
+  if (file_watch_.changed())
+    read_file(false);
+  else if (file_timer_.expired())
+    read_file_again();
   if (timer_.expired()) refresh();
   if (source_) read_source();
   if (!std::exchange(due_, false)) return std::nullopt;
@@ -106,12 +123,20 @@ std::optional<Nodes> Feed::read() {
   }
 }
 
+Merger Feed::new_merger() const {
+  Merger merger(file_->rules, context_.node_name, earlier_ ? &*earlier_ : nullptr);
+  if (const auto address = source_ ? source_->address() : std::nullopt)
+    merger.need(*address, source_->describe());
+  return merger;
+}
+
 std::optional<Nodes> Feed::put_together() {
   try {
-    Merger merger(file_->rules, context_.node_name, earlier_ ? &*earlier_ : nullptr);
+    Merger merger = new_merger();
     merger.add(*list_);
+    list_problem_ = distrust(merger);
+    if (!list_problem_.empty()) merger.distrust(list_problem_);
     hold(merger);
-    list_problem_.clear();
     return merger.finish();
   } catch (const Failure& failure) {
     list_problem_ = failure.what();
@@ -119,9 +144,20 @@ std::optional<Nodes> Feed::put_together() {
   }
 }
 
+// A list that lacks this very node, or that suddenly has no other, is of a store that was lost, or of another cluster: to
+// read it twice makes it no truer. A file that names no other is not complete by itself.
+std::string Feed::distrust(const Merger& merger) const {
+  if (!list_->complete) return "";
+  if (!merger.names_self())
+    return fmt::format("the list of {} does not name this node: nothing is withdrawn", describe());
+  if (merger.names_others() || context_.allow_empty || merger.gone().empty()) return "";
+  return fmt::format("the list of {} names no other node: nothing is withdrawn without --allow-empty",
+                     describe());
+}
+
 // See withdraw_guard.h.
 void Feed::hold(Merger& merger) {
-  if (!list_->complete) {
+  if (!list_->complete || !list_problem_.empty()) {
     if (!list_->checked) merger.keep(merger.gone());  // they may yet be named
     return;
   }
@@ -144,7 +180,7 @@ std::optional<Nodes> Feed::use_earlier() {
   }
   if (!file_) return Nodes{*earlier_, false};
   const NodeList list = list_of(*earlier_);
-  Merger merger(file_->rules, context_.node_name, &*earlier_);
+  Merger merger = new_merger();
   merger.add(list);
   return merger.finish();
 }

@@ -43,14 +43,19 @@ class Feed {
 
  private:
   void read_file(bool afresh);
+  void read_file_again();
+  void take_file(ClusterFile file, bool afresh);
   void read_source();
+  Merger new_merger() const;
   std::optional<Nodes> put_together();
   std::optional<Nodes> use_earlier();
+  std::string distrust(const Merger& merger) const;
   void hold(Merger& merger);
 
   SourceContext context_;
   Descriptors descriptors_;
-  Timer timer_;  // for the second reading that the guard asks for
+  Timer timer_;       // for the second reading that the guard asks for
+  Timer file_timer_;  // for changes of the file that nobody tells
   FileWatch file_watch_;
   std::optional<ClusterFile> file_;
   std::unique_ptr<Source> source_;

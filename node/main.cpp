@@ -103,6 +103,7 @@ int plan(const Options& options) {
   Pass pass = reconciler.plan(nodes);
   print_changes(pass);
   complain(pass.problems);
+  complain(pass.remarks);
   return 0;
 }
 
@@ -114,6 +115,7 @@ int apply(const Options& options) {
   if (nodes.complete) save_last_good(options.directories, nodes.cluster);
   print_changes(pass);
   complain(pass.problems);
+  complain(pass.remarks);
   return pass.in_order() ? 0 : 1;
 }
 

@@ -55,13 +55,15 @@ void Reconciler::compare(const Nodes& nodes, Pass& pass, bool ipip_missing) {
 // What a pass cannot mend, in words.
 void Reconciler::note(const Nodes& nodes, Pass& pass) {
   append(pass.problems, nodes.problems);
+  append(pass.remarks, nodes.remarks);
   append(pass.problems, pass.desired.problems);
   append(pass.problems, host_obstacles_);
   if (!unsaved_.empty()) pass.problems.push_back(unsaved_);
   for (const PeerPath& path : pass.desired.paths)
     if (path.kind == PathKind::none || !path.obstacle.empty())
-      pass.problems.push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(),
-                                          path.kind == PathKind::none ? path.why : path.obstacle));
+      (path.is_elsewhere ? pass.remarks : pass.problems)
+          .push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(),
+                                 path.kind == PathKind::none ? path.why : path.obstacle));
   for (const Conflict& conflict : pass.changes.conflicts) {
     const auto link = netlink::find_link(socket_, conflict.holder.link);
     pass.problems.push_back(fmt::format("route {} is held by {}: left alone", conflict.wanted.dst.to_string(),

@@ -115,6 +115,7 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
     state.source_problem = document.at("sourceProblem").get<std::string>();
     state.complete = document.at("complete").get<bool>();
     state.remarks = document.at("remarks").get<std::vector<std::string>>();
+    state.node_remarks = document.at("nodeRemarks").get<std::vector<std::string>>();
     state.kept = document.at("kept").get<std::vector<std::string>>();
     state.passes = document.at("passes").get<std::uint64_t>();
     state.repairs = document.at("repairs").get<std::uint64_t>();
@@ -243,6 +244,9 @@ void Service::report(const Pass& pass) {
   if (lines.size() > lines_per_pass)
     say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
   tell_status(fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
+  if (pass.remarks != state_.node_remarks)
+    for (const std::string& remark : pass.remarks) say(remark);
+  state_.node_remarks = pass.remarks;
   if (pass.problems == state_.problems) return;
   state_.problems = pass.problems;
   for (const std::string& problem : pass.problems) say(problem);
@@ -329,6 +333,7 @@ void Service::save() {
   if (nodes_) remarks.insert(remarks.end(), nodes_->problems.begin(), nodes_->problems.end());
   const nlohmann::json document = {{"pid", state_.pid},
                                    {"remarks", remarks},
+                                   {"nodeRemarks", nodes_ ? nodes_->remarks : std::vector<std::string>()},
                                    {"source", state_.source},
                                    {"sourceProblem", state_.source_problem},
                                    {"complete", state_.complete},

@@ -30,8 +30,9 @@ struct ServiceState {
   std::string source;
   std::string source_problem;  // empty: its last list is the one in use
   bool complete = false;
-  std::vector<std::string> kept;     // peers that are as an earlier list had them (Nodes)
-  std::vector<std::string> remarks;  // of the list and its source: what status cannot see for itself
+  std::vector<std::string> kept;          // peers that are as an earlier list had them (Nodes)
+  std::vector<std::string> remarks;       // of the list and its source: what status cannot see for itself
+  std::vector<std::string> node_remarks;  // of single other nodes (Nodes)
   std::uint64_t passes = 0;
   std::uint64_t repairs = 0;    // passes after the first that had to change something
   std::uint64_t overflows = 0;  // times the kernel dropped notifications

@@ -57,8 +57,9 @@ Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names) {
       reader.integer("gracefulRestartSeconds", 0, 4095).value_or(bgp.restart_seconds));
   bgp.prefixes = read_prefixes(reader, "prefixes");
   for (std::size_t i = 0; i < bgp.prefixes.size(); ++i)
-    if (bgp.prefixes[i].length == 0)
-      reader.problem(fmt::format("prefixes[{}]", i), "the whole address space cannot be the pods'");
+    if (const std::string why = no_pod_subnet(bgp.prefixes[i]); !why.empty())
+      reader.problem(fmt::format("prefixes[{}]", i),
+                     fmt::format("{} cannot be the pods': it {}", bgp.prefixes[i].to_string(), why));
   return bgp;
 }
 

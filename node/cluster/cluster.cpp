@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json_reader.h"
 
@@ -35,7 +36,30 @@ json print_prefixes(const std::vector<IpPrefix>& prefixes) {
   return texts;
 }
 
+struct Range {
+  const char* prefix;
+  const char* use;
+};
+// What is no host's address on any network, by RFC 6890 and 4291. A route there would take something else from a host.
+constexpr Range special_ranges[] = {
+    {"0.0.0.0/8", "this network"}, {"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"},
+    {"224.0.0.0/4", "multicast"},  {"240.0.0.0/4", "reserved"}, {"::/8", "loopback and reserved"},
+    {"fe80::/10", "link-local"},   {"ff00::/8", "multicast"},
+};
+
 }  // namespace
+
+std::string no_pod_subnet(const IpPrefix& prefix) {
+  if (prefix.length == 0) return "is the whole address space";
+  static const auto ranges = [] {
+    std::vector<std::pair<IpPrefix, const char*>> parsed;
+    for (const auto& [text, use] : special_ranges) parsed.emplace_back(IpPrefix::parse(text).value(), use);
+    return parsed;
+  }();
+  for (const auto& [range, use] : ranges)
+    if (range.overlaps(prefix)) return fmt::format("overlaps {}, which is {}", range.to_string(), use);
+  return "";
+}
 
 std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key) {
   std::vector<IpPrefix> prefixes;

@@ -48,6 +48,8 @@ struct PlacedNode {
 
     bool operator==(const Unknown&) const = default;
   } unknown = {};
+  // When it came into being, as a text that sorts by time; empty where the source does not know.
+  std::string created = {};
 
   bool operator==(const PlacedNode&) const = default;
 };
@@ -79,8 +81,11 @@ struct Nodes {
   Cluster cluster;
   // Whether the list is complete and current: only then are routes to nodes that it does not name withdrawn.
   bool complete = true;
-  std::vector<std::string> problems = {};  // of single nodes, each in a sentence
-  std::vector<std::string> kept = {};      // peers that are here as an earlier list had them, by name
+  // Each in a sentence: of this node or the list as a whole; and of single other nodes, beside which this one is in
+  // order.
+  std::vector<std::string> problems = {};
+  std::vector<std::string> remarks = {};
+  std::vector<std::string> kept = {};  // peers that are here as an earlier list had them, by name
 };
 
 // The mode between two nodes is the same seen from either end: a mode that one of them names counts, of two
@@ -92,6 +97,9 @@ bool may_tunnel(const Cluster& cluster, const Node& peer);
 // The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where
 // the node has no IPv4 pod subnet or that is a single address.
 std::optional<IpAddress> tunnel_address(const Node& node);
+
+// Why pods cannot have these addresses anywhere: "overlaps 127.0.0.0/8, which is loopback"; empty: they can.
+std::string no_pod_subnet(const IpPrefix& prefix);
 
 // The subnets under a key, each without host bits; what is wrong becomes a problem of the reader's.
 std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key);

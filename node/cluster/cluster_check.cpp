@@ -44,7 +44,8 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
   const IpPrefix cidr = node.pod_cidrs[index].network();
   const bool v4 = cidr.address.is_v4();
   const auto path = [&] { return fmt::format("{}.podCIDRs[{}]", placed.path, index); };
-  if (cidr.length == 0) problems.add(path(), "the whole address space cannot be a pod subnet");
+  if (const std::string why = no_pod_subnet(cidr); !why.empty())
+    return problems.add(path(), fmt::format("{} cannot be a pod subnet: it {}", cidr.to_string(), why));
   if (!(v4 ? node.ipv4 : node.ipv6))
     problems.add(path(), fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
                                      v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
@@ -61,6 +62,9 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
     problems.add(path(),
                  fmt::format("{}, the address of {}, lies in the pod subnet {}: routes to it would loop",
                              inside->first.to_string(), named(*inside->second), cidr.to_string()));
+  if (needed_ && cidr.contains(needed_->first))
+    problems.add(path(), fmt::format("{} contains {}, the address of {}, which would not be reached any more",
+                                     cidr.to_string(), needed_->first.to_string(), needed_->second));
 }
 
 void NodeChecks::check_address(const PlacedNode& placed, const char* key, const IpAddress& address,

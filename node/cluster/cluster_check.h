@@ -3,10 +3,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/json_reader.h"
 #include "node/cluster/cluster.h"
 
@@ -18,7 +20,10 @@ class NodeChecks {
  public:
   explicit NodeChecks(std::string self_name) : self_name_(std::move(self_name)) {}
 
-  // Duplicate names and addresses, overlapping pod subnets (with the words for a peer that announces one of
+  // An address that is in no pod subnet, and whose it is: where the list comes from.
+  void need(const IpAddress& address, std::string whose) { needed_.emplace(address, std::move(whose)); }
+
+  // Duplicate names and addresses, pod subnets that are special addresses (no_pod_subnet), overlapping pod subnets (with the words for a peer that announces one of
   // ours), node addresses inside pod subnets, pod subnets of a family in which the node has no address,
   // tunnel addresses outside the node's own subnets.
   void check(const PlacedNode& node, Problems& problems) const;
@@ -36,6 +41,7 @@ class NodeChecks {
   const TakenCidr* find_overlap(const IpPrefix& cidr) const;
 
   std::string self_name_;
+  std::optional<std::pair<IpAddress, std::string>> needed_;
   std::map<std::string, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;
   std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -46,6 +48,31 @@ Node read_node(const JsonReader& reader) {
   return node;
 }
 
+// How the kernel, udev and others call what is no pod's: rules for pods would be put on it. What other CNI plugins call
+// theirs (cali, lxc) is a pod's, with veth as the exception, which is everybody's.
+constexpr std::string_view other_interfaces[] = {
+    "br",  "cni",  "docker", "dummy", "em",    "en",  "eth",  "flannel", "gre",
+    "ib",  "ifb",  "ip6",    "kube",  "lo",    "sit", "team", "tun",     "tap",
+    "usb", "veth", "virbr",  "vlan",  "vxlan", "wg",  "wl",   "ww",      "bond"};
+
+std::string read_interface_prefix(const JsonReader& reader) {
+  const std::string prefix = reader.text("podInterfacePrefix").value_or(Rules().pod_interface_prefix);
+  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (prefix.empty() || prefix.size() > 4 || !plain)
+    reader.problem("podInterfacePrefix",
+                   fmt::format("must be 1 to 4 letters, digits, '-' or '_', not \"{}\"", prefix));
+  const auto other = std::find_if(
+      std::begin(other_interfaces), std::end(other_interfaces),
+      [&](std::string_view name) { return name.starts_with(prefix) || prefix.starts_with(name); });
+  if (!prefix.empty() && other != std::end(other_interfaces))
+    reader.problem(
+        "podInterfacePrefix",
+        fmt::format("\"{}\" would make pods' of interfaces that are no pod's ({}...)", prefix, *other));
+  return prefix;
+}
+
 Rules read_rules(const JsonReader& reader) {
   reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "masquerade", "masqueradeExclude", "filter",
                      "ipipSources", "podInterfacePrefix", "resyncSeconds", "maxWithdrawPercent", "bgp",
@@ -62,13 +89,7 @@ Rules read_rules(const JsonReader& reader) {
   rules.masquerade_exclude = read_prefixes(reader, "masqueradeExclude");
   rules.filter = reader.boolean("filter").value_or(rules.filter);
   rules.ipip_sources = read_prefixes(reader, "ipipSources");
-  rules.pod_interface_prefix = reader.text("podInterfacePrefix").value_or(rules.pod_interface_prefix);
-  const std::string& prefix = rules.pod_interface_prefix;
-  const bool plain = std::all_of(prefix.begin(), prefix.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  if (prefix.empty() || prefix.size() > 4 || !plain)
-    reader.problem("podInterfacePrefix", "must be 1 to 4 letters, digits, '-' or '_'");
+  rules.pod_interface_prefix = read_interface_prefix(reader);
   rules.resync_seconds =
       static_cast<std::uint32_t>(reader.integer("resyncSeconds", 1, 3600).value_or(rules.resync_seconds));
   rules.max_withdraw_percent = static_cast<std::uint32_t>(
@@ -112,7 +133,7 @@ void check_all(const ClusterFile& file, const std::string& node_name, Problems& 
 }  // namespace
 
 ClusterFile parse_cluster_file(std::string_view text, std::string_view name, const std::string& node_name) {
-  const json document = parse_json(text, name);
+  const json document = parse_unambiguous_json(text, name);
   Problems problems;
   const JsonReader reader(document, problems);
   ClusterFile file;

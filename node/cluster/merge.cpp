@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "node/cluster/cluster_file.h"
@@ -15,6 +16,12 @@ namespace {
 bool has_address(const Node& node) { return node.ipv4 || node.ipv6; }
 bool is_completed(const Node& from, const Node& to) {
   return from.ipv4 != to.ipv4 || from.ipv6 != to.ipv6 || from.pod_cidrs.size() < to.pod_cidrs.size();
+}
+
+bool is_older(const PlacedNode* one, const PlacedNode* other) {
+  // One of which it is not known is the younger.
+  const auto age = [](const PlacedNode* placed) { return std::tie(placed->created, placed->node.name); };
+  return one->created.empty() != other->created.empty() ? other->created.empty() : age(one) < age(other);
 }
 
 }  // namespace
@@ -31,7 +38,10 @@ Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* 
 void Merger::add(const NodeList& list) {
   result_.complete = list.complete;
   result_.problems = list.problems;
+  result_.remarks = list.remarks;
   in_order_ = list.checked;
+  for (const PlacedNode& placed : list.nodes)
+    (placed.node.name == node_name_ ? names_self_ : names_others_) = true;
   if (list.checked) {
     result_.cluster = assemble(result_.cluster, list.nodes, node_name_);
     for (const PlacedNode& placed : list.nodes) {
@@ -40,23 +50,22 @@ void Merger::add(const NodeList& list) {
     }
     return;
   }
-  // What has not changed was there first: of two that contradict each other the newcomer is to blame.
   // What an earlier list had to complete comes last.
-  std::vector<const PlacedNode*> same, others, completed;
+  std::vector<const PlacedNode*> peers, completed;
   const PlacedNode* self = nullptr;
   for (const PlacedNode& from : list.nodes) {
     const PlacedNode& placed = resolve(from);
-    const auto earlier = before_.find(placed.node.name);
-    const bool is_same = earlier != before_.end() && earlier->second.node == placed.node;
     if (placed.node.name == node_name_)
       self = &placed;
     else
-      (is_completed(from.node, placed.node) ? completed : is_same ? same : others).push_back(&placed);
+      (is_completed(from.node, placed.node) ? completed : peers).push_back(&placed);
   }
   take_self(self);
-  same.insert(same.end(), others.begin(), others.end());
-  same.insert(same.end(), completed.begin(), completed.end());
-  take_peers(same);
+  std::sort(peers.begin(), peers.end(), is_older);
+  std::sort(completed.begin(), completed.end(), is_older);
+  peers.insert(peers.end(), completed.begin(), completed.end());
+  take_peers(peers);
+  if (self != nullptr) note_rivals(*self, peers);
   check_tunnel_address(result_.cluster, unfit_);
   unfit_.throw_if_any("the nodes do not fit the rules");
 }
@@ -83,11 +92,11 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
     if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
         placed.unknown.addresses && earlier) {
       address = earlier;
-      result_.problems.push_back(fmt::format("{} has no {} address any more; {} stays in use", placed.path,
-                                             family, earlier->to_string()));
+      sentences_about(node.name).push_back(fmt::format("{} has no {} address any more; {} stays in use",
+                                                       placed.path, family, earlier->to_string()));
     } else if (v4 ? node.ipv6 : node.ipv4) {
       std::erase_if(node.pod_cidrs, concerns);
-      result_.problems.push_back(
+      sentences_about(node.name).push_back(
           fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path, family, family));
     }
   }
@@ -123,20 +132,35 @@ void Merger::take_self(const PlacedNode* self) {
 }
 
 void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
-  std::vector<const PlacedNode*> wrong;
+  std::vector<std::pair<const PlacedNode*, Problems>> wrong;
   for (const PlacedNode* peer : peers)
-    if (!take(*peer)) wrong.push_back(peer);
+    if (Problems problems = take(*peer); !problems.empty()) wrong.emplace_back(peer, std::move(problems));
   // After all that are right: what is old takes nothing from anybody.
-  for (const PlacedNode* peer : wrong) (void)fall_back(peer->node.name);
+  for (const auto& [peer, problems] : wrong) {
+    const char* outcome = fall_back(peer->node.name) ? "it stays what it was" : "it is left out";
+    for (const std::string& problem : problems.list())
+      result_.remarks.push_back(fmt::format("{}; {}", problem, outcome));
+  }
 }
 
-bool Merger::take(const PlacedNode& placed) {
+// This node keeps what is its own: its pods are here. But the others believe the older one.
+void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers) {
+  NodeChecks older(node_name_);
+  for (const PlacedNode* peer : peers)
+    if (has_address(peer->node) && is_older(peer, &self)) older.take(*peer);
+  Problems problems;
+  older.check({self.path, result_.cluster.self}, problems);
+  for (const std::string& problem : problems.list())
+    result_.problems.push_back(problem + ", which was there first: the other nodes go by that one");
+}
+
+Problems Merger::take(const PlacedNode& placed) {
   const Node& node = placed.node;
-  if (!has_address(node) && node.pod_cidrs.empty()) return true;  // just registered: nothing to reach yet
+  if (!has_address(node) && node.pod_cidrs.empty()) return {};  // just registered: nothing to reach yet
   const auto earlier = before_.find(node.name);
   if (node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty()) {
     bare_[node.name] = &placed;
-    return true;
+    return {};
   }
   Problems problems;
   Problems mode;
@@ -147,14 +171,8 @@ bool Merger::take(const PlacedNode& placed) {
   check_mode(result_.cluster, placed, mode);
   const bool asked_for = node.mode || result_.cluster.self.mode;  // by a node, not by the rules
   for (const std::string& problem : mode.list()) (asked_for ? problems : unfit_).add(problem);
-  if (problems.empty()) {
-    accept(placed);
-    return true;
-  }
-  for (const std::string& problem : problems.list())
-    result_.problems.push_back(
-        fmt::format("{}; {}", problem, earlier != before_.end() ? "it stays what it was" : "it is left out"));
-  return false;
+  if (problems.empty()) accept(placed);
+  return problems;
 }
 
 bool Merger::fall_back(const std::string& name) {
@@ -163,7 +181,6 @@ bool Merger::fall_back(const std::string& name) {
   Problems problems;
   checks_.check(earlier->second, problems);
   check_mode(result_.cluster, earlier->second, problems);
-  for (const std::string& problem : problems.list()) result_.problems.push_back(problem + "; it is left out");
   if (!problems.empty()) return false;
   accept(earlier->second);
   result_.kept.push_back(name);

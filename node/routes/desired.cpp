@@ -183,8 +183,18 @@ class Planner {
       path.why =
           off_link_reason(host_, address) + (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
     }
-    if (path.kind != PathKind::none) path.obstacle = obstacle(address, path.kind == PathKind::tunnel);
+    if (path.kind != PathKind::none) find_obstacle(path, address);
     result_.paths.push_back(std::move(path));
+  }
+
+  void find_obstacle(PeerPath& path, const IpAddress& address) const {
+    path.obstacle = obstacle(address, path.kind == PathKind::tunnel);
+    const netlink::Route* way = host_.path_to(address);
+    if (!path.obstacle.empty() || way == nullptr) return;
+    const IpAddress& next = way->gateway.value_or(address);
+    path.is_elsewhere = host_.dead_neighbours.contains({way->link, next});
+    if (path.is_elsewhere)
+      path.obstacle = fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link));
   }
 
   // What keeps packets from the node at this address, as far as this host can tell without sending any.
@@ -198,9 +208,6 @@ class Planner {
       if ((link->flags & IFF_UP) == 0) return link->name + " is down";
       if ((link->flags & IFF_RUNNING) == 0) return link->name + " has no carrier";
     }
-    const IpAddress& next = way->gateway.value_or(address);
-    if (host_.dead_neighbours.contains({way->link, next}))
-      return fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link));
     const std::uint32_t arrives_on = through_tunnel && host_.tunnel ? host_.tunnel->index : way->link;
     if (address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
       return fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",

@@ -23,7 +23,10 @@ struct PeerPath {
   IpipMode mode = IpipMode::never;
   PathKind kind = PathKind::none;  // none: `why` is what is wrong
   std::string why;
-  std::string obstacle = {};  // the route is as it should be, and yet packets do not arrive: why
+  // The route is as it should be, and yet packets do not arrive: why, and whether that is the peer's own
+  // fault, of which this node knows no more.
+  std::string obstacle = {};
+  bool is_elsewhere = false;
 };
 
 struct WantedTunnel {

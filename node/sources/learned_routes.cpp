@@ -14,9 +14,7 @@ namespace onlink::node {
 namespace {
 
 // Routes that say nothing about where another node is: what a daemon keeps for itself.
-bool is_beside_the_point(const netlink::Route& route) {
-  return route.type != RTN_UNICAST || route.dst.address.is_multicast();
-}
+bool is_beside_the_point(const netlink::Route& route) { return route.type != RTN_UNICAST; }
 
 }  // namespace
 
@@ -37,7 +35,7 @@ LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::st
 
 std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gateway,
                                      const std::set<IpAddress>& addresses) const {
-  if (dst.length == 0) return "is the whole address space";
+  if (const std::string why = no_pod_subnet(dst); !why.empty()) return why;
   if (gateway.family() != dst.family()) return "has a next hop of the other family";
   for (const IpPrefix& own : self_.pod_cidrs)
     if (own.overlaps(dst)) return fmt::format("overlaps {}, which is this node's", own.to_string());
@@ -193,9 +191,9 @@ NodeList LearnedRoutes::list() const {
     list.nodes[place->second].node.pod_cidrs.push_back(dst);
   }
   list.complete = complete_;
-  list.problems = table_problems_;
-  list.problems.insert(list.problems.end(), choice_problems_.begin(), choice_problems_.end());
-  if (const std::string words = held_words(); !words.empty()) list.problems.push_back(words);
+  list.remarks = table_problems_;
+  list.remarks.insert(list.remarks.end(), choice_problems_.begin(), choice_problems_.end());
+  if (const std::string words = held_words(); !words.empty()) list.remarks.push_back(words);
   return list;
 }
 

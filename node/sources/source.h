@@ -46,6 +46,9 @@ class Source {
   virtual std::string describe() const = 0;
   // What keeps it from knowing the newest list, in a sentence; empty: nothing does.
   virtual std::string problem() const { return {}; }
+  // Where the list comes from, for a source that is reached over the network and has been: no route to pods may lead
+  // away from there.
+  virtual std::optional<IpAddress> address() const { return std::nullopt; }
   // Whether a list that is not complete will be within moments, so that it is worth waiting for.
   virtual bool prompt() const { return true; }
   // What else is not as it should be, each in a sentence.

@@ -240,7 +240,7 @@ std::string render_bird(const Cluster& cluster, const Bgp& bgp, std::uint32_t ta
 
 std::string render_bird(std::string_view text, std::string_view name, const std::string& node_name) {
   const ClusterFile file = parse_cluster_file(text, name, node_name);
-  const nlohmann::json document = parse_json(text, name);
+  const nlohmann::json document = parse_unambiguous_json(text, name);
   Problems problems;
   const JsonReader reader(document, problems);
   if (!reader.has("bgp")) problems.add("bgp", "is missing: bird-config needs at least its asNumber");

@@ -87,13 +87,21 @@ std::string value_or_dash(const json& object, const char* key) {
   return object.contains(key) ? object[key].get<std::string>() : "-";
 }
 
+void add_unknown(std::vector<std::string>& sentences, const std::vector<std::string>& more) {
+  for (const std::string& sentence : more)
+    if (std::find(sentences.begin(), sentences.end(), sentence) == sentences.end())
+      sentences.push_back(sentence);
+}
+
 }  // namespace
 
 json status_document(const StatusInput& input) {
   auto problems = input.plan.problems;
-  if (input.service)
-    for (const std::string& remark : input.service->remarks)
-      if (std::find(problems.begin(), problems.end(), remark) == problems.end()) problems.push_back(remark);
+  auto remarks = input.plan.remarks;
+  if (input.service) {
+    add_unknown(problems, input.service->remarks);
+    add_unknown(remarks, input.service->node_remarks);
+  }
   json counters = json::object();
   for (const auto& [name, packets] : input.counters) counters[name] = packets;
   json document = {{"node", input.nodes.cluster.self.name},
@@ -104,6 +112,7 @@ json status_document(const StatusInput& input) {
                    {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
                    {"dropped", std::move(counters)},
                    {"problems", problems},
+                   {"remarks", remarks},
                    {"peers", print_peers(input)}};
   if (input.service)
     document["service"] = {{"pid", input.service->pid},
@@ -134,6 +143,8 @@ std::string print_status(const json& document) {
     text += fmt::format("dropped {}: {} packets\n", name, packets.get<std::uint64_t>());
   for (const json& problem : document["problems"])
     text += fmt::format("problem: {}\n", problem.get<std::string>());
+  for (const json& remark : document["remarks"])
+    text += fmt::format("problem elsewhere: {}\n", remark.get<std::string>());
   text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", "PEER", "POD SUBNET", "PATH", "STATE", "SINCE",
                       "WHY");
   for (const json& peer : document["peers"])

@@ -50,8 +50,7 @@ void turn(NodeWatch& watch, fuzz::Input& input) {
       watch.start_over();
   }
   watch.ended(answer, 10);
-  fuzz::require(watch.delay_ms() >= 0 && watch.delay_ms() <= 90'000,
-                "no delay is longer than a minute and a half");
+  fuzz::require(watch.delay_ms() >= 0 && watch.delay_ms() <= 45'000, "no delay is longer than 45 seconds");
 }
 
 // As a pass sees it.

@@ -85,6 +85,28 @@ TEST(ParseJson, ASmallTextDoesNotTakeMuchMemory) {
   EXPECT_THROW((void)parse_json(values + "]", "stdin"), Failure);
 }
 
+// Of two lists of nodes in one file the last counted, without a word.
+TEST(ParseJson, AKeyThatIsThereTwiceIsNamed) {
+  const auto refusal = [](const std::string& text) -> std::string {
+    try {
+      (void)parse_unambiguous_json(text, "cluster.json");
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  for (const std::string text :
+       {R"({"nodes":[],"nodes":[]})", R"({"a":[{"b":{}},{"nodes":1,"c":{"nodes":1},"Nodes":2}]})",
+        R"({"a":{"b":1},"nodes":{"a":1},"nodes":{}})"})
+    EXPECT_NE(refusal(text).find("odes\": this key is there twice in one object"), std::string::npos) << text;
+  const std::string deep = "{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}";
+  for (const std::string& text :
+       {std::string(R"([{"a":{"a":1}},{"a":[{"a":1},{"a":2}],"b":{"a":1}}])"), deep}) {
+    EXPECT_EQ(refusal(text), "");
+    EXPECT_EQ(parse_unambiguous_json(text, "x"), parse_json(text, "x"));
+  }
+}
+
 TEST(JsonReader, ManyMistakesGiveAShortMessage) {
   Problems problems;
   for (int i = 0; i < 100'000; ++i) problems.add("key", "wrong");

@@ -127,6 +127,34 @@ INSTANTIATE_TEST_SUITE_P(
               list(node_json("A", "172.16.91.201", "10.10.0.0/32") + "," + b),
               {"needs a tunnelAddress"}},
         Wrong{"Prefix", list(a, R"("podInterfacePrefix":"onlink",)"), {"podInterfacePrefix: must be 1 to 4"}},
+        Wrong{"PrefixOfEthernet",
+              list(a, R"("podInterfacePrefix":"eth",)"),
+              {"podInterfacePrefix: \"eth\" would make pods' of interfaces that are no pod's (eth...)"}},
+        Wrong{"PrefixOfMany", list(a, R"("podInterfacePrefix":"e",)"), {"podInterfacePrefix: \"e\" would"}},
+        Wrong{"PrefixOfOneSlot", list(a, R"("podInterfacePrefix":"enp3",)"), {"\"enp3\" would", "(en...)"}},
+        Wrong{"PrefixOfLoopback", list(a, R"("podInterfacePrefix":"lo",)"), {"\"lo\" would"}},
+        Wrong{"PrefixOfDocker", list(a, R"("podInterfacePrefix":"dock",)"), {"(docker...)"}},
+        Wrong{"PrefixOfAnyVeth", list(a, R"("podInterfacePrefix":"veth",)"), {"(veth...)"}},
+        Wrong{"KeyTwice",
+              R"({"nodes":[)" + b + R"(],"nodes":[)" + a + "]}",
+              {"cluster.json: \"nodes\": this key is there twice"}},
+        Wrong{"KeyTwiceInANode",
+              list(node_json("A", "1.2.3.4", "10.10.0.0/24", R"(,"nodeip":"1.2.3.5")")),
+              {"\"nodeip\": this key is there twice"}},
+        Wrong{"LoopbackSubnet",
+              list(a + "," + node_json("B", "172.16.91.202", "127.5.0.0/16")),
+              {"nodes[1].podCIDRs[0]: 127.5.0.0/16 cannot be a pod subnet: it overlaps 127.0.0.0/8, which is "
+               "loopback"}},
+        Wrong{"OwnMulticastSubnet",
+              list(node_json("A", "172.16.91.201", "239.1.0.0/24")),
+              {"nodes[0].podCIDRs[0]: 239.1.0.0/24 cannot be a pod subnet"}},
+        Wrong{"WideSubnet", list(a + "," + node_json("B", "1.0.0.1", "192.0.0.0/2")), {"224.0.0.0/4"}},
+        Wrong{"LinkLocalSubnet6",
+              list(a + R"(,{"name":"B","nodeIPv6":"fd00::2","podCIDRs":["fe80:0:0:7::/64"]})"),
+              {"fe80:0:0:7::/64 cannot be a pod subnet: it overlaps fe80::/10, which is link-local"}},
+        Wrong{"LoopbackSubnet6",
+              list(a + R"(,{"name":"B","nodeIPv6":"fd00::2","podCIDRs":["::1/128"]})"),
+              {"it overlaps ::/8"}},
         Wrong{
             "TwoProblems",
             list(node_json("A", "x", "10.10.0.1/24")),
@@ -150,6 +178,11 @@ TEST(Cluster, IsTheSameAfterPrinting) {
       R"("filter":false,"ipipSources":["10.1.0.0/16"],"podInterfacePrefix":"cal","resyncSeconds":5,)");
   const Cluster cluster = parse(text);
   EXPECT_EQ(parse(print_cluster(cluster)), cluster);
+}
+
+TEST(Cluster, PrefixesOfOtherPluginsPodsAreAccepted) {
+  for (const char* prefix : {"onl", "cali", "lxc", "pod", "o"})
+    EXPECT_EQ(refusal(list(a, std::string(R"("podInterfacePrefix":")") + prefix + "\",")), "");
 }
 
 TEST(Cluster, TwoNodesSeeTheSameModeBetweenThem) {

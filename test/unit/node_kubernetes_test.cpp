@@ -6,12 +6,14 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.h"
 #include "node/sources/kubernetes/access.h"
 #include "node/sources/kubernetes/condition.h"
 #include "node/sources/kubernetes/conflist.h"
+#include "node/sources/kubernetes/http_client.h"
 #include "node/sources/kubernetes/node.h"
 
 namespace onlink::node {
@@ -38,6 +40,7 @@ TEST(KubernetesNodeJson, KeepsWhatCounts) {
   EXPECT_EQ(event.kind, NodeEvent::Kind::changed);
   EXPECT_EQ(event.version, "268");
   const KubernetesNode expected{.name = "n1",
+                                .created = "2026-11-22T09:01:22Z",
                                 .addresses = {"172.16.91.201", "fd00::201"},
                                 .pod_cidrs = {"10.10.0.0/24", "fd00:10::/64"},
                                 .mode = "Always",
@@ -52,6 +55,43 @@ TEST(KubernetesNodeJson, KeepsWhatCounts) {
   EXPECT_EQ(placed.node.ipv6->to_string(), "fd00::201");
   EXPECT_EQ(placed.node.pod_cidrs.size(), 2u);
   EXPECT_EQ(placed.node.mode, IpipMode::always);
+  EXPECT_EQ(placed.created, "2026-11-22T09:01:22Z");
+}
+
+TEST(KubernetesNodeJson, EventsAboutSomethingElseAreRefused) {
+  const auto refusal = [](const std::string& line) -> std::string {
+    try {
+      (void)parse_node_event(line);
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(
+      refusal(R"({"type":"MODIFIED","object":{"kind":"Pod","metadata":{"name":"B","resourceVersion":"6"}}})"),
+      R"(a watch event "MODIFIED" is about an object of kind "Pod", not "Node")");
+  for (const char* line :
+       {R"({"type":"DELETED","object":{"kind":"Status","metadata":{"name":"B","resourceVersion":"6"}}})",
+        R"({"type":"ADDED","object":{"metadata":{"name":"B","resourceVersion":"6"}}})",
+        R"({"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"6"}}})",
+        R"({"type":"BOOKMARK","object":{"kind":"Node","metadata":{}}})", R"({"type":"BOOKMARK"})"})
+    EXPECT_NE(refusal(line).find("a watch event"), std::string::npos) << line;
+}
+
+TEST(KubernetesNodeJson, AKeyThatIsThereTwiceIsRefused) {
+  const std::string twice =
+      R"({"type":"ADDED","object":{"kind":"Node","metadata":{"name":"B","resourceVersion":"6","name":"C"}}})";
+  EXPECT_THROW(parse_node_event(twice), Failure);
+  EXPECT_THROW(
+      parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[],"items":null})"),
+      Failure);
+  // Each object has its own; of keys that are dropped it does not matter.
+  EXPECT_EQ(
+      parse_node_page(
+          R"({"kind":"NodeList","metadata":{"resourceVersion":"1","x":{"name":1},"x":3},)"
+          R"("items":[{"metadata":{"name":"A"}},{"metadata":{"name":"B"},"spec":{"status":{"name":1}}}]})")
+          .nodes.size(),
+      2u);
 }
 
 TEST(KubernetesNodeJson, AHeartbeatIsTheSameNode) {
@@ -106,6 +146,7 @@ TEST(KubernetesNodeJson, RefusesWhatItIsNot) {
 
 TEST(KubernetesNodeJson, AnnotationsOverride) {
   KubernetesNode node{.name = "n1",
+                      .created = "",
                       .addresses = {"172.16.91.201"},
                       .pod_cidrs = {"10.10.0.0/24"},
                       .mode = "Never",
@@ -208,6 +249,9 @@ TEST(Kubeconfig, ReadsRotatedFilesAnew) {
   EXPECT_EQ(api_request(config).authorities, "CA");
   write("token", "two\n");
   EXPECT_EQ(api_request(config).headers[0], "Authorization: Bearer two");
+  write("ca.crt", "");  // would be the system's authorities
+  EXPECT_THROW(api_request(config), Failure);
+  write("ca.crt", "CA");
   config.server = "https://192.0.2.2:1";
   EXPECT_EQ(api_request(config).url, "https://192.0.2.2:1");
   write("token", "two\r\nX-Header: forged");
@@ -215,6 +259,32 @@ TEST(Kubeconfig, ReadsRotatedFilesAnew) {
   std::filesystem::remove(folder + "token");
   EXPECT_THROW(api_request(config), Failure);
   std::filesystem::remove_all(folder);
+}
+
+// They were passed over, and whoever the system trusts could have been the API.
+TEST(HttpClient, AnOptionThatLibcurlRefusesIsAFailure) {
+  HttpClient client;
+  const auto refusal = [&](const HttpRequest& request) -> std::string {
+    try {
+      (void)client.start(
+          request, [](std::string_view) { return true; }, [](const HttpAnswer&) {});
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  HttpRequest request;
+  request.url = "https://192.0.2.1";
+  const std::string too_long(9'000'000, 'x');
+  request.authorities = too_long;
+  EXPECT_NE(refusal(request).find("libcurl refuses the option CAINFO_BLOB"), std::string::npos)
+      << refusal(request);
+  request.authorities.clear();
+  request.method = too_long;
+  EXPECT_NE(refusal(request).find("libcurl refuses the option CUSTOMREQUEST"), std::string::npos)
+      << refusal(request);
+  request.method = "GET";
+  EXPECT_EQ(refusal(request), "");
 }
 
 std::vector<IpPrefix> both_families() {

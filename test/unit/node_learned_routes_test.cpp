@@ -52,7 +52,7 @@ std::string carried(const LearnedRoutes& learned) {
 
 std::string problems(const LearnedRoutes& learned) {
   std::string text;
-  for (const std::string& problem : learned.list().problems) text += problem + "\n";
+  for (const std::string& problem : learned.list().remarks) text += problem + "\n";
   return text;
 }
 
@@ -195,6 +195,11 @@ TEST_P(LearnedRoutesRefusal, IsNamedAndTakesNothingAlong) {
 INSTANTIATE_TEST_SUITE_P(
     , LearnedRoutesRefusal,
     testing::Values(Refused{"0.0.0.0/0", b, "0.0.0.0/0 in kernel table 169 (via 172.16.91.202) is the whole"},
+                    Refused{"127.1.0.0/16", b, "(via 172.16.91.202) overlaps 127.0.0.0/8, which is loopback"},
+                    Refused{"169.254.1.0/24", b, "overlaps 169.254.0.0/16, which is link-local"},
+                    Refused{"224.0.1.0/24", b, "overlaps 224.0.0.0/4, which is multicast"},
+                    Refused{"128.0.0.0/1", b, "overlaps 169.254.0.0/16"},
+                    Refused{"ff05::/16", "fd00::3", "overlaps ff00::/8, which is multicast"},
                     Refused{"10.10.0.128/25", b, "overlaps 10.10.0.0/24, which is this node's"},
                     Refused{"10.0.0.0/8", b, "overlaps 10.10.0.0/24, which is this node's"},
                     Refused{"10.10.5.0/24", "172.16.91.201", "leads to this very node"},

@@ -34,6 +34,7 @@ NodeList list_of(const std::vector<Node>& nodes) {
 Nodes merge(const std::vector<Node>& nodes, const Cluster* before = nullptr, const Rules& rules = {}) {
   const NodeList list = list_of(nodes);
   Merger merger(rules, "A", before);
+  merger.need(IpAddress::parse("172.16.92.100").value(), "the API");
   merger.add(list);
   return merger.finish();
 }
@@ -50,9 +51,10 @@ class OneWrongNode : public testing::TestWithParam<Case> {};
 TEST_P(OneWrongNode, IsLeftOutAndNamed) {
   const Nodes nodes = merge({a, GetParam().wrong, c});
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
-  ASSERT_EQ(nodes.problems.size(), 1u);
-  EXPECT_NE(nodes.problems[0].find(GetParam().words), std::string::npos) << nodes.problems[0];
-  EXPECT_NE(nodes.problems[0].find("it is left out"), std::string::npos) << nodes.problems[0];
+  ASSERT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_NE(nodes.remarks[0].find(GetParam().words), std::string::npos) << nodes.remarks[0];
+  EXPECT_NE(nodes.remarks[0].find("it is left out"), std::string::npos) << nodes.remarks[0];
+  EXPECT_TRUE(nodes.problems.empty()) << "this node is in order: " << nodes.problems[0];
 }
 
 TEST_P(OneWrongNode, KeepsWhatItHad) {
@@ -60,31 +62,93 @@ TEST_P(OneWrongNode, KeepsWhatItHad) {
   const Nodes nodes = merge({a, GetParam().wrong, c}, &before);
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
   EXPECT_EQ(nodes.kept, std::vector<std::string>{"B"});
-  ASSERT_EQ(nodes.problems.size(), 1u);
-  EXPECT_NE(nodes.problems[0].find("it stays what it was"), std::string::npos) << nodes.problems[0];
+  ASSERT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_NE(nodes.remarks[0].find("it stays what it was"), std::string::npos) << nodes.remarks[0];
+  EXPECT_TRUE(nodes.problems.empty()) << "this node is in order: " << nodes.problems[0];
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , OneWrongNode,
-    testing::Values(Case{"NoAddress", node("B", "", "10.10.1.0/24"), "Node B: has no address"},
-                    Case{"AddressOfAnother", node("B", "172.16.91.201", "10.10.1.0/24"),
-                         "Node B.nodeIP: 172.16.91.201 is the address of Node A"},
-                    Case{"SubnetOfThisNode", node("B", "172.16.91.202", "10.10.0.0/25"),
-                         "10.10.0.0/24 of Node A (\"A\"), which is this node"},
-                    Case{"AddressInPods", node("B", "10.10.0.7", "10.10.1.0/24"), "routes to it would loop"},
-                    Case{"Everything", node("B", "172.16.91.202", "0.0.0.0/1"), "0.0.0.0/1 overlaps"}),
+    testing::Values(
+        Case{"NoAddress", node("B", "", "10.10.1.0/24"), "Node B: has no address"},
+        Case{"AddressOfAnother", node("B", "172.16.91.201", "10.10.1.0/24"),
+             "Node B.nodeIP: 172.16.91.201 is the address of Node A"},
+        Case{"SubnetOfThisNode", node("B", "172.16.91.202", "10.10.0.0/25"),
+             "10.10.0.0/24 of Node A (\"A\"), which is this node"},
+        Case{"AddressInPods", node("B", "10.10.0.7", "10.10.1.0/24"), "routes to it would loop"},
+        Case{"Everything", node("B", "172.16.91.202", "0.0.0.0/1"), "it overlaps 0.0.0.0/8"},
+        Case{"Loopback", node("B", "172.16.91.202", "127.0.0.0/24"), "127.0.0.0/8, which is loopback"},
+        Case{"GatewayOfPods", node("B", "172.16.91.202", "169.254.1.0/24"), "which is link-local"},
+        Case{"ApiServer", node("B", "172.16.91.202", "172.16.92.96/27"),
+             "contains 172.16.92.100, the address of the API"}),
     [](const auto& info) { return info.param.name; });
 
-TEST(Merge, TheNewcomerIsToBlame) {
+PlacedNode born(const Node& node, const std::string& created) {
+  PlacedNode placed{"Node " + node.name, node};
+  placed.created = created;
+  return placed;
+}
+
+// The one whose list knew Z before went on with it, the one that was started later took the first by name.
+TEST(Merge, TwoOwnersAreJudgedAlikeHoweverLongANodeHasBeenRunning) {
+  const Node z = node("Z", "172.16.91.209", "10.10.1.0/24");
+  struct Ages {
+    const char *b, *z;
+    Node owner;
+  };
+  for (const auto& [of_b, of_z, owner] :
+       {Ages{"", "", b}, Ages{"2026-01-02", "2026-01-02", b}, Ages{"2026-01-01", "2026-01-02", b},
+        Ages{"2026-01-02", "2026-01-01", z}, Ages{"", "2026-01-01", z}}) {
+    NodeList list = list_of({a});
+    list.nodes.push_back(born(b, of_b));
+    list.nodes.push_back(born(z, of_z));
+    const Node other = owner == b ? z : b;
+    for (const Cluster& before : {cluster_of({a}), cluster_of({a, b}), cluster_of({a, z})}) {
+      Merger merger({}, "A", &before);
+      merger.add(list);
+      const Nodes nodes = merger.finish();
+      EXPECT_EQ(nodes.cluster.peers, std::vector{owner}) << of_b << " and " << of_z;
+      ASSERT_EQ(nodes.remarks.size(), 1u);
+      EXPECT_TRUE(nodes.remarks[0].starts_with("Node " + other.name)) << nodes.remarks[0];
+      EXPECT_NE(nodes.remarks[0].find("it is left out"), std::string::npos) << nodes.remarks[0];
+      EXPECT_TRUE(nodes.problems.empty());
+    }
+  }
+}
+
+TEST(Merge, ThisNodeIsToldThatAnOlderOneHasItsSubnet) {
+  const Node rival = node("Z", "172.16.91.209", "10.10.0.0/25");
+  NodeList list;
+  list.nodes = {born(a, "2026-01-02"), born(rival, "2026-01-01"), born(c, "2026-01-01")};
+  const auto merged = [&] {
+    Merger merger({}, "A", nullptr);
+    merger.add(list);
+    return merger.finish();
+  };
+  Nodes nodes = merged();
+  EXPECT_EQ(nodes.cluster.self, a) << "its pods are here";
+  EXPECT_EQ(nodes.cluster.peers, std::vector{c});
+  ASSERT_EQ(nodes.problems.size(), 1u);
+  EXPECT_EQ(nodes.problems[0],
+            "Node A.podCIDRs[0]: 10.10.0.0/24 overlaps 10.10.0.0/25 of Node Z (\"Z\"), which was there "
+            "first: the other "
+            "nodes go by that one");
+  EXPECT_EQ(nodes.remarks.size(), 1u);
+  list.nodes[0].created = "2025-12-31";
+  nodes = merged();
+  EXPECT_TRUE(nodes.problems.empty());
+  EXPECT_EQ(nodes.remarks.size(), 1u);
+}
+
+TEST(Merge, TheSubnetOfANodeThatIsGoneMayBeUsedAgain) {
   const Cluster before = cluster_of({a, b});
   const Node wide = node("AA", "172.16.91.204", "10.10.0.0/16");  // sorted before B
   Nodes nodes = merge({a, wide, b, c}, &before);
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
-  // The subnet of a node that is gone may be used again.
   const Node heir = node("D", "172.16.91.205", "10.10.1.0/24");
   nodes = merge({a, heir}, &before);
   EXPECT_EQ(nodes.cluster.peers, std::vector{heir});
-  EXPECT_TRUE(nodes.problems.empty());
+  EXPECT_TRUE(nodes.problems.empty() && nodes.remarks.empty());
 }
 
 TEST(Merge, AnOldFormTakesNothingFromARightNode) {
@@ -106,7 +170,7 @@ TEST(Merge, ThisNodeStaysWhenTheListDoesNotNameIt) {
 TEST(Merge, ANodeWithoutAnythingIsNoProblem) {
   const Nodes nodes = merge({a, node("B", "", ""), c});
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
-  EXPECT_TRUE(nodes.problems.empty());
+  EXPECT_TRUE(nodes.problems.empty() && nodes.remarks.empty());
 }
 
 NodeList with_unknown(Node wrong, PlacedNode::Unknown unknown) {
@@ -134,8 +198,8 @@ TEST(Merge, WhatIsUnknownStays) {
   // Its address is gone.
   Nodes nodes = merge(with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true}), &before);
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
-  ASSERT_EQ(nodes.problems.size(), 1u);
-  EXPECT_NE(nodes.problems[0].find("172.16.91.202 stays in use"), std::string::npos) << nodes.problems[0];
+  ASSERT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_NE(nodes.remarks[0].find("172.16.91.202 stays in use"), std::string::npos) << nodes.remarks[0];
   // But not where another node has it now.
   NodeList list = with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true});
   const Node heir = node("D", "172.16.91.202", "10.10.7.0/24");
@@ -148,7 +212,7 @@ TEST(Merge, SubnetsOfAFamilyWithoutAddressAreLeftOut) {
   dual.pod_cidrs.push_back(IpPrefix::parse("fd00:11::/64").value());
   const Nodes nodes = merge({a, dual, c});
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
-  EXPECT_EQ(nodes.problems.size(), 1u);
+  EXPECT_EQ(nodes.remarks.size(), 1u);
 }
 
 TEST(Merge, ThisNodeKeepsItsSubnetsWhileItIsRegisteredAnew) {

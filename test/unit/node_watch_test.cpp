@@ -23,9 +23,13 @@ namespace {
 using nlohmann::json;
 
 json node_json(const std::string& name, const std::string& ip, int version) {
-  return {{"metadata", {{"name", name}, {"resourceVersion", std::to_string(version)}}},
+  return {{"kind", "Node"},
+          {"metadata", {{"name", name}, {"resourceVersion", std::to_string(version)}}},
           {"spec", {{"podCIDRs", {"10.10.1.0/24"}}}},
           {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", ip}}}}}}};
+}
+json bookmark(int version) {
+  return {{"kind", "Node"}, {"metadata", {{"resourceVersion", std::to_string(version)}}}};
 }
 std::string event(const char* type, const json& object) {
   return json{{"type", type}, {"object", object}}.dump();
@@ -78,7 +82,7 @@ TEST(NodeWatch, HeartbeatsAreNoNews) {
   EXPECT_FALSE(watch.take_news());
   EXPECT_TRUE(watch.line(event("MODIFIED", node_json("a", "192.0.2.9", 7))));
   EXPECT_TRUE(watch.take_news());
-  EXPECT_TRUE(watch.line(event("BOOKMARK", {{"metadata", {{"resourceVersion", "50"}}}})));
+  EXPECT_TRUE(watch.line(event("BOOKMARK", bookmark(50))));
   EXPECT_FALSE(watch.take_news());
   watch.ended(good, 300'000);
   EXPECT_TRUE(watch.question().path.ends_with("resourceVersion=50"));
@@ -164,6 +168,38 @@ TEST(NodeWatch, RetryAfterIsHeeded) {
   busy.retry_after_s = 20;
   watch.ended(busy, 10);
   EXPECT_GE(watch.delay_ms(), 10'000);
+  busy.retry_after_s = 86'400;
+  (void)watch.question();
+  watch.ended(busy, 10);
+  EXPECT_GE(watch.delay_ms(), 15'000);
+  EXPECT_LE(watch.delay_ms(), 45'000) << "but not for a day";
+}
+
+// Each page with a continue token: there never was a list.
+TEST(NodeWatch, AListThatDoesNotEndIsARefusal) {
+  NodeWatch watch(1);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100") << "from its first page";
+    ASSERT_TRUE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 7, "x")));
+    watch.ended(good, 10);
+    EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100&continue=x");
+    EXPECT_FALSE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 7, "x")));
+    watch.ended(good, 10);
+    EXPECT_GT(watch.delay_ms(), 0);
+    EXPECT_NE(watch.problem().find("\"continue\""), std::string::npos) << watch.problem();
+    EXPECT_FALSE(watch.in_sync());
+  }
+  // Always others, without an end.
+  int pages = 0;
+  for (bool taken = true; taken && pages < 2000; ++pages) {
+    std::vector<json> nodes;
+    for (int i = 0; i < 100; ++i) nodes.push_back(node_json(std::to_string(pages * 100 + i), "192.0.2.1", 5));
+    (void)watch.question();
+    taken = watch.page(page(nodes, 7, "x"));
+    watch.ended(good, 10);
+  }
+  EXPECT_EQ(pages, 1001);
+  EXPECT_NE(watch.problem().find("at most 100000 make sense"), std::string::npos) << watch.problem();
 }
 
 // An API server with a memory of its last events.
@@ -259,8 +295,7 @@ class ModelServer {
       EXPECT_TRUE(watch.line(line));
     }
     if (pick(2) == 0) {
-      EXPECT_TRUE(
-          watch.line(event("BOOKMARK", {{"metadata", {{"resourceVersion", std::to_string(version_)}}}})));
+      EXPECT_TRUE(watch.line(event("BOOKMARK", bookmark(version_))));
     }
     watch.ended(good, 300'000);
   }

@@ -18,8 +18,11 @@ namespace {
 // Where the kubelet puts a pod's token and the API server's authority.
 const std::string account = "/var/run/secrets/kubernetes.io/serviceaccount/";
 
+// An empty file would mean the default: of authorities, that everybody whom the system trusts may be the API.
 std::string read_needed(const std::string& path) {
-  return read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path);
+  std::string text = read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path);
+  if (text.empty()) throw Failure(FailureKind::configuration, path + " is empty");
+  return text;
 }
 
 std::string trimmed(std::string text) {

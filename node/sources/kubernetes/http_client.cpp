@@ -2,6 +2,7 @@
 #include "node/sources/kubernetes/http_client.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <nss.h>
@@ -46,45 +47,64 @@ CURLcode start_libcurl() {
   return curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+template <typename Value>
+void set_for_all(CURLM* multi, CURLMoption option, Value value) {
+  if (const CURLMcode code = curl_multi_setopt(multi, option, value); code != CURLM_OK)
+    throw Failure(fmt::format("prepare HTTP requests: {}", curl_multi_strerror(code)));
+}
+
 int on_connect(void*, curl_socket_t socket, curlsocktype) {
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &keepalive_probes, sizeof keepalive_probes);
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
   return CURL_SOCKOPT_OK;
 }
 
+// An option that is refused leaves the default: of authorities the system's, of a proxy the environment's. No request
+// goes out like that.
+template <typename Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  const CURLcode code = curl_easy_setopt(easy, option, value);
+  if (code == CURLE_OK) return;
+  const curl_easyoption* known = curl_easy_option_by_id(option);
+  throw Failure(fmt::format("prepare an HTTP request: libcurl refuses the option {}: {}",
+                            known != nullptr ? known->name : std::to_string(option),
+                            curl_easy_strerror(code)));
+}
+
 void set_blob(CURL* easy, CURLoption option, const std::string& text) {
   if (text.empty()) return;
   curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
-  curl_easy_setopt(easy, option, &blob);
+  set(easy, option, &blob);
 }
 
 void set_tls(CURL* easy, const HttpRequest& request) {
   set_blob(easy, CURLOPT_CAINFO_BLOB, request.authorities);
   // Those alone, not the system's besides. libcurl knows where the system that it was built on has its own.
-  curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  set(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
   if (request.authorities.empty())
     for (const char* file : system_authorities)
       if (::access(file, R_OK) == 0) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+        set(easy, CURLOPT_CAINFO, file);
         break;
       }
   set_blob(easy, CURLOPT_SSLCERT_BLOB, request.certificate);
   set_blob(easy, CURLOPT_SSLKEY_BLOB, request.key);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request.verify ? 1L : 0L);
-  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request.verify ? 2L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYPEER, request.verify ? 1L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, request.verify ? 2L : 0L);
 }
 
 void set_keepalive(CURL* easy) {
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect_limit_s);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, keepalive_idle_s);
-  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, keepalive_interval_s);
-  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &on_connect);
+  set(easy, CURLOPT_CONNECTTIMEOUT, connect_limit_s);
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_TCP_KEEPIDLE, keepalive_idle_s);
+  set(easy, CURLOPT_TCP_KEEPINTVL, keepalive_interval_s);
+  set(easy, CURLOPT_SOCKOPTFUNCTION, &on_connect);
 }
 
 }  // namespace
 
 struct HttpClient::Transfer {
+  HttpClient* client = nullptr;
   std::uint64_t id = 0;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
@@ -105,6 +125,10 @@ struct HttpClient::Transfer {
     long status = 0;
     curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
     const bool begins = std::string_view(data, size * count) == "\r\n" && status >= 200 && status < 300;
+    const char* address = nullptr;
+    if (begins && curl_easy_getinfo(transfer.easy, CURLINFO_PRIMARY_IP, &address) == CURLE_OK &&
+        address != nullptr)
+      transfer.client->server_ = IpAddress::parse(address);
     return begins && !transfer.sink({}) ? 0 : size * count;
   }
 
@@ -125,10 +149,10 @@ HttpClient::HttpClient() : descriptors_("prepare HTTP requests"), timer_("prepar
   descriptors_.add(timer_.descriptor());
   multi_ = started == CURLE_OK ? curl_multi_init() : nullptr;
   if (multi_ == nullptr) throw Failure("prepare HTTP requests: libcurl does not start");
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::on_timer);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  set_for_all(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
+  set_for_all(multi_, CURLMOPT_SOCKETDATA, this);
+  set_for_all(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::on_timer);
+  set_for_all(multi_, CURLMOPT_TIMERDATA, this);
 }
 
 HttpClient::~HttpClient() {
@@ -161,32 +185,36 @@ int HttpClient::on_timer(CURLM*, long milliseconds, void* self) {
 
 void HttpClient::set_options(const HttpRequest& request, Transfer& transfer) {
   CURL* easy = transfer.easy;
-  for (const std::string& header : request.headers)
-    transfer.headers = curl_slist_append(transfer.headers, header.c_str());
-  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  if (!transfer.body.empty()) {
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(transfer.body.size()));
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer.body.c_str());
+  for (const std::string& header : request.headers) {
+    curl_slist* longer = curl_slist_append(transfer.headers, header.c_str());
+    if (longer == nullptr) throw Failure("prepare an HTTP request: out of memory");
+    transfer.headers = longer;
   }
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");  // an API server is reached directly
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT, static_cast<long>(request.limit.count()));
+  set(easy, CURLOPT_URL, request.url.c_str());
+  set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  if (!transfer.body.empty()) {
+    set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(transfer.body.size()));
+    set(easy, CURLOPT_POSTFIELDS, transfer.body.c_str());
+  }
+  set(easy, CURLOPT_HTTPHEADER, transfer.headers);
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy, CURLOPT_PROTOCOLS_STR, "https,http");
+  set(easy, CURLOPT_PROXY, "");  // an API server is reached directly
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_TIMEOUT, static_cast<long>(request.limit.count()));
   set_tls(easy, request);
   set_keepalive(easy);
-  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::header);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::write);
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+  set(easy, CURLOPT_ERRORBUFFER, transfer.error);
+  set(easy, CURLOPT_HEADERFUNCTION, &Transfer::header);
+  set(easy, CURLOPT_HEADERDATA, &transfer);
+  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::write);
+  set(easy, CURLOPT_WRITEDATA, &transfer);
+  set(easy, CURLOPT_PRIVATE, &transfer);
 }
 
 std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done) {
   auto transfer = std::make_unique<Transfer>();
+  transfer->client = this;
   transfer->id = next_id_++;
   transfer->sink = std::move(sink);
   transfer->done = std::move(done);
@@ -196,8 +224,9 @@ std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done
   set_options(request, *transfer);
   CURL* easy = transfer->easy;
   const std::uint64_t id = transfer->id;
+  if (const CURLMcode code = curl_multi_add_handle(multi_, easy); code != CURLM_OK)
+    throw Failure(fmt::format("prepare an HTTP request: {}", curl_multi_strerror(code)));
   transfers_.emplace(id, std::move(transfer));
-  curl_multi_add_handle(multi_, easy);
   return id;
 }
 

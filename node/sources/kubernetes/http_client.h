@@ -7,10 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/wait.h"
 
 using CURL = void;
@@ -54,11 +56,14 @@ class HttpClient {
 
   // Readable when run() has something to do.
   int descriptor() const { return descriptors_.descriptor(); }
-  // Returns at once; the callbacks come from run(), never from here. Several may be under way.
+  // Returns at once; the callbacks come from run(), never from here. Several may be under way. Throws Failure for a
+  // request of which libcurl refuses a part.
   std::uint64_t start(const HttpRequest& request, Sink sink, Done done);
   // Without another callback. One that has ended is none any more.
   void cancel(std::uint64_t id);
   void run();
+  // Who gave the last good answer.
+  const std::optional<IpAddress>& server() const { return server_; }
 
  private:
   struct Transfer;
@@ -70,6 +75,7 @@ class HttpClient {
   Descriptors descriptors_;
   Timer timer_;
   CURLM* multi_ = nullptr;
+  std::optional<IpAddress> server_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;
 };

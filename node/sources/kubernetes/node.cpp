@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/failure.h"
@@ -20,20 +23,61 @@ constexpr const char* tunnel_key = "onlink.io/tunnel-address";
 
 // The keys that are kept, wherever they stand; all others are dropped with what is below them as they are
 // parsed. A Node has 10 to 50 KB, this is less than one of it.
-constexpr std::array kept_keys = {
-    "type",     "object",      "items",   "metadata",  "name",     "resourceVersion",
-    "continue", "annotations", mode_key,  node_ip_key, tunnel_key, "spec",
-    "podCIDR",  "podCIDRs",    "status",  "addresses", "address",  "conditions",
-    "reason",   "code",        "message", "kind"};
+constexpr std::array kept_keys = {"type",
+                                  "object",
+                                  "items",
+                                  "metadata",
+                                  "name",
+                                  "resourceVersion",
+                                  "continue",
+                                  "annotations",
+                                  mode_key,
+                                  node_ip_key,
+                                  tunnel_key,
+                                  "spec",
+                                  "podCIDR",
+                                  "podCIDRs",
+                                  "status",
+                                  "addresses",
+                                  "address",
+                                  "conditions",
+                                  "reason",
+                                  "code",
+                                  "message",
+                                  "kind",
+                                  "creationTimestamp"};
+static_assert(kept_keys.size() <= 32);
+
+// Takes a document's events as the parser sees them.
+class Sieve {
+ public:
+  bool operator()(int depth, json::parse_event_t event, const json& value) {
+    const auto at = static_cast<std::size_t>(depth);
+    if (seen_.size() < at + 2) seen_.resize(at + 2);
+    if (event == json::parse_event_t::object_start) seen_[at + 1] = 0;
+    return event != json::parse_event_t::key || keep(seen_[at], value.get_ref<const std::string&>());
+  }
+
+ private:
+  // Of two values under one key nobody knows which is meant.
+  static bool keep(std::uint32_t& seen, const std::string& key) {
+    const auto kept = std::find(kept_keys.begin(), kept_keys.end(), key);
+    if (kept == kept_keys.end()) return false;
+    const std::uint32_t bit = std::uint32_t{1} << (kept - kept_keys.begin());
+    if ((seen & bit) != 0)
+      throw Failure(FailureKind::not_json,
+                    fmt::format("the API's answer has the key \"{}\" twice in one object", key));
+    seen |= bit;
+    return true;
+  }
+
+  std::vector<std::uint32_t> seen_;  // of the kept keys, a bit each: those of the open objects so far
+};
 
 json parse_kept(std::string_view text) {
-  const auto keep = [](int, json::parse_event_t event, json& value) {
-    if (event != json::parse_event_t::key) return true;
-    const auto& key = value.get_ref<const std::string&>();
-    return std::find(kept_keys.begin(), kept_keys.end(), key) != kept_keys.end();
-  };
+  Sieve sieve;
   try {
-    return json::parse(text, keep);
+    return json::parse(text, std::ref(sieve));
   } catch (const json::exception& error) {
     throw Failure(FailureKind::not_json, fmt::format("the API's answer is not JSON: {}", error.what()));
   }
@@ -58,6 +102,7 @@ KubernetesNode parse_node(const json& object) {
   const json& metadata = at(object, "metadata");
   node.name = text(metadata, "name");
   if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
+  node.created = text(metadata, "creationTimestamp");
   const json& annotations = at(metadata, "annotations");
   node.mode = optional_text(annotations, mode_key);
   node.node_ip = optional_text(annotations, node_ip_key);
@@ -134,6 +179,7 @@ PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& pro
   PlacedNode placed;
   placed.path = "Node " + from.name;
   placed.node.name = from.name;
+  placed.created = from.created;
   read_addresses(from, placed, problems);
   read_cidrs(from, placed, problems);
   placed.unknown.addresses = true;  // one that is not there
@@ -183,6 +229,10 @@ NodeEvent parse_node_event(std::string_view line) {
     event.message = text(object, "message");
     return event;
   }
+  if (const std::string kind = text(object, "kind"); kind != "Node")
+    throw Failure(
+        FailureKind::not_json,
+        fmt::format("a watch event \"{}\" is about an object of kind \"{}\", not \"Node\"", type, kind));
   event.version = version_of(object);
   if (event.version.empty())
     throw Failure(FailureKind::not_json, fmt::format("a watch event \"{}\" has no resourceVersion", type));

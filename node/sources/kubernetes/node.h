@@ -14,6 +14,7 @@ namespace onlink::node {
 
 struct KubernetesNode {
   std::string name;
+  std::string created = {};            // metadata.creationTimestamp
   std::vector<std::string> addresses;  // of type InternalIP, in the API's order
   std::vector<std::string> pod_cidrs;
   // Annotations; see README.md.

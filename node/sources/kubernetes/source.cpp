@@ -95,7 +95,8 @@ std::vector<std::string> KubernetesSource::remarks() const {
 NodeList KubernetesSource::list() const {
   NodeList list;
   list.reading = watch_.reading();
-  for (const auto& [name, node] : watch_.nodes()) list.nodes.push_back(placed_node(node, list.problems));
+  for (const auto& [name, node] : watch_.nodes())
+    list.nodes.push_back(placed_node(node, name == node_name_ ? list.problems : list.remarks));
   return list;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/wait.h"
 #include "node/sources/kubernetes/access.h"
 #include "node/sources/kubernetes/condition.h"
@@ -27,6 +28,7 @@ class KubernetesSource final : public Source {
   void refresh() override;
   std::string describe() const override { return description_; }
   std::string problem() const override { return watch_.problem(); }
+  std::optional<IpAddress> address() const override { return client_.server(); }
   std::vector<std::string> remarks() const override;
   // After the first good pass: the conflist is written. The condition follows every pass.
   void passed(const Readiness& readiness) override;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "base/failure.h"
@@ -24,6 +25,8 @@ constexpr std::int64_t longest_delay_ms = 30'000;
 // A watch that ends sooner, with nothing in it, was none.
 constexpr std::int64_t short_watch_ms = 1'000;
 constexpr int gone = 410;
+// As many as a cluster file may have.
+constexpr std::size_t most_nodes = 100'000;
 
 // A continue token is opaque.
 std::string escaped(std::string_view text) {
@@ -78,13 +81,24 @@ bool NodeWatch::page(std::string_view body) {
   return answered_;
 }
 
+// A server that gives a continue token with every page would keep us from ever having a list.
 void NodeWatch::take(NodePage page) {
+  const std::size_t before = incoming_.size();
   for (KubernetesNode& node : page.nodes) {
     std::string name = node.name;
     incoming_[std::move(name)] = std::move(node);
   }
   continued_ = std::move(page.continued);
-  if (!continued_.empty()) return;
+  if (!continued_.empty()) {
+    if (incoming_.size() == before)
+      throw Failure(
+          "the API's list does not end: a page with \"continue\" has no Node that was not there before");
+    if (incoming_.size() > most_nodes)
+      throw Failure(
+          fmt::format("the API's list does not end: \"continue\" after {} Nodes; at most {} make sense",
+                      incoming_.size(), most_nodes));
+    return;
+  }
   nodes_ = std::exchange(incoming_, {});
   set_version(std::move(page.version));
   ++reading_;
@@ -157,8 +171,9 @@ void NodeWatch::fail(std::string problem, long retry_after_s) {
   if (refusals_ >= most_refusals) start_over();
   const std::int64_t doubled = first_delay_ms << std::min(failures_, 10);
   ++failures_;
+  // Whatever Retry-After asks for: it may be of something between us and the API, and a mistake.
   const std::int64_t delay =
-      std::max(std::min(doubled, longest_delay_ms), std::int64_t{1000} * retry_after_s);
+      std::min(std::max(doubled, std::int64_t{1000} * retry_after_s), longest_delay_ms);
   delay_ms_ = delay * std::uniform_int_distribution<std::int64_t>(500, 1500)(random_) / 1000;
 }
 

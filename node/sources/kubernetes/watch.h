@@ -29,7 +29,7 @@ class NodeWatch {
     bool list = true;          // the answer's body goes to page(), whole; else line by line to line()
     std::int64_t limit_s = 0;  // how long the answer may take, at most
   };
-  // What to ask now, not before delay_ms() after the last answer ended.
+  // What to ask now, not before delay_ms() after the last answer ended. Never more than 45 seconds.
   Question question();
   std::int64_t delay_ms() const { return delay_ms_; }
 

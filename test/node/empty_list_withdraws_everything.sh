@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# An API that lists no Node (its store was lost, or is another cluster's), or not this one: a second reading agreed, and all routes
+# went. The same with a list that names no other node than this one.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+# shellcheck source=api.bash
+source "$(dirname "$0")/api.bash"
+wire lan
+host A && plug A eth0 lan 172.16.91.201/24
+api_host lan
+jq -n --arg api "$api" '{ipipMode: "Never", masquerade: false, filter: false, resyncSeconds: 1,
+  source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig")}}' >"$cluster"
+start_api
+tell tokens token-1
+put A 172.16.91.201 10.10.0.0/24
+for i in 2 3 4 5 6; do put "n$i" "172.16.91.20$i" "10.10.$i.0/24"; done
+start_node A
+routes() { ip -n A -j route show proto 169 | jq -c '[.[] | select(.gateway) | .dst]'; }
+all='["10.10.2.0/24","10.10.3.0/24","10.10.4.0/24","10.10.5.0/24","10.10.6.0/24"]'
+eventually 10 eval '[ "$(routes)" = "$all" ]'
+problem() { jq -e --arg words "$1" '.sourceProblem | contains($words)' "$work/A/run/service.json"; }
+lists() { "$python" "$fake" tell "$api" stats | jq .lists; }
+# Some more readings, each from scratch.
+read_again() {
+  local seen
+  for _ in 1 2 3; do
+    seen=$(lists)
+    kill -HUP "${service[A]}"
+    eventually 20 eval '[ "$(lists)" -gt '"$seen"' ]'
+  done
+  sleep 6 # longer than until the second reading
+}
+withdraws_nothing() { # WORDS: of the problem
+  tell compact status
+  tell drop
+  eventually 20 problem "$1"
+  read_again
+  same "routes with a list of which is said: $1" "$(routes)" "$all"
+  problem "$1" || fail "the problem is not said any more"
+  node A status
+  same "status" "$status" 1
+  case $out in *"problem: "*"$1"*) ;; *) fail "status does not say it: $out" ;; esac
+}
+tell hide A n2 n3 n4 n5 n6
+withdraws_nothing "does not name this node: nothing is withdrawn"
+tell hide A n3 n4
+withdraws_nothing "does not name this node: nothing is withdrawn"
+tell hide n2 n3 n4 n5 n6
+withdraws_nothing "names no other node: nothing is withdrawn without --allow-empty"
+
+# Also after a restart; and what the list lacks goes once it names this node, and others, again.
+stop_node A
+start_node A
+eventually 20 problem "names no other node"
+same "routes after a restart" "$(routes)" "$all"
+tell hide n3
+tell compact status
+tell drop
+eventually 60 eval '[ "$(routes)" = "$(jq -c ". - [\"10.10.3.0/24\"]" <<<"$all")" ]'
+node A status; ok "status: $out"
+stop_node A
+done_testing
