@@ -22,6 +22,7 @@ using Obstacles = std::map<IpPrefix, std::string>;
 
 void ask_the_kernel(netlink::Socket& socket, const std::vector<IpPrefix>& cidrs, Obstacles& obstacles) {
   std::vector<IpAddress> addresses;
+  addresses.reserve(cidrs.size());
   for (const IpPrefix& cidr : cidrs) addresses.push_back(cidr.is_host() ? cidr.address : cidr.address.next());
   const auto routes = netlink::lookup_routes(socket, addresses);
   for (std::size_t i = 0; i < cidrs.size(); ++i)
