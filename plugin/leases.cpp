@@ -92,9 +92,10 @@ void check_lease(const cni::Request& request, const NetConf& config, HostEnds& e
     delegate(with_given_gateways(request, config), config.ipam_type, cni::Command::check);
 }
 
-void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends) {
+void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                        const ipam::Notes& notes) {
   if (config.ipam)
-    ipam::require_ready(with(ends, *config.ipam));
+    ipam::require_ready(with(ends, *config.ipam), notes);
   else
     delegate(request, config.ipam_type, cni::Command::status);
 }

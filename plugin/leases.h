@@ -24,7 +24,8 @@ void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& no
 void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // CHECK, STATUS, GC.
 void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends);
-void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends);
+void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                        const ipam::Notes& notes);
 void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
                     const ipam::Notes& notes);
 // What lease() would give now; nothing is reserved or written, no right is needed. Only our own IPAM can

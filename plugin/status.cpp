@@ -113,7 +113,8 @@ void require_ready(const cni::Request& request, const NetConf& config, Remarks& 
   } else {
     require_rules(plan_rules(request, config, {}), remarks);  // what another IPAM would give is not known
   }
-  require_ready_ipam(request, config, ends);
+  // That a pool is full is no reason either.
+  require_ready_ipam(request, config, ends, [&](const std::string& note) { remarks.push_back(note); });
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
   if (!link) return;  // the failure to create it is told
   if (changes.pmtudisc)
     attempt(applied,
-            [&] { netlink::change_ipip(tunnel_name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
+            [&] { netlink::change_ipip(link->name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
   if (changes.mtu != 0 && changes.mtu != link->mtu)
     attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link->index, link->name, changes.mtu)); });
   if (changes.add_address)
@@ -124,7 +124,7 @@ Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Ho
   for (const IpPrefix& address : changes.tunnel.remove_addresses)
     attempt(applied, [&] {
       try {
-        socket.execute(netlink::delete_address({host.tunnel->index, address, 0, 0}, tunnel_name));
+        socket.execute(netlink::delete_address({host.tunnel->index, address, 0, 0}, host.tunnel->name));
       } catch (const Failure& failure) {
         if (!failure.missing()) throw;
       }

@@ -86,7 +86,7 @@ class Planner {
         tunnel_problem_ = fmt::format("its address {} is a pod's ({})", address->to_string(),
                                       netlink::to_string(*pod, host_.link_name(pod->link)));
       else
-        result_.tunnel = WantedTunnel{*address, known ? mtu - ipip_header : 0};
+        result_.tunnel = WantedTunnel{*address, known ? mtu - ipip_header : 0, host_.tunnel_device()};
     }
   }
 

@@ -32,6 +32,7 @@ struct PeerPath {
 struct WantedTunnel {
   IpAddress address;      // a /32 on the device
   std::uint32_t mtu = 0;  // 0: not known, left as it is
+  std::string device = {};
 };
 
 struct Desired {

@@ -99,6 +99,7 @@ void set_apart(const Host& host, std::vector<netlink::Route>& wanted,
 std::vector<std::string> commands(const Changes& changes, const Host& host) {
   std::vector<std::string> lines;
   const TunnelChanges& tunnel = changes.tunnel;
+  const std::string device = host.tunnel_device();
   if (changes.forwarding_v4) lines.emplace_back("sysctl -w net.ipv4.ip_forward=1");
   for (const std::string& link : changes.accept_ra)
     lines.push_back(fmt::format("sysctl -w {}=2", netlink::accept_ra_setting(link)));
@@ -106,16 +107,16 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
   if (tunnel.create)
     lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));
-  if (tunnel.pmtudisc) lines.push_back(fmt::format("ip tunnel change {} mode ipip pmtudisc", tunnel_name));
-  if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", tunnel_name, tunnel.mtu));
+  if (tunnel.pmtudisc) lines.push_back(fmt::format("ip tunnel change {} mode ipip pmtudisc", device));
+  if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", device, tunnel.mtu));
   if (tunnel.add_address)
-    lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), tunnel_name));
-  if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", tunnel_name));
+    lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), device));
+  if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
   for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
   for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));
   for (const IpPrefix& address : tunnel.remove_addresses)
-    lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), tunnel_name));
+    lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), device));
   return lines;
 }
 

@@ -52,6 +52,7 @@ struct Host {
   std::vector<std::string> need_accept_ra;
 
   std::string link_name(std::uint32_t index) const;  // "if12" where it is not known
+  std::string tunnel_device() const { return tunnel ? tunnel->name : tunnel_name; }
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
 };

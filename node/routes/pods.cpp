@@ -91,7 +91,8 @@ void PodRoutes::look(netlink::Socket& socket, const std::vector<netlink::Route>&
     const auto& has = routed[link.index];
     const bool lacks = !std::includes(has.begin(), has.end(), end.pod.begin(), end.pod.end());
     if (has.empty() && end.pod.empty()) bare.insert(link.index);
-    if (lacks || (bare.contains(link.index) && bare_.contains(link.index))) due_.insert(link.index);
+    if (bare.contains(link.index) && bare_.contains(link.index)) unseen_.insert(link.index);
+    if (lacks || unseen_.contains(link.index)) due_.insert(link.index);
     end.pod.insert(has.begin(), has.end());
     end.own.insert(own[link.index].begin(), own[link.index].end());
   }
@@ -125,7 +126,7 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
   const auto peer = netlink::find_peer(socket, link);
   if (!peer || !peer->mac) return;  // its sandbox is about to go
   End& end = ends_[link.index];
-  if (end.pod.empty()) end.pod = addresses_of_pod(socket, link);
+  if (unseen_.erase(link.index) != 0 && end.pod.empty()) end.pod = addresses_of_pod(socket, link);
   std::set<IpAddress> routed;
   for (const netlink::Route& route :
        netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))

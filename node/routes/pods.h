@@ -47,7 +47,8 @@ class PodRoutes {
 
   std::map<std::uint32_t, End> ends_;  // by index
   std::set<std::uint32_t> due_;
-  std::set<std::uint32_t> bare_;  // without any route when last looked at
+  std::set<std::uint32_t> bare_;    // without any route when last looked at
+  std::set<std::uint32_t> unseen_;  // the same twice: the pod is asked
 };
 
 }  // namespace onlink::node

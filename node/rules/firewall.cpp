@@ -161,7 +161,10 @@ Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
     add(cluster.self);
     std::for_each(cluster.peers.begin(), cluster.peers.end(), add);
   }
-  if (cluster.masquerade && desired.tunnel) ruleset.tunnel_address = desired.tunnel->address;
+  if (cluster.masquerade && desired.tunnel) {
+    ruleset.tunnel_address = desired.tunnel->address;
+    ruleset.tunnel = desired.tunnel->device;
+  }
   ruleset.filter_pods = ruleset.filter_tunnel = cluster.filter;
   if (!ruleset.filter_tunnel) return ruleset;
   ruleset.tunnel_sources = ruleset.tunnel_trusted = cluster.ipip_sources;

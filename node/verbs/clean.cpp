@@ -78,26 +78,32 @@ class Cleaner {
     return own;
   }
 
+  std::optional<netlink::Link> find_tunnel() {
+    Host host;
+    read_tunnel(socket_, host);
+    return host.tunnel;
+  }
+
   void restore_tunnel() {
-    const auto link = netlink::find_link(socket_, tunnel_name);
+    const auto link = find_tunnel();
     if (!state_.before || !link || link->kind != "ipip") return;
     const Before& before = *state_.before;
     const netlink::IpipSettings now = link->ipip.value_or(netlink::IpipSettings{});
     if (!before.tunnel) {
       result_.left.push_back(
-          fmt::format("{} stays: it belongs to the module ipip and goes with it", tunnel_name));
+          fmt::format("{} stays: it belongs to the module ipip and goes with it", link->name));
       return set_down(*link);
     }
     if (now.ttl != before.tunnel_ttl || now.pmtudisc != before.tunnel_pmtudisc) {
-      netlink::change_ipip(tunnel_name, before.tunnel_ttl, before.tunnel_pmtudisc);
+      netlink::change_ipip(link->name, before.tunnel_ttl, before.tunnel_pmtudisc);
       result_.done.push_back(
-          fmt::format("ip tunnel change {} mode ipip ttl {} {}", tunnel_name,
+          fmt::format("ip tunnel change {} mode ipip ttl {} {}", link->name,
                       before.tunnel_ttl == 0 ? "inherit" : std::to_string(before.tunnel_ttl),
                       before.tunnel_pmtudisc ? "pmtudisc" : "nopmtudisc"));
     }
     if (link->mtu != before.tunnel_mtu) {
-      socket_.execute(netlink::set_link_mtu(link->index, tunnel_name, before.tunnel_mtu));
-      result_.done.push_back(fmt::format("ip link set {} mtu {}", tunnel_name, before.tunnel_mtu));
+      socket_.execute(netlink::set_link_mtu(link->index, link->name, before.tunnel_mtu));
+      result_.done.push_back(fmt::format("ip link set {} mtu {}", link->name, before.tunnel_mtu));
     }
     if (!before.tunnel_up) set_down(*link);
   }
@@ -107,13 +113,12 @@ class Cleaner {
     const auto& before = state_.before->tunnel_addresses;
     for (const netlink::Address& address : netlink::list_addresses(socket_, link.index))
       if (std::find(before.begin(), before.end(), address.prefix) == before.end()) {
-        result_.left.push_back(
-            fmt::format("{} stays up: it has {}", tunnel_name, address.prefix.to_string()));
+        result_.left.push_back(fmt::format("{} stays up: it has {}", link.name, address.prefix.to_string()));
         return;
       }
     if (!link.up()) return;
-    socket_.execute(netlink::set_link_down(link.index, tunnel_name));
-    result_.done.push_back(fmt::format("ip link set {} down", tunnel_name));
+    socket_.execute(netlink::set_link_down(link.index, link.name));
+    result_.done.push_back(fmt::format("ip link set {} down", link.name));
   }
 
   void restore_forwarding() {
@@ -144,7 +149,7 @@ class Cleaner {
   // Null: nobody. Where this host has several networks, somebody else may have come to rely on it meanwhile.
   const char* who_needs_forwarding() {
     if (!read_host(socket_, {}).attachments.empty()) return "pods are attached to this host";
-    const auto tunnel = netlink::find_link(socket_, tunnel_name);
+    const auto tunnel = find_tunnel();
     std::set<std::uint32_t> links;
     for (const netlink::Address& address : netlink::list_addresses(socket_))
       if (address.scope == RT_SCOPE_UNIVERSE && (!tunnel || address.link != tunnel->index))

@@ -82,6 +82,7 @@ conf '.cniVersion = "1.0.0" | .["cni.dev/valid-attachments"] = []'; cni GC -; [ 
 # STATUS.
 conf; cni STATUS -; ok STATUS
 conf '.ipam.subnet = "10.30.0.0/30"'; pod full; cni ADD full; ok "the only address"
-cni STATUS -; ok "STATUS of a full pool"
+cni STATUS - 2>"$work/said"; ok "STATUS of a full pool"
+grep -q 'every address of range set 10.30.0.1-10.30.0.2 is taken' "$work/said" || fail "a full pool is not told: $(cat "$work/said")"
 conf '.ipForward = false'; sysctl -qw net.ipv4.ip_forward=0; cni STATUS -; refused 50 "ip_forward"
 done_testing

@@ -60,6 +60,16 @@ on A nft add rule ip filter INPUT ip protocol 4 accept
 applied A
 on A nft delete table ip filter
 
+# Under another name it is the module's device still.
+ip -n A link set tunl0 down; ip -n A link set tunl0 name tunnel9; ip -n A link set tunnel9 up
+node A apply; ok "a renamed tunnel"
+reaches netns01 10.10.1.2
+same "its route" "$(ip -n A -j route show 10.10.1.0/24 | jq -r '.[0].dev')" tunnel9
+node A plan
+same "nothing is left to do" "$out$errors" ""
+ip -n A link set tunnel9 down; ip -n A link set tunnel9 name tunl0; ip -n A link set tunl0 up
+applied A
+
 # Where the node's address is not what the kernel sends from, the other node drops everything: told, with what mends it.
 ip -n A addr add 172.16.91.211/24 dev eth0
 seed_cluster "$rules" '.nodes[0].nodeIP = "172.16.91.211"'
