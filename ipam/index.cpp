@@ -92,8 +92,8 @@ Index::Entry Index::entry_of(const IpAddress& address, const cni::Attachment& ow
           hash_of(owner) | std::uint64_t{1} << 63};
 }
 
-template <class Entries>
-auto Index::place_of(Entries& entries, const IpAddress& address) {
+template <class List>
+auto Index::place_of(List& entries, const IpAddress& address) {
   return std::lower_bound(entries.begin(), entries.end(), key_of(address),
                           [](const Entry& entry, const IpNumber& key) { return entry.key() < key; });
 }
@@ -145,7 +145,7 @@ void Index::read() {
 
 // What was held and has no file now is taken for released just now; what was resting goes on.
 void Index::build() {
-  std::vector<Entry> former = std::exchange(entries_, {});
+  Entries former = std::exchange(entries_, {});
   unreadable_.clear();
   for (const std::string& name : folder_->names()) {
     const auto address = Folder::address_of(name);
@@ -247,7 +247,7 @@ Index::State Index::inspect(const Folder& folder, const Evidence& evidence,
   Index index(folder, evidence, Unread{});
   if (!index.load()) return {.is_wrong = false, .why_not_used = index.why_rebuilt_};
   std::erase_if(index.entries_, [](const Entry& entry) { return !entry.is_held(); });
-  std::vector<Entry> files;
+  Entries files;
   for (const Reservation& reservation : reservations)
     files.push_back(entry_of(reservation.address, reservation.owner));
   std::sort(files.begin(), files.end(), by_address);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/pages.h"
 #include "cni/request.h"
 #include "ipam/evidence.h"
 #include "ipam/folder.h"
@@ -77,10 +78,10 @@ class Index {
  private:
   struct Header;
   struct Entry {
-    std::uint64_t high = 0;  // the address, IPv4 as ::ffff:a.b.c.d
-    std::uint64_t low = 0;
+    std::uint64_t high;  // the address, IPv4 as ::ffff:a.b.c.d
+    std::uint64_t low;
     // Held: a hash of the owner, with the highest bit; resting: since when (CLOCK_BOOTTIME, nanoseconds).
-    std::uint64_t value = 0;
+    std::uint64_t value;
 
     IpNumber key() const { return IpNumber{high} << 64 | low; }
     IpAddress address() const;
@@ -88,13 +89,15 @@ class Index {
     bool operator==(const Entry&) const = default;
   };
 
+  using Entries = std::vector<Entry, Pages<Entry>>;
+
   struct Unread {};
   Index(const Folder& folder, const Evidence& evidence, Unread) : folder_(&folder), evidence_(&evidence) {}
   static Entry entry_of(const IpAddress& address, const cni::Attachment& owner);
   static bool by_address(const Entry& a, const Entry& b);
   // Where the address is, or belongs.
-  template <class Entries>
-  static auto place_of(Entries& entries, const IpAddress& address);
+  template <class List>
+  static auto place_of(List& entries, const IpAddress& address);
   void read();
   bool load();
   void build();
@@ -103,8 +106,8 @@ class Index {
   const Evidence* evidence_;
   std::string why_rebuilt_;
   std::string unreadable_;
-  std::vector<Entry> entries_;  // by address
-  std::int64_t last_due_ = 0;   // CLOCK_BOOTTIME, nanoseconds
+  Entries entries_;            // by address
+  std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
   bool changed_ = false;
   bool is_trusted_ = true;
 };
