@@ -87,7 +87,8 @@ Pass Reconciler::plan(const Nodes& nodes) {
   pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
   std::vector<netlink::Route> not_there = pass.changes.add;
   not_there.insert(not_there.end(), pass.changes.replace.begin(), pass.changes.replace.end());
-  look_around(nodes, pass, not_there);
+  attempt(pass, [&] { look_around(nodes, pass, not_there); });
+  note_obstacles(pass);
   note(nodes, pass);
   return pass;
 }
@@ -98,21 +99,20 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
   // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
-  publish([&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); }, pass);
+  attempt(pass, [&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); });
   append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   set_conflicts_apart(pass.changes.replace, pass);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
-  if (narrows) load_rules(with_current_peers(rules, pass.host.routes), pass);
-  if (!narrows) load_rules(rules, pass);
+  attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host.routes) : rules, pass); });
   const Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
   append(pass.problems, routes.failures);
   append(pass.problems, apply_removals(socket_, pass.changes, pass.host).failures);
-  if (narrows) load_rules(rules, pass);
-  publish([&] { publish_mtu(directories_, pass.desired.pod_mtu); }, pass);
-  if (thorough) look_around(nodes, pass, {});
+  if (narrows) attempt(pass, [&] { load_rules(rules, pass); });
+  attempt(pass, [&] { publish_mtu(directories_, pass.desired.pod_mtu); });
+  if (thorough) attempt(pass, [&] { look_around(nodes, pass, {}); });
   note_obstacles(pass);
   note(nodes, pass);
   RunState state = state_;
@@ -125,12 +125,14 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   return pass;
 }
 
-// What others would like to read: no reason to end a pass.
-void Reconciler::publish(const std::function<void()>& write, Pass& pass) {
+// What is no reason to end a pass before its routes.
+void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
   try {
-    write();
+    step();
   } catch (const Failure& failure) {
-    pass.problems.emplace_back(failure.what());
+    const std::string problem = failure.what();
+    if (std::find(pass.problems.begin(), pass.problems.end(), problem) == pass.problems.end())
+      pass.problems.push_back(problem);
   }
 }
 
@@ -143,7 +145,6 @@ void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<n
   for (const netlink::Route& route : not_there) without_route.insert(route.dst);
   for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);
   obstacles_ = find_obstacles(socket_, pass.desired, without_route);
-  note_obstacles(pass);
 }
 
 void Reconciler::note_obstacles(Pass& pass) const {

@@ -54,7 +54,7 @@ class Reconciler {
   void make_tunnel(const Nodes& nodes, Pass& pass);
   void set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
-  static void publish(const std::function<void()>& write, Pass& pass);
+  static void attempt(Pass& pass, const std::function<void()>& step);
   void look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there);
   void note_obstacles(Pass& pass) const;
   void remember(const Pass& pass);
