@@ -25,9 +25,22 @@ node A apply
 told=$(sed -n '/^table inet onlink/,/^EOF$/{/^EOF$/!p}' <<<"$out")
 node B apply
 [[ $errors$status =~ ^(0|.*no\ ipip\ module.*1)$ ]] || fail "apply: $errors"
-# What the kernel was told, in its own language, is what is printed for nft.
+# What the kernel was told, in its own language, is what is printed for nft, which has no name for the type of the source
+# inside a packet: it prints a number.
+listed() {
+  on "$1" nft -s list table inet onlink | "$python" -c '
+import ipaddress, re, sys
+def address(number):
+    return ipaddress.ip_address(int(number, 16))
+def network(found):
+    first, last = address(found[1]), address(found[2] or found[1])
+    only, = ipaddress.summarize_address_range(first, last)
+    return str(first if first == last else only)
+text = sys.stdin.read().replace("typeof ip saddr . @th,96,32", "type ipv4_addr . ipv4_addr")
+print(re.sub("(0x[0-9a-f]+)(?:-(0x[0-9a-f]+))?", network, text))'
+}
 on stranger nft -f - <<<"$told"
-same "the table" "$(on A nft -s list table inet onlink)" "$(on stranger nft -s list table inet onlink)"
+same "the table" "$(listed A)" "$(listed stranger)"
 on stranger nft delete table inet onlink
 dropped() { node A status --json; jq ".dropped.$1" <<<"$out"; }
 
