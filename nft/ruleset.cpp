@@ -158,6 +158,15 @@ NftTable table_of(const Ruleset& ruleset) {
   return table;
 }
 
+bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset) {
+  const auto wanted = table_of(ruleset).chains;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const NftChain& chain) {
+    return std::any_of(chains.begin(), chains.end(), [&](const Chain& there) {
+      return there.table == ruleset.table && there.name == chain.name && there.rules == chain.rules.size();
+    });
+  });
+}
+
 std::string print_table(const Ruleset& ruleset) {
   return print_removal(ruleset.table) + print_block(ruleset, true);
 }

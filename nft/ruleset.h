@@ -71,6 +71,9 @@ struct NftTable {
   std::vector<NftChain> chains;
 };
 NftTable table_of(const Ruleset& ruleset);
+// Whether its chains are there with as many rules as they are to have: rules are flushed all at once, or the
+// whole table is; nobody changes one of them by accident.
+bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset);
 
 // What is to be done about a table.
 struct TableChange {

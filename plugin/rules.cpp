@@ -39,16 +39,6 @@ bool has_table(const Chains& chains, const Ruleset& ruleset) {
                      [&](const nft::Chain& chain) { return chain.table == ruleset.table; });
 }
 
-// Rules are flushed all at once, or the whole table is; nobody changes one of them by accident.
-bool has_all_rules(const Chains& chains, const Ruleset& ruleset) {
-  const auto wanted = nft::table_of(ruleset).chains;
-  return std::all_of(wanted.begin(), wanted.end(), [&](const nft::NftChain& chain) {
-    return std::any_of(chains.begin(), chains.end(), [&](const nft::Chain& there) {
-      return there.table == ruleset.table && there.name == chain.name && there.rules == chain.rules.size();
-    });
-  });
-}
-
 std::optional<Ranges> list_set(const Ruleset& ruleset, const std::string& set) {
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   return nft::list_set(socket, ruleset.table, set);
@@ -78,7 +68,7 @@ Ranges without(const Ranges& ranges, const Ranges& others) {
 TableChange completion(const Chains& chains, const Ruleset& ruleset) {
   const auto wanted = nft::elements_of(ruleset);
   std::map<std::string, Ranges> there;
-  bool is_whole = has_all_rules(chains, ruleset);
+  bool is_whole = nft::has_all_rules(chains, ruleset);
   for (const auto& [set, ranges] : wanted) {
     const auto found = has_table(chains, ruleset) ? list_set(ruleset, set) : std::nullopt;
     is_whole = is_whole && found;
@@ -143,10 +133,10 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
 
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
   const Chains chains = nft::list_chains();
-  Missing missing{!has_all_rules(chains, rules.sources), {}};
+  Missing missing{!nft::has_all_rules(chains, rules.sources), {}};
   if (!rules.masquerades) return missing;
   const std::string& table = rules.masquerade.table;
-  if (!has_all_rules(chains, rules.masquerade)) {
+  if (!nft::has_all_rules(chains, rules.masquerade)) {
     missing.masquerade.push_back(
         fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table));
     return missing;

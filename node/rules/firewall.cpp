@@ -125,6 +125,13 @@ std::vector<std::string> tunnel_obstacles() {
   return obstacles;
 }
 
+// Of a table that was just made. Empty where somebody has been at it already: what is left of it then is not
+// to be taken for ours.
+std::string listing_of(const Ruleset& made) {
+  std::string listing = fingerprint(nft::rules_of_table(made.table));
+  return nft::has_all_rules(nft::list_chains(), made) ? listing : "";
+}
+
 // What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
 std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
   now.generation.clear();
@@ -208,8 +215,7 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
     if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
-    if (change.whole != TableChange::Whole::keep)
-      now.listing = fingerprint(nft::rules_of_table(possible.table));
+    if (change.whole != TableChange::Whole::keep) now.listing = listing_of(possible);
     now.generation = generation_of(possible, sets, now);
   }
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
