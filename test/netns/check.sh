@@ -67,7 +67,7 @@ remarked "container: net/ipv6/conf/eth0/accept_ra is 1, not 0" ip netns exec p1 
 fresh; address=$(jq -r '.ips[0].address' <<<"$result")
 ip route del "$address"; cni CHECK p1; refused 101 "route $address dev $host is missing"
 fresh; address=$(jq -r '.ips[0].address' <<<"$result")
-ip route replace "$address" dev lo proto bird; cni CHECK p1; refused 101 "packets to $address/32 take $address/32 dev lo proto bird"
+ip route replace "$address" dev lo proto bird; cni CHECK p1; refused 101 "packets to $address take $address dev lo proto bird"
 ip route del "$address"
 fresh; address=$(jq -r '.ips[0].address' <<<"$result")
 ip neigh del "${address%/*}" dev "$host"; cni CHECK p1; refused 101 "host: neighbour ${address%/*} is missing on $host"

@@ -162,12 +162,12 @@ eventually 10 test -s "$work/A/run/service.json"
 on A nft delete table inet onlink
 eventually 2 on A nft list table inet onlink
 on A nft flush chain inet onlink tunnel
-eventually 2 eval 'on A nft list chain inet onlink tunnel | grep -q drop'
+eventually 2 eval 'on A nft list chain inet onlink tunnel | grep drop >/dev/null'
 # Also in the moment in which it has just been made.
 for _ in {1..10}; do
   on A nft delete table inet onlink
   until on A nft flush chain inet onlink tunnel 2>/dev/null; do :; done
-  eventually 2 eval 'on A nft list chain inet onlink tunnel | grep -q drop'
+  eventually 2 eval 'on A nft list chain inet onlink tunnel | grep drop >/dev/null'
 done
 on A nft delete element inet onlink tunnel_sources '{ 172.16.91.202 }'
 eventually 2 on A nft get element inet onlink tunnel_sources '{ 172.16.91.202 }'
