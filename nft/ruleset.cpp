@@ -167,6 +167,14 @@ bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset) {
   });
 }
 
+void TableChange::turn(const std::string& set, const std::vector<AddressRange>& from,
+                       const std::vector<AddressRange>& to) {
+  Elements change{set, {}, {}};
+  std::set_difference(from.begin(), from.end(), to.begin(), to.end(), std::back_inserter(change.remove));
+  std::set_difference(to.begin(), to.end(), from.begin(), from.end(), std::back_inserter(change.add));
+  if (!change.remove.empty() || !change.add.empty()) elements.push_back(std::move(change));
+}
+
 std::string print_table(const Ruleset& ruleset) {
   return print_removal(ruleset.table) + print_block(ruleset, true);
 }

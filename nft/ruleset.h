@@ -85,6 +85,9 @@ struct TableChange {
   };
   std::vector<Elements> elements = {};
 
+  // What turns the elements of a set into others, both in order.
+  void turn(const std::string& set, const std::vector<AddressRange>& from,
+            const std::vector<AddressRange>& to);
   bool empty() const { return whole == Whole::keep && elements.empty(); }
 };
 // As commands of nft(8), to be run in one transaction.

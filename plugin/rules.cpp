@@ -57,13 +57,6 @@ Ranges merged(Ranges ranges, const Ranges& others) {
   return result;
 }
 
-Ranges without(const Ranges& ranges, const Ranges& others) {
-  Ranges rest;
-  for (const AddressRange& range : ranges)
-    if (std::find(others.begin(), others.end(), range) == others.end()) rest.push_back(range);
-  return rest;
-}
-
 // What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
 TableChange completion(const Chains& chains, const Ruleset& ruleset) {
   const auto wanted = nft::elements_of(ruleset);
@@ -75,12 +68,8 @@ TableChange completion(const Chains& chains, const Ruleset& ruleset) {
     there[set] = found.value_or(Ranges{});
   }
   TableChange change{is_whole ? TableChange::Whole::keep : TableChange::Whole::replace};
-  for (const auto& [set, ranges] : wanted) {
-    const Ranges all = merged(there[set], ranges);
-    const Ranges& before = is_whole ? there[set] : ranges;
-    TableChange::Elements elements{set, without(before, all), without(all, before)};
-    if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
-  }
+  for (const auto& [set, ranges] : wanted)
+    change.turn(set, is_whole ? there[set] : ranges, merged(there[set], ranges));
   return change;
 }
 

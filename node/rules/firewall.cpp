@@ -47,13 +47,6 @@ Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
   return {fingerprint(nft::print_structure(ruleset)), fingerprint(elements), "", ""};
 }
 
-std::vector<AddressRange> without(const std::vector<AddressRange>& ranges,
-                                  const std::vector<AddressRange>& others) {
-  std::vector<AddressRange> rest;
-  std::set_difference(ranges.begin(), ranges.end(), others.begin(), others.end(), std::back_inserter(rest));
-  return rest;
-}
-
 // asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it.
 TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
                        const Loaded& loaded) {
@@ -69,8 +62,7 @@ TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded
   for (const auto& [set, ranges] : sets) {
     const auto present = nft::list_set(socket, wanted.table, set);
     if (!present) return replaced;
-    TableChange::Elements elements{set, without(*present, ranges), without(ranges, *present)};
-    if (!elements.remove.empty() || !elements.add.empty()) change.elements.push_back(std::move(elements));
+    change.turn(set, *present, ranges);
   }
   return change;
 }
