@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "base/add_once.h"
 #include "base/failure.h"
 #include "node/routes/obstacles.h"
 
@@ -130,9 +131,7 @@ void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
   try {
     step();
   } catch (const Failure& failure) {
-    const std::string problem = failure.what();
-    if (std::find(pass.problems.begin(), pass.problems.end(), problem) == pass.problems.end())
-      pass.problems.push_back(problem);
+    add_once(pass.problems, std::string(failure.what()));
   }
 }
 
@@ -170,9 +169,7 @@ void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
   Firewall::Result result = firewall_.load(rules, state_.ruleset, problems);
   state.ruleset = std::move(result.loaded);
   pass.rules += result.commands;
-  for (std::string& problem : problems)
-    if (std::find(pass.problems.begin(), pass.problems.end(), problem) == pass.problems.end())
-      pass.problems.push_back(std::move(problem));
+  for (std::string& problem : problems) add_once(pass.problems, std::move(problem));
   save(std::move(state));
 }
 
@@ -181,13 +178,8 @@ void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
 void Reconciler::remember(const Pass& pass) {
   RunState state = state_;
   if (!state.before) state.before = node::remember(pass.host);
-  const auto& added = pass.changes.tunnel.add_address;
-  if (added &&
-      std::find(state.own_addresses.begin(), state.own_addresses.end(), *added) == state.own_addresses.end())
-    state.own_addresses.push_back(*added);
-  for (const std::string& link : pass.changes.accept_ra)
-    if (std::find(state.accept_ra.begin(), state.accept_ra.end(), link) == state.accept_ra.end())
-      state.accept_ra.push_back(link);
+  if (const auto& added = pass.changes.tunnel.add_address) add_once(state.own_addresses, *added);
+  for (const std::string& link : pass.changes.accept_ra) add_once(state.accept_ra, link);
   save(std::move(state));
 }
 

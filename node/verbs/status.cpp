@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/add_once.h"
 #include "base/clock.h"
 #include "netlink/route_key.h"
 #include "netlink/sysctl.h"
@@ -87,20 +88,14 @@ std::string value_or_dash(const json& object, const char* key) {
   return object.contains(key) ? object[key].get<std::string>() : "-";
 }
 
-void add_unknown(std::vector<std::string>& sentences, const std::vector<std::string>& more) {
-  for (const std::string& sentence : more)
-    if (std::find(sentences.begin(), sentences.end(), sentence) == sentences.end())
-      sentences.push_back(sentence);
-}
-
 }  // namespace
 
 json status_document(const StatusInput& input) {
   auto problems = input.plan.problems;
   auto remarks = input.plan.remarks;
   if (input.service) {
-    add_unknown(problems, input.service->remarks);
-    add_unknown(remarks, input.service->node_remarks);
+    for (const std::string& problem : input.service->remarks) add_once(problems, problem);
+    for (const std::string& remark : input.service->node_remarks) add_once(remarks, remark);
   }
   json counters = json::object();
   for (const auto& [name, packets] : input.counters) counters[name] = packets;
