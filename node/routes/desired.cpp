@@ -5,7 +5,7 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -120,17 +120,14 @@ class Planner {
 
   // The way to a node in table main. Where a policy rule leads elsewhere before that, it is the network that
   // the node's address is in: what the rule's table has need not hold for what onlink's routes send.
-  const netlink::Route* way_to(const IpAddress& address) {
+  std::optional<netlink::Route> way_to(const IpAddress& address) const {
     const netlink::Route* path = host_.path_to(address);
-    if (path == nullptr || !is_of_a_rule(*path)) return path;
-    for (const netlink::Address& own : host_.underlay_addresses)
-      if (own.prefix.contains(address)) {
-        netlink::Route& way = connected_[address];
-        way.dst = own.prefix.network();
-        way.link = own.link;
-        return &way;
-      }
-    return path;
+    if (path == nullptr) return std::nullopt;
+    if (is_of_a_rule(*path))
+      for (const netlink::Address& own : host_.underlay_addresses)
+        if (own.prefix.contains(address))
+          return netlink::Route{.dst = own.prefix.network(), .link = own.link};
+    return *path;
   }
 
   // A network that this node is connected to, or a router: a route to pods would take it away from here.
@@ -139,10 +136,10 @@ class Planner {
       if (cidr.overlaps(address.prefix))
         return fmt::format("{} covers a part of {}, the network of {}: not routed to pods", cidr.to_string(),
                            address.prefix.network().to_string(), host_.link_name(address.link));
-    for (const IpAddress& gateway : gateways_)
-      if (cidr.contains(gateway))
-        return fmt::format("{} has {} in it, the way to other nodes: not routed to pods", cidr.to_string(),
-                           gateway.to_string());
+    const auto gateway = gateways_.lower_bound(cidr.network().address);
+    if (gateway != gateways_.end() && cidr.contains(*gateway))
+      return fmt::format("{} has {} in it, the way to other nodes: not routed to pods", cidr.to_string(),
+                         gateway->to_string());
     return "";
   }
 
@@ -175,7 +172,7 @@ class Planner {
     }
     if (path.mode == IpipMode::always) {
       use_tunnel(path, address, "ipipMode is Always");
-    } else if (const netlink::Route* way = way_to(address); way != nullptr && on_link(host_, *way)) {
+    } else if (const auto way = way_to(address); way && on_link(host_, *way)) {
       use_direct(path, address, *way);
     } else if (path.mode == IpipMode::cross_subnet) {
       use_tunnel(path, address, off_link_reason(host_, address));
@@ -263,8 +260,7 @@ class Planner {
 
   const Cluster& cluster_;
   const Host& host_;
-  std::set<IpAddress> gateways_;                   // of the ways to other nodes
-  std::map<IpAddress, netlink::Route> connected_;  // see way_to()
+  std::set<IpAddress> gateways_;  // of the ways to other nodes
   Desired result_;
   std::string tunnel_problem_;  // of nobody's concern where all peers are on-link
   bool tunnel_missed_ = false;
