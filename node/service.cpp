@@ -222,11 +222,7 @@ void Service::mend_pods() {
   try {
     const std::int64_t now = monotonic_ms();
     if (pods_due_ || (next_look_ != 0 && now >= next_look_)) {
-      const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-      auto routes = netlink::list_routes(reconciler_.socket(), ours);
-      std::erase_if(routes,
-                    [](const netlink::Route& route) { return !has_the_shape_of_an_attachment(route); });
-      pods_.look(reconciler_.socket(), routes);
+      pods_.look(reconciler_.socket());
       next_look_ = pods_.unsure() ? now + second_look_ms : 0;
     }
     pods_due_ = false;

@@ -116,9 +116,20 @@ bool has_the_shape_of_an_attachment(const netlink::Route& route) {
   return route.type == RTN_UNICAST && route.dst.is_host() && !route.gateway && route.multipath.empty();
 }
 
+namespace {
+
+bool is_ours(const netlink::Route& route) {
+  return route.protocol == netlink::onlink_protocol && route.table == RT_TABLE_MAIN;
+}
+
+}  // namespace
+
+bool is_attachment_route(const netlink::Route& route) {
+  return is_ours(route) && has_the_shape_of_an_attachment(route);
+}
+
 bool is_node_route(const netlink::Route& route) {
-  return route.protocol == netlink::onlink_protocol && route.table == RT_TABLE_MAIN &&
-         !has_the_shape_of_an_attachment(route);
+  return is_ours(route) && !has_the_shape_of_an_attachment(route);
 }
 
 const netlink::Link* Host::link(std::uint32_t index) const {

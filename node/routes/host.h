@@ -26,6 +26,7 @@ inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
 // The attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Whatever else has it
 // is the node's: ours to change and to withdraw, whatever its shape.
 bool has_the_shape_of_an_attachment(const netlink::Route& route);
+bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
 struct Host {

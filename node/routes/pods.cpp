@@ -18,11 +18,6 @@
 namespace onlink::node {
 namespace {
 
-bool is_attachments(const netlink::Route& route) {
-  return route.protocol == netlink::onlink_protocol && route.table == RT_TABLE_MAIN &&
-         has_the_shape_of_an_attachment(route);
-}
-
 bool is_host_end(const netlink::Link& link) {
   return link.kind == "veth" && link.alias.starts_with(netlink::host_end_alias);
 }
@@ -54,7 +49,7 @@ std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Lin
 
 void PodRoutes::see(const nlmsghdr& message) {
   if (const auto route = netlink::parse_route(message)) {
-    if (!is_attachments(*route)) return;
+    if (!is_attachment_route(*route)) return;
     if (message.nlmsg_type == RTM_NEWROUTE)
       ends_[route->link].pod.insert(route->dst.address);
     else if (ends_.contains(route->link))
@@ -76,9 +71,11 @@ void PodRoutes::see(const nlmsghdr& message) {
   if (std::exchange(ends_[link->index].down, !up) && up) due_.insert(link->index);
 }
 
-void PodRoutes::look(netlink::Socket& socket, const std::vector<netlink::Route>& attachments) {
+void PodRoutes::look(netlink::Socket& socket) {
   std::map<std::uint32_t, std::set<IpAddress>> routed;
-  for (const netlink::Route& route : attachments) routed[route.link].insert(route.dst.address);
+  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+  for (const netlink::Route& route : netlink::list_routes(socket, ours))
+    if (is_attachment_route(route)) routed[route.link].insert(route.dst.address);
   std::map<std::uint32_t, std::set<IpPrefix>> own;
   for (const netlink::Address& address : netlink::list_addresses(socket))
     if (is_of_ipv6_link(address)) own[address.link].insert(address.prefix);
@@ -130,7 +127,7 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
   std::set<IpAddress> routed;
   for (const netlink::Route& route :
        netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
-    if (is_attachments(route)) routed.insert(route.dst.address);
+    if (is_attachment_route(route)) routed.insert(route.dst.address);
   for (const IpPrefix& own : end.own)  // IPv6 addresses go when an interface is set down
     socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
   for (const IpAddress& address : end.pod) {

@@ -27,9 +27,9 @@ class PodRoutes {
   void see(const nlmsghdr& message);
   bool due() const { return !due_.empty(); }
 
-  // Looks at every end, given the routes of all: at the start, now and then, and after notifications were
+  // Looks at every end: at the start, now and then, and after notifications were
   // lost. An end without any route may be one whose ADD is at work; it is due when it is so twice.
-  void look(netlink::Socket& socket, const std::vector<netlink::Route>& attachments);
+  void look(netlink::Socket& socket);
   // Whether look() should come again soon.
   bool unsure() const { return !bare_.empty(); }
 

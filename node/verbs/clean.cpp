@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "base/add_once.h"
 #include "base/failure.h"
 #include "netlink/forwarding.h"
 #include "netlink/route_key.h"
@@ -72,8 +73,7 @@ class Cleaner {
     std::vector<IpPrefix> own = state_.own_addresses;
     for (const netlink::Route& route : host.routes) {
       if (!host.tunnel || route.link != host.tunnel->index || !route.source) continue;
-      const IpPrefix address = IpPrefix::host(*route.source);
-      if (std::find(own.begin(), own.end(), address) == own.end()) own.push_back(address);
+      add_once(own, IpPrefix::host(*route.source));
     }
     return own;
   }
@@ -148,7 +148,10 @@ class Cleaner {
 
   // Null: nobody. Where this host has several networks, somebody else may have come to rely on it meanwhile.
   const char* who_needs_forwarding() {
-    if (!read_host(socket_, {}).attachments.empty()) return "pods are attached to this host";
+    const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+    const auto routes = netlink::list_routes(socket_, ours);
+    if (std::any_of(routes.begin(), routes.end(), is_attachment_route))
+      return "pods are attached to this host";
     const auto tunnel = find_tunnel();
     std::set<std::uint32_t> links;
     for (const netlink::Address& address : netlink::list_addresses(socket_))
