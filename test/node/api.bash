@@ -35,6 +35,21 @@ start_api() {
   api_process=$!
   eventually 10 "$python" "$fake" tell "$api" stats
 }
+# api_lab RESYNC-SECONDS [HOST ADDRESS]...: hosts on a wire with the API, which is their source, and is started.
+api_lab() {
+  local resync=$1
+  shift
+  wire lan
+  while [ $# -gt 0 ]; do
+    host "$1" && plug "$1" eth0 lan "$2/24"
+    shift 2
+  done
+  api_host lan
+  jq -n --arg api "$api" --argjson resync "$resync" '{ipipMode: "Never", masquerade: false, filter: false,
+    resyncSeconds: $resync, source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig")}}' >"$cluster"
+  start_api
+  tell tokens token-1
+}
 stop_api() {
   kill -KILL "$api_process"
   wait "$api_process" 2>/dev/null || true

@@ -7,13 +7,7 @@
 source "$(dirname "$0")/lib.bash"
 # shellcheck source=api.bash
 source "$(dirname "$0")/api.bash"
-wire lan
-host A && plug A eth0 lan 172.16.91.201/24
-api_host lan
-jq -n --arg api "$api" '{ipipMode: "Never", masquerade: false, filter: false, resyncSeconds: 1,
-  source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig")}}' >"$cluster"
-start_api
-tell tokens token-1
+api_lab 1 A 172.16.91.201
 put A 172.16.91.201 10.10.0.0/24
 for i in 2 3 4 5 6; do put "n$i" "172.16.91.20$i" "10.10.$i.0/24"; done
 start_node A

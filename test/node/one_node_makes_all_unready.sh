@@ -7,14 +7,7 @@
 source "$(dirname "$0")/lib.bash"
 # shellcheck source=api.bash
 source "$(dirname "$0")/api.bash"
-wire lan
-host A && plug A eth0 lan 172.16.91.201/24
-host N && plug N eth0 lan 172.16.91.250/24
-api_host lan
-jq -n --arg api "$api" '{ipipMode: "Never", masquerade: false, filter: false, resyncSeconds: 3600,
-  source: {type: "kubernetes", kubeconfig: ($api + "/kubeconfig")}}' >"$cluster"
-start_api
-tell tokens token-1
+api_lab 3600 A 172.16.91.201 N 172.16.91.250
 since() { tell put "$1" "{\"metadata\":{\"creationTimestamp\":\"$2\"}}"; }
 put A 172.16.91.201 10.10.0.0/24
 put N 172.16.91.250 10.10.9.0/24
