@@ -36,9 +36,7 @@ class Feed {
   std::string problem() const;
   // Whether a list that is not complete is worth waiting for.
   bool prompt() const { return !source_ || source_->prompt(); }
-  std::vector<std::string> remarks() const {
-    return source_ ? source_->remarks() : std::vector<std::string>();
-  }
+  ProblemList problems() const { return source_ ? source_->problems() : ProblemList(); }
   void passed(const Readiness& readiness);
 
  private:

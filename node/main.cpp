@@ -43,6 +43,7 @@ struct Options {
   std::string bin_dir = "/opt/cni/bin";
   bool allow_empty = false;
   bool json = false;
+  bool ready = false;
   bool wait = false;
 };
 
@@ -55,6 +56,7 @@ std::string host_name() {
 void complain(const std::vector<std::string>& problems) {
   for (const std::string& problem : problems) print_error(fmt::format("onlink-node: {}\n", problem));
 }
+void complain(const ProblemList& problems) { complain(sentences(problems)); }
 
 SourceContext source_context(const Options& options) {
   return {options.config, options.node_name, options.allow_empty, options.directories};
@@ -77,8 +79,9 @@ Nodes wait_for_nodes(const Options& options) {
   if (!nodes) throw Failure(fmt::format("{}: {}", feed.describe(), feed.problem()));
   if (!nodes->complete && feed.prompt())
     nodes->problems.push_back(
-        fmt::format("the last good list of nodes is used: {}: {}", feed.describe(),
-                    feed.problem().empty() ? "no complete list within 10 seconds" : feed.problem()));
+        {"list-incomplete", Subject::list,
+         fmt::format("the last good list of nodes is used: {}: {}", feed.describe(),
+                     feed.problem().empty() ? "no complete list within 10 seconds" : feed.problem())});
   return std::move(*nodes);
 }
 
@@ -103,8 +106,7 @@ int plan(const Options& options) {
   Pass pass = reconciler.plan(nodes);
   print_changes(pass);
   complain(pass.problems);
-  complain(pass.remarks);
-  return 0;
+  return exit_status(pass.problems);
 }
 
 int apply(const Options& options) {
@@ -115,7 +117,6 @@ int apply(const Options& options) {
   if (nodes.complete) save_last_good(options.directories, nodes.cluster);
   print_changes(pass);
   complain(pass.problems);
-  complain(pass.remarks);
   return pass.in_order() ? 0 : 1;
 }
 
@@ -141,7 +142,8 @@ int status(const Options& options) {
   const auto document =
       status_document({nodes, pass, reconciler.state(), service, Firewall::counters("onlink")});
   fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_status(document));
-  return document["inOrder"].get<bool>() ? 0 : 1;
+  if (!document["inOrder"].get<bool>()) return 1;
+  return options.ready || document["problems"].empty() ? 0 : 3;
 }
 
 // A blocked signal reaches also the first process of a container, which the others pass by.
@@ -211,6 +213,9 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   away->add_flag("--wait", options.wait,
                  "then wait for SIGTERM: for whoever would start again what has ended");
   look->add_flag("--json", options.json, "as JSON");
+  look->add_flag(
+      "--ready", options.ready,
+      "exit status 0 also where only other nodes, or the list of them, are at fault: for readiness probes");
   for (CLI::App* command : {once, always})
     command->add_flag("--allow-empty", options.allow_empty,
                       "a list that names no other node withdraws all routes; otherwise they stay");
@@ -238,7 +243,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   Verb chosen = nullptr;
   add_verbs(app, options, chosen);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
   try {
     if (options.node_name.empty()) options.node_name = host_name();
     const int status = chosen(options);

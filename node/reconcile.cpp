@@ -17,9 +17,7 @@
 namespace onlink::node {
 namespace {
 
-void append(std::vector<std::string>& list, std::vector<std::string> more) {
-  list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
+void append(ProblemList& list, const ProblemList& more) { list.insert(list.end(), more.begin(), more.end()); }
 
 // "since when" of every path: the time stays while the way stays.
 std::map<std::string, Since> path_times(const Desired& desired, const std::map<std::string, Since>& before) {
@@ -56,24 +54,28 @@ void Reconciler::compare(const Nodes& nodes, Pass& pass, bool ipip_missing) {
 // What a pass cannot mend, in words.
 void Reconciler::note(const Nodes& nodes, Pass& pass) {
   append(pass.problems, nodes.problems);
-  append(pass.remarks, nodes.remarks);
   append(pass.problems, pass.desired.problems);
-  append(pass.problems, host_obstacles_);
-  if (!unsaved_.empty()) pass.problems.push_back(unsaved_);
+  add_problems(pass.problems, "firewall", Subject::node, host_obstacles_);
+  if (!unsaved_.empty()) pass.problems.push_back({"state-not-saved", Subject::node, unsaved_});
   for (const PeerPath& path : pass.desired.paths)
-    if (path.kind == PathKind::none || !path.obstacle.empty())
-      (path.is_elsewhere ? pass.remarks : pass.problems)
-          .push_back(fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(),
-                                 path.kind == PathKind::none ? path.why : path.obstacle));
+    if (!path.problem.empty())
+      pass.problems.push_back({path.problem, path.is_elsewhere ? Subject::peer : Subject::node,
+                               fmt::format("{} ({}): {}", path.peer, path.cidr.to_string(),
+                                           path.kind == PathKind::none ? path.why : path.obstacle),
+                               path.peer});
   for (const Conflict& conflict : pass.changes.conflicts) {
     const auto link = netlink::find_link(socket_, conflict.holder.link);
-    pass.problems.push_back(fmt::format("route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
-                                        netlink::to_string(conflict.holder, link ? link->name : "")));
+    pass.problems.push_back(
+        {"route-held", Subject::node,
+         fmt::format("route {} is held by {}: left alone", conflict.wanted.dst.to_string(),
+                     netlink::to_string(conflict.holder, link ? link->name : ""))});
   }
   if (!pass.changes.held.empty())
-    pass.problems.push_back(fmt::format(
-        "{} route(s) to nodes that the list does not name stay for now: {}", pass.changes.held.size(),
-        nodes.cluster.peers.empty() ? "it names no other node at all" : "it is not known to be complete"));
+    pass.problems.push_back({"routes-kept", Subject::list,
+                             fmt::format("{} route(s) to nodes that the list does not name stay for now: {}",
+                                         pass.changes.held.size(),
+                                         nodes.cluster.peers.empty() ? "it names no other node at all"
+                                                                     : "it is not known to be complete")});
 }
 
 void Reconciler::set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass) {
@@ -101,7 +103,8 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   remember(pass);
   // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
   attempt(pass, [&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); });
-  append(pass.problems, apply_basics(socket_, pass.changes, pass.host).failures);
+  add_problems(pass.problems, "change-failed", Subject::node,
+               apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   set_conflicts_apart(pass.changes.replace, pass);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
@@ -109,8 +112,9 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host.routes) : rules, pass); });
   const Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
-  append(pass.problems, routes.failures);
-  append(pass.problems, apply_removals(socket_, pass.changes, pass.host).failures);
+  add_problems(pass.problems, "change-failed", Subject::node, routes.failures);
+  add_problems(pass.problems, "change-failed", Subject::node,
+               apply_removals(socket_, pass.changes, pass.host).failures);
   if (narrows) attempt(pass, [&] { load_rules(rules, pass); });
   attempt(pass, [&] { publish_mtu(directories_, pass.desired.pod_mtu); });
   if (thorough) attempt(pass, [&] { look_around(nodes, pass, {}); });
@@ -131,7 +135,7 @@ void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
   try {
     step();
   } catch (const Failure& failure) {
-    add_once(pass.problems, std::string(failure.what()));
+    add_once(pass.problems, {"pass-failed", Subject::node, failure.what()});
   }
 }
 
@@ -150,7 +154,9 @@ void Reconciler::note_obstacles(Pass& pass) const {
   if (obstacles_.empty()) return;
   for (PeerPath& path : pass.desired.paths) {
     const auto found = obstacles_.find(path.cidr.network());
-    if (path.obstacle.empty() && found != obstacles_.end()) path.obstacle = found->second;
+    if (!path.obstacle.empty() || found == obstacles_.end()) continue;
+    path.obstacle = found->second;
+    path.problem = "route-overridden";
   }
 }
 
@@ -169,7 +175,8 @@ void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
   Firewall::Result result = firewall_.load(rules, state_.ruleset, problems);
   state.ruleset = std::move(result.loaded);
   pass.rules += result.commands;
-  for (std::string& problem : problems) add_once(pass.problems, std::move(problem));
+  for (std::string& problem : problems)
+    add_once(pass.problems, {"rules-failed", Subject::node, std::move(problem)});
   save(std::move(state));
 }
 

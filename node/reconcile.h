@@ -26,10 +26,9 @@ struct Pass {
   Changes changes;
   std::string rules;  // nftables commands that were, or would be, run
   std::size_t route_messages = 0;
-  std::vector<std::string> problems;  // everything that is not as it should be here, each in a sentence
-  std::vector<std::string> remarks;   // what is wrong with single other nodes (Nodes)
+  ProblemList problems;  // everything that is not as it should be
 
-  bool in_order() const { return problems.empty(); }
+  bool in_order() const { return !concerns_node(problems); }
   bool changed() const { return !changes.empty() || !rules.empty(); }
 };
 

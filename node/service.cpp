@@ -114,13 +114,12 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
     state.source = document.at("source").get<std::string>();
     state.source_problem = document.at("sourceProblem").get<std::string>();
     state.complete = document.at("complete").get<bool>();
-    state.remarks = document.at("remarks").get<std::vector<std::string>>();
-    state.node_remarks = document.at("nodeRemarks").get<std::vector<std::string>>();
+    state.list_problems = parse_problem_list(document.at("listProblems"));
     state.kept = document.at("kept").get<std::vector<std::string>>();
     state.passes = document.at("passes").get<std::uint64_t>();
     state.repairs = document.at("repairs").get<std::uint64_t>();
     state.overflows = document.at("overflows").get<std::uint64_t>();
-    state.problems = document.at("problems").get<std::vector<std::string>>();
+    state.problems = parse_problem_list(document.at("problems"));
     return state;
   } catch (const std::exception&) {
     return std::nullopt;  // of another version, or damaged: as good as none
@@ -160,7 +159,7 @@ void Service::read_source() {
   if (problem != state_.source_problem) pass_due_ = true;
   state_.source_problem = problem;
   state_.source = feed_.describe();
-  if (feed_.remarks() != remarks_) pass_due_ = true;
+  if (feed_.problems() != source_problems_) pass_due_ = true;
   if (!news) return;
   if (!nodes_ && !news->complete)
     say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
@@ -200,9 +199,9 @@ void Service::pass() {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
     ++state_.passes;
     if (last_ && done.changed()) ++state_.repairs;
-    feed_.passed({nodes_->cluster.self.pod_cidrs, done.desired.problems});
-    remarks_ = feed_.remarks();
-    done.problems.insert(done.problems.end(), remarks_.begin(), remarks_.end());
+    feed_.passed({nodes_->cluster.self.pod_cidrs, sentences(done.desired.problems)});
+    source_problems_ = feed_.problems();
+    done.problems.insert(done.problems.end(), source_problems_.begin(), source_problems_.end());
     report(done);
     last_ = std::move(done);
   } catch (const Failure& failure) {
@@ -240,13 +239,14 @@ void Service::report(const Pass& pass) {
   if (lines.size() > lines_per_pass)
     say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
   tell_status(fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
-  if (pass.remarks != state_.node_remarks)
-    for (const std::string& remark : pass.remarks) say(remark);
-  state_.node_remarks = pass.remarks;
   if (pass.problems == state_.problems) return;
-  state_.problems = pass.problems;
-  for (const std::string& problem : pass.problems) say(problem);
-  if (pass.problems.empty()) say("everything is in order");
+  const ProblemList before = std::exchange(state_.problems, pass.problems);
+  for (const Problem& problem : pass.problems)
+    if (std::find(before.begin(), before.end(), problem) == before.end()) say(problem.text);
+  if (pass.problems.empty())
+    say("everything is in order");
+  else if (concerns_node(before) && pass.in_order())
+    say("this node is in order");
 }
 
 void Service::tell_status(std::string status) {
@@ -325,11 +325,10 @@ void Service::drain_monitors() {
 
 void Service::save() {
   state_.complete = nodes_ && nodes_->complete && state_.source_problem.empty();
-  auto remarks = remarks_;
-  if (nodes_) remarks.insert(remarks.end(), nodes_->problems.begin(), nodes_->problems.end());
+  ProblemList list_problems = source_problems_;
+  if (nodes_) list_problems.insert(list_problems.end(), nodes_->problems.begin(), nodes_->problems.end());
   const nlohmann::json document = {{"pid", state_.pid},
-                                   {"remarks", remarks},
-                                   {"nodeRemarks", nodes_ ? nodes_->remarks : std::vector<std::string>()},
+                                   {"listProblems", print(list_problems)},
                                    {"source", state_.source},
                                    {"sourceProblem", state_.source_problem},
                                    {"complete", state_.complete},
@@ -337,7 +336,7 @@ void Service::save() {
                                    {"passes", state_.passes},
                                    {"repairs", state_.repairs},
                                    {"overflows", state_.overflows},
-                                   {"problems", state_.problems}};
+                                   {"problems", print(state_.problems)}};
   try {
     make_directories(directories_.run);
     replace_file(AT_FDCWD, service_file(directories_), dump_json(document, 1) + "\n", 0644, false);

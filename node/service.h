@@ -30,13 +30,12 @@ struct ServiceState {
   std::string source;
   std::string source_problem;  // empty: its last list is the one in use
   bool complete = false;
-  std::vector<std::string> kept;          // peers that are as an earlier list had them (Nodes)
-  std::vector<std::string> remarks;       // of the list and its source: what status cannot see for itself
-  std::vector<std::string> node_remarks;  // of single other nodes (Nodes)
+  std::vector<std::string> kept;  // peers that are as an earlier list had them (Nodes)
+  ProblemList list_problems;      // of the list and its source: what status cannot see for itself
   std::uint64_t passes = 0;
   std::uint64_t repairs = 0;    // passes after the first that had to change something
   std::uint64_t overflows = 0;  // times the kernel dropped notifications
-  std::vector<std::string> problems;
+  ProblemList problems;         // of the last pass
 };
 // Nothing where no service is running.
 std::optional<ServiceState> load_service_state(const Directories& directories);
@@ -80,10 +79,10 @@ class Service {
   bool pass_due_ = true;
   bool resync_due_ = true;
   bool ended_ = false;
-  std::vector<std::string> remarks_;  // of the source
-  bool pods_due_ = true;              // to be looked at, all of them
-  std::int64_t next_look_ = 0;        // at them once more; 0: not soon
-  std::int64_t earliest_pass_ = 0;    // CLOCK_MONOTONIC, milliseconds
+  ProblemList source_problems_;
+  bool pods_due_ = true;            // to be looked at, all of them
+  std::int64_t next_look_ = 0;      // at them once more; 0: not soon
+  std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
 };
 

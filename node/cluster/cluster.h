@@ -15,6 +15,7 @@
 
 #include "base/ip.h"
 #include "base/json_reader.h"
+#include "node/cluster/problem.h"
 
 namespace onlink::node {
 
@@ -81,10 +82,7 @@ struct Nodes {
   Cluster cluster;
   // Whether the list is complete and current: only then are routes to nodes that it does not name withdrawn.
   bool complete = true;
-  // Each in a sentence: of this node or the list as a whole; and of single other nodes, beside which this one is in
-  // order.
-  std::vector<std::string> problems = {};
-  std::vector<std::string> remarks = {};
+  ProblemList problems = {};
   std::vector<std::string> kept = {};  // peers that are here as an earlier list had them, by name
 };
 

@@ -38,7 +38,6 @@ Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* 
 void Merger::add(const NodeList& list) {
   result_.complete = list.complete;
   result_.problems = list.problems;
-  result_.remarks = list.remarks;
   in_order_ = list.checked;
   for (const PlacedNode& placed : list.nodes)
     (placed.node.name == node_name_ ? names_self_ : names_others_) = true;
@@ -92,12 +91,12 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
     if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
         placed.unknown.addresses && earlier) {
       address = earlier;
-      sentences_about(node.name).push_back(fmt::format("{} has no {} address any more; {} stays in use",
-                                                       placed.path, family, earlier->to_string()));
+      note_entry(node.name, fmt::format("{} has no {} address any more; {} stays in use", placed.path, family,
+                                        earlier->to_string()));
     } else if (v4 ? node.ipv6 : node.ipv4) {
       std::erase_if(node.pod_cidrs, concerns);
-      sentences_about(node.name).push_back(
-          fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path, family, family));
+      note_entry(node.name, fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path,
+                                        family, family));
     }
   }
 }
@@ -125,8 +124,10 @@ void Merger::take_self(const PlacedNode* self) {
     problems.throw_if_any("the list of nodes");
     return;
   }
+  const bool named = self != nullptr;
   for (const std::string& problem : problems.list())
-    result_.problems.push_back(problem + "; this node stays what it was");
+    result_.problems.push_back({named ? "node-entry" : "list-doubted", named ? Subject::node : Subject::list,
+                                problem + "; this node stays what it was"});
   checks_.take(earlier->second);
   result_.cluster.self = earlier->second.node;
 }
@@ -139,7 +140,7 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
   for (const auto& [peer, problems] : wrong) {
     const char* outcome = fall_back(peer->node.name) ? "it stays what it was" : "it is left out";
     for (const std::string& problem : problems.list())
-      result_.remarks.push_back(fmt::format("{}; {}", problem, outcome));
+      note_entry(peer->node.name, fmt::format("{}; {}", problem, outcome));
   }
 }
 
@@ -151,7 +152,7 @@ void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedN
   Problems problems;
   older.check({self.path, result_.cluster.self}, problems);
   for (const std::string& problem : problems.list())
-    result_.problems.push_back(problem + ", which was there first: the other nodes go by that one");
+    note_entry(node_name_, problem + ", which was there first: the other nodes go by that one");
 }
 
 Problems Merger::take(const PlacedNode& placed) {

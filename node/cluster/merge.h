@@ -40,7 +40,9 @@ class Merger {
     note(std::move(problem));
   }
   // A problem for people that concerns the list as a whole.
-  void note(std::string problem) { result_.problems.push_back(std::move(problem)); }
+  void note(std::string problem) {
+    result_.problems.push_back({"list-doubted", Subject::list, std::move(problem)});
+  }
   Nodes finish();
 
  private:
@@ -52,8 +54,11 @@ class Merger {
   void take_self(const PlacedNode* self);
   void take_peers(const std::vector<const PlacedNode*>& peers);
   void note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers);
-  std::vector<std::string>& sentences_about(const std::string& name) {
-    return name == node_name_ ? result_.problems : result_.remarks;
+  // What is wrong with the entry of a node, which may be this one.
+  void note_entry(const std::string& name, std::string text) {
+    const bool own = name == node_name_;
+    result_.problems.push_back(
+        {"node-entry", own ? Subject::node : Subject::peer, std::move(text), own ? "" : name});
   }
   bool fall_back(const std::string& name);
   void accept(const PlacedNode& placed);

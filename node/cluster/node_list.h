@@ -16,9 +16,8 @@ struct NodeList {
   bool complete = true;
   // Checked already, as a whole (NodeChecks). Otherwise single nodes that are wrong are left out.
   bool checked = false;
-  // What the source itself could not make sense of: of this node, and of single other nodes.
-  std::vector<std::string> problems = {};
-  std::vector<std::string> remarks = {};
+  // What the source itself could not make sense of.
+  ProblemList problems = {};
   // Counts how often the source was read from scratch, from 1: two lists with different numbers were not
   // made from one reading. Where much is withdrawn, a second reading has to agree (withdraw_guard.h).
   std::uint64_t reading = 1;

@@ -57,7 +57,8 @@ class Planner {
       if (peer.ipv6) result_.underlay.push_back(*peer.ipv6);
     }
     std::sort(result_.underlay.begin(), result_.underlay.end());
-    if (tunnel_missed_) result_.problems.push_back("no tunnel: " + tunnel_problem_);
+    if (tunnel_missed_)
+      result_.problems.push_back({"no-tunnel", Subject::node, "no tunnel: " + tunnel_problem_});
     std::sort(result_.routes.begin(), result_.routes.end(), netlink::key_before);
     return std::move(result_);
   }
@@ -70,7 +71,8 @@ class Planner {
     const auto own_address = cluster_.self.ipv4 ? cluster_.self.ipv4 : cluster_.self.ipv6;
     const netlink::Route* own = host_.path_to(*own_address);
     const netlink::Link* carrier = own != nullptr && own->type == RTN_LOCAL ? host_.link(own->link) : nullptr;
-    if (carrier == nullptr) result_.problems.push_back(why_no_carrier(*own_address));
+    if (carrier == nullptr)
+      result_.problems.push_back({"no-own-address", Subject::node, why_no_carrier(*own_address)});
     const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
     const bool known = mtu > ipip_header;
     if (known) result_.pod_mtu = tunnels ? mtu - ipip_header : mtu;
@@ -149,7 +151,7 @@ class Planner {
     for (const IpPrefix& cidr : cluster_.self.pod_cidrs) {
       (cidr.address.is_v4() ? result_.forwarding_v4 : result_.forwarding_v6) = true;
       if (std::string taken = taken_network(cidr); !taken.empty()) {
-        result_.problems.push_back("this node's pod subnet " + taken);
+        result_.problems.push_back({"subnet-taken", Subject::node, "this node's pod subnet " + taken});
         continue;
       }
       if (cidr.is_host()) continue;
@@ -167,6 +169,7 @@ class Planner {
     const IpAddress& address = v4 ? *peer.ipv4 : *peer.ipv6;
     path.why = taken_network(cidr);
     if (!path.why.empty()) {
+      path.problem = "subnet-taken";
       result_.paths.push_back(std::move(path));
       return;
     }
@@ -180,36 +183,52 @@ class Planner {
       path.why =
           off_link_reason(host_, address) + (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
     }
-    if (path.kind != PathKind::none) find_obstacle(path, address);
+    if (path.kind == PathKind::none)
+      path.problem = "no-path";
+    else
+      find_obstacle(path, address);
     result_.paths.push_back(std::move(path));
   }
 
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
-    path.obstacle = obstacle(address, path.kind == PathKind::tunnel);
+    set_obstacle(path, address);
     const netlink::Route* way = host_.path_to(address);
     if (!path.obstacle.empty() || way == nullptr) return;
     const IpAddress& next = way->gateway.value_or(address);
     path.is_elsewhere = host_.dead_neighbours.contains({way->link, next});
     if (path.is_elsewhere)
-      path.obstacle = fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link));
+      block(path, "peer-unreachable",
+            fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link)));
+  }
+
+  static void block(PeerPath& path, const char* kind, std::string words) {
+    path.problem = kind;
+    path.obstacle = std::move(words);
   }
 
   // What keeps packets from the node at this address, as far as this host can tell without sending any.
-  std::string obstacle(const IpAddress& address, bool through_tunnel) const {
+  void set_obstacle(PeerPath& path, const IpAddress& address) const {
+    const bool through_tunnel = path.kind == PathKind::tunnel;
     const netlink::Route* way = host_.path_to(address);
     if (way == nullptr)
-      return fmt::format("there is no route to {}, or one that refuses", address.to_string());
+      return block(path, "no-route-to-node",
+                   fmt::format("there is no route to {}, or one that refuses", address.to_string()));
     if (is_of_a_rule(*way))
-      return fmt::format("a policy rule leads to {}, before table main", describe(host_, *way));
+      return block(path, "policy-rule",
+                   fmt::format("a policy rule leads to {}, before table main", describe(host_, *way)));
     if (const netlink::Link* link = host_.link(way->link)) {
-      if ((link->flags & IFF_UP) == 0) return link->name + " is down";
-      if ((link->flags & IFF_RUNNING) == 0) return link->name + " has no carrier";
+      if ((link->flags & IFF_UP) == 0) return block(path, "link-down", link->name + " is down");
+      if ((link->flags & IFF_RUNNING) == 0) return block(path, "no-carrier", link->name + " has no carrier");
     }
     const std::uint32_t arrives_on = through_tunnel && host_.tunnel ? host_.tunnel->index : way->link;
     if (address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
-      return fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
-                         host_.link_name(arrives_on));
-    return through_tunnel ? source_obstacle(address, *way) : "";
+      return block(
+          path, "no-forwarding",
+          fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
+                      host_.link_name(arrives_on)));
+    if (!through_tunnel) return;
+    if (std::string words = source_obstacle(address, *way); !words.empty())
+      block(path, "wrong-source", std::move(words));
   }
 
   // The kernel gives IPIP packets the source that fits the way, which need not be the node's address; peers

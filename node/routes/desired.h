@@ -27,6 +27,7 @@ struct PeerPath {
   // fault, of which this node knows no more.
   std::string obstacle = {};
   bool is_elsewhere = false;
+  std::string problem = {};  // the kind of what is wrong; empty: nothing is
 };
 
 struct WantedTunnel {
@@ -44,7 +45,7 @@ struct Desired {
   std::uint32_t pod_mtu = 0;        // what a packet of a pod may have to go everywhere; 0: not known
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
-  std::vector<std::string> problems;  // about this node as a whole
+  ProblemList problems;  // about this node as a whole
 };
 
 Desired desired(const Cluster& cluster, const Host& host);

@@ -191,9 +191,10 @@ NodeList LearnedRoutes::list() const {
     list.nodes[place->second].node.pod_cidrs.push_back(dst);
   }
   list.complete = complete_;
-  list.remarks = table_problems_;
-  list.remarks.insert(list.remarks.end(), choice_problems_.begin(), choice_problems_.end());
-  if (const std::string words = held_words(); !words.empty()) list.remarks.push_back(words);
+  add_problems(list.problems, "route-refused", Subject::list, table_problems_);
+  add_problems(list.problems, "route-refused", Subject::list, choice_problems_);
+  if (const std::string words = held_words(); !words.empty())
+    list.problems.push_back({"route-gone", Subject::list, words});
   return list;
 }
 

@@ -51,10 +51,10 @@ class Source {
   virtual std::optional<IpAddress> address() const { return std::nullopt; }
   // Whether a list that is not complete will be within moments, so that it is worth waiting for.
   virtual bool prompt() const { return true; }
-  // What else is not as it should be, each in a sentence.
-  virtual std::vector<std::string> remarks() const { return {}; }
+  // What else is not as it should be.
+  virtual ProblemList problems() const { return {}; }
   // A pass was made with a list of this source: for what may happen only on a node that is ready. Does not
-  // wait and does not throw; what fails is in remarks().
+  // wait and does not throw; what fails is in problems().
   virtual void passed(const Readiness& readiness) { (void)readiness; }
 };
 

@@ -84,6 +84,33 @@ json print_tunnel(const StatusInput& input) {
            netlink::read_sysctl(fmt::format("net/ipv4/conf/{}/rp_filter", device->name)).value_or("")}};
 }
 
+// This node's first, then the list's.
+ProblemList all_problems(const StatusInput& input) {
+  ProblemList problems = input.plan.problems;
+  if (input.service) {
+    for (const Problem& problem : input.service->list_problems) add_once(problems, problem);
+    if (const std::string& words = input.service->source_problem; !words.empty())
+      problems.push_back({"list-incomplete", Subject::list, input.service->source + ": " + words});
+  }
+  const auto rank = [](const Problem& problem) {
+    return problem.subject == Subject::node ? 0 : problem.subject == Subject::list ? 1 : 2;
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+  return problems;
+}
+
+const char* label(Subject subject) {
+  switch (subject) {
+    case Subject::node:
+      return "problem";
+    case Subject::list:
+      return "problem of the list";
+    default:
+      return "problem elsewhere";
+  }
+}
+
 std::string value_or_dash(const json& object, const char* key) {
   return object.contains(key) ? object[key].get<std::string>() : "-";
 }
@@ -91,23 +118,17 @@ std::string value_or_dash(const json& object, const char* key) {
 }  // namespace
 
 json status_document(const StatusInput& input) {
-  auto problems = input.plan.problems;
-  auto remarks = input.plan.remarks;
-  if (input.service) {
-    for (const std::string& problem : input.service->remarks) add_once(problems, problem);
-    for (const std::string& remark : input.service->node_remarks) add_once(remarks, remark);
-  }
+  const ProblemList problems = all_problems(input);
   json counters = json::object();
   for (const auto& [name, packets] : input.counters) counters[name] = packets;
   json document = {{"node", input.nodes.cluster.self.name},
                    {"running", input.service.has_value()},
-                   {"inOrder", problems.empty() && !input.plan.changed()},
+                   {"inOrder", !concerns_node(problems) && !input.plan.changed()},
                    {"podMtu", input.plan.desired.pod_mtu},
                    {"tunnel", print_tunnel(input)},
                    {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
                    {"dropped", std::move(counters)},
-                   {"problems", problems},
-                   {"remarks", remarks},
+                   {"problems", print(problems)},
                    {"peers", print_peers(input)}};
   if (input.service)
     document["service"] = {{"pid", input.service->pid},
@@ -136,10 +157,8 @@ std::string print_status(const json& document) {
                         tunnel["up"].get<bool>() ? "" : " DOWN");
   for (const auto& [name, packets] : document["dropped"].items())
     text += fmt::format("dropped {}: {} packets\n", name, packets.get<std::uint64_t>());
-  for (const json& problem : document["problems"])
-    text += fmt::format("problem: {}\n", problem.get<std::string>());
-  for (const json& remark : document["remarks"])
-    text += fmt::format("problem elsewhere: {}\n", remark.get<std::string>());
+  for (const Problem& problem : parse_problem_list(document["problems"]))
+    text += fmt::format("{}: {}\n", label(problem.subject), problem.text);
   text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", "PEER", "POD SUBNET", "PATH", "STATE", "SINCE",
                       "WHY");
   for (const json& peer : document["peers"])

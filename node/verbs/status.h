@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How each peer is reached, why so, since when, and what is not in order: looked up afresh, so it is true
-// also when no service is running. "Problems" are of this node, or of the list as a whole; "remarks" of single other
-// nodes, which leave this one in order.
+// also when no service is running.
 #pragma once
 
 #include <cstdint>

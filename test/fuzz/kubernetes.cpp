@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/failure.h"
 #include "node/cluster/merge.h"
@@ -56,9 +57,10 @@ void turn(NodeWatch& watch, fuzz::Input& input) {
 // As a pass sees it.
 void merge(const NodeWatch& watch) {
   NodeList list;
+  std::vector<std::string> wrong;
   for (const auto& [name, node] : watch.nodes()) {
     fuzz::require(!name.empty() && name == node.name, "a Node has its name");
-    list.nodes.push_back(placed_node(node, list.problems));
+    list.nodes.push_back(placed_node(node, wrong));
   }
   const Rules rules;
   Merger merger(rules, "A", nullptr);

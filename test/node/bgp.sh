@@ -105,7 +105,7 @@ has_route || fail "B's subnet is not B's any more"
 reaches netns01 10.10.0.3
 configure_bird C; ask_bird C configure >/dev/null
 configure_bird A; ask_bird A configure >/dev/null
-eventually 10 eval 'node A status --json; [ "$(jq "[.remarks[] | select(test(\"overlaps\"))] | length" <<<"$out")" = 0 ]'
+eventually 10 eval 'node A status --json; [ "$(jq "[.problems[] | select(.text | test(\"overlaps\"))] | length" <<<"$out")" = 0 ]'
 
 # B goes. A subnet that is announced no more goes after the hold time, and only then.
 end_bird B TERM

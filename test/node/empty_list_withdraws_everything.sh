@@ -34,8 +34,8 @@ withdraws_nothing() { # WORDS: of the problem
   same "routes with a list of which is said: $1" "$(routes)" "$all"
   problem "$1" || fail "the problem is not said any more"
   node A status
-  same "status" "$status" 1
-  case $out in *"problem: "*"$1"*) ;; *) fail "status does not say it: $out" ;; esac
+  same "status" "$status" 3
+  case $out in *"problem of the list: "*"$1"*) ;; *) fail "status does not say it: $out" ;; esac
 }
 tell hide A n2 n3 n4 n5 n6
 withdraws_nothing "does not name this node: nothing is withdrawn"

@@ -20,7 +20,7 @@ settled() { eventually 40 eval '[ "$(stat open)" = 1 ]'; tell bookmark; }
 cut() { settled; [ -z "${1:-}" ] || tell compact "$1"; tell drop; }
 problem() { jq -e --arg words "$1" '.sourceProblem | contains($words)' "$work/A/run/service.json"; }
 no_problem() { [ "$(jq -r .sourceProblem "$work/A/run/service.json")" = "" ]; }
-remark() { jq -e --arg words "$1" '.remarks + .nodeRemarks | any(contains($words))' "$work/A/run/service.json"; }
+remark() { jq -e --arg words "$1" '.listProblems | any(.text | contains($words))' "$work/A/run/service.json"; }
 
 conflist=$work/net.d/10-onlink.conflist
 mkdir "$work/net.d"

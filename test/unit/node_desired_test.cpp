@@ -84,7 +84,7 @@ TEST(Desired, APodThatHasTheTunnelsAddressKeepsIt) {
   const Desired wanted = desired(seed_cluster(IpipMode::always), host);
   EXPECT_FALSE(wanted.tunnel);
   ASSERT_EQ(wanted.problems.size(), 1u);
-  EXPECT_EQ(wanted.problems[0], "no tunnel: its address 10.10.0.1 is a pod's (10.10.0.1/32 dev eth0)");
+  EXPECT_EQ(wanted.problems[0].text, "no tunnel: its address 10.10.0.1 is a pod's (10.10.0.1/32 dev eth0)");
 }
 
 TEST(Desired, ADeviceOfAnotherKindIsLeftAlone) {

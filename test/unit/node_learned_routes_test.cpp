@@ -52,7 +52,7 @@ std::string carried(const LearnedRoutes& learned) {
 
 std::string problems(const LearnedRoutes& learned) {
   std::string text;
-  for (const std::string& problem : learned.list().remarks) text += problem + "\n";
+  for (const onlink::node::Problem& problem : learned.list().problems) text += problem.text + "\n";
   return text;
 }
 

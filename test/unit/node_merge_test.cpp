@@ -38,6 +38,12 @@ Nodes merge(const std::vector<Node>& nodes, const Cluster* before = nullptr, con
   merger.add(list);
   return merger.finish();
 }
+std::vector<std::string> about_others(const Nodes& nodes) {
+  std::vector<std::string> texts;
+  for (const Problem& problem : nodes.problems)
+    if (problem.subject == Subject::peer) texts.push_back(problem.text);
+  return texts;
+}
 Cluster cluster_of(const std::vector<Node>& nodes) { return merge(nodes).cluster; }
 
 struct Case {
@@ -51,10 +57,10 @@ class OneWrongNode : public testing::TestWithParam<Case> {};
 TEST_P(OneWrongNode, IsLeftOutAndNamed) {
   const Nodes nodes = merge({a, GetParam().wrong, c});
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
-  ASSERT_EQ(nodes.remarks.size(), 1u);
-  EXPECT_NE(nodes.remarks[0].find(GetParam().words), std::string::npos) << nodes.remarks[0];
-  EXPECT_NE(nodes.remarks[0].find("it is left out"), std::string::npos) << nodes.remarks[0];
-  EXPECT_TRUE(nodes.problems.empty()) << "this node is in order: " << nodes.problems[0];
+  ASSERT_EQ(about_others(nodes).size(), 1u);
+  EXPECT_NE(about_others(nodes)[0].find(GetParam().words), std::string::npos) << about_others(nodes)[0];
+  EXPECT_NE(about_others(nodes)[0].find("it is left out"), std::string::npos) << about_others(nodes)[0];
+  EXPECT_EQ(about_others(nodes).size(), nodes.problems.size()) << "this node is in order";
 }
 
 TEST_P(OneWrongNode, KeepsWhatItHad) {
@@ -62,9 +68,9 @@ TEST_P(OneWrongNode, KeepsWhatItHad) {
   const Nodes nodes = merge({a, GetParam().wrong, c}, &before);
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
   EXPECT_EQ(nodes.kept, std::vector<std::string>{"B"});
-  ASSERT_EQ(nodes.remarks.size(), 1u);
-  EXPECT_NE(nodes.remarks[0].find("it stays what it was"), std::string::npos) << nodes.remarks[0];
-  EXPECT_TRUE(nodes.problems.empty()) << "this node is in order: " << nodes.problems[0];
+  ASSERT_EQ(about_others(nodes).size(), 1u);
+  EXPECT_NE(about_others(nodes)[0].find("it stays what it was"), std::string::npos) << about_others(nodes)[0];
+  EXPECT_EQ(about_others(nodes).size(), nodes.problems.size()) << "this node is in order";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -108,10 +114,10 @@ TEST(Merge, TwoOwnersAreJudgedAlikeHoweverLongANodeHasBeenRunning) {
       merger.add(list);
       const Nodes nodes = merger.finish();
       EXPECT_EQ(nodes.cluster.peers, std::vector{owner}) << of_b << " and " << of_z;
-      ASSERT_EQ(nodes.remarks.size(), 1u);
-      EXPECT_TRUE(nodes.remarks[0].starts_with("Node " + other.name)) << nodes.remarks[0];
-      EXPECT_NE(nodes.remarks[0].find("it is left out"), std::string::npos) << nodes.remarks[0];
-      EXPECT_TRUE(nodes.problems.empty());
+      ASSERT_EQ(about_others(nodes).size(), 1u);
+      EXPECT_TRUE(about_others(nodes)[0].starts_with("Node " + other.name)) << about_others(nodes)[0];
+      EXPECT_NE(about_others(nodes)[0].find("it is left out"), std::string::npos) << about_others(nodes)[0];
+      EXPECT_FALSE(concerns_node(nodes.problems));
     }
   }
 }
@@ -128,16 +134,16 @@ TEST(Merge, ThisNodeIsToldThatAnOlderOneHasItsSubnet) {
   Nodes nodes = merged();
   EXPECT_EQ(nodes.cluster.self, a) << "its pods are here";
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
-  ASSERT_EQ(nodes.problems.size(), 1u);
-  EXPECT_EQ(nodes.problems[0],
+  ASSERT_TRUE(concerns_node(nodes.problems));
+  EXPECT_EQ(nodes.problems.back().text,
             "Node A.podCIDRs[0]: 10.10.0.0/24 overlaps 10.10.0.0/25 of Node Z (\"Z\"), which was there "
             "first: the other "
             "nodes go by that one");
-  EXPECT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_EQ(about_others(nodes).size(), 1u);
   list.nodes[0].created = "2025-12-31";
   nodes = merged();
-  EXPECT_TRUE(nodes.problems.empty());
-  EXPECT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_FALSE(concerns_node(nodes.problems));
+  EXPECT_EQ(about_others(nodes).size(), 1u);
 }
 
 TEST(Merge, TheSubnetOfANodeThatIsGoneMayBeUsedAgain) {
@@ -148,7 +154,7 @@ TEST(Merge, TheSubnetOfANodeThatIsGoneMayBeUsedAgain) {
   const Node heir = node("D", "172.16.91.205", "10.10.1.0/24");
   nodes = merge({a, heir}, &before);
   EXPECT_EQ(nodes.cluster.peers, std::vector{heir});
-  EXPECT_TRUE(nodes.problems.empty() && nodes.remarks.empty());
+  EXPECT_TRUE(nodes.problems.empty());
 }
 
 TEST(Merge, AnOldFormTakesNothingFromARightNode) {
@@ -170,7 +176,7 @@ TEST(Merge, ThisNodeStaysWhenTheListDoesNotNameIt) {
 TEST(Merge, ANodeWithoutAnythingIsNoProblem) {
   const Nodes nodes = merge({a, node("B", "", ""), c});
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
-  EXPECT_TRUE(nodes.problems.empty() && nodes.remarks.empty());
+  EXPECT_TRUE(nodes.problems.empty());
 }
 
 NodeList with_unknown(Node wrong, PlacedNode::Unknown unknown) {
@@ -198,8 +204,9 @@ TEST(Merge, WhatIsUnknownStays) {
   // Its address is gone.
   Nodes nodes = merge(with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true}), &before);
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
-  ASSERT_EQ(nodes.remarks.size(), 1u);
-  EXPECT_NE(nodes.remarks[0].find("172.16.91.202 stays in use"), std::string::npos) << nodes.remarks[0];
+  ASSERT_EQ(about_others(nodes).size(), 1u);
+  EXPECT_NE(about_others(nodes)[0].find("172.16.91.202 stays in use"), std::string::npos)
+      << about_others(nodes)[0];
   // But not where another node has it now.
   NodeList list = with_unknown(node("B", "", "10.10.1.0/24"), {.addresses = true});
   const Node heir = node("D", "172.16.91.202", "10.10.7.0/24");
@@ -212,7 +219,7 @@ TEST(Merge, SubnetsOfAFamilyWithoutAddressAreLeftOut) {
   dual.pod_cidrs.push_back(IpPrefix::parse("fd00:11::/64").value());
   const Nodes nodes = merge({a, dual, c});
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
-  EXPECT_EQ(nodes.remarks.size(), 1u);
+  EXPECT_EQ(about_others(nodes).size(), 1u);
 }
 
 TEST(Merge, ThisNodeKeepsItsSubnetsWhileItIsRegisteredAnew) {

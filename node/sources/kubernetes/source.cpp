@@ -85,18 +85,24 @@ void KubernetesSource::refresh() {
   set_alarm();
 }
 
-std::vector<std::string> KubernetesSource::remarks() const {
-  std::vector<std::string> remarks;
-  for (const std::string& problem : {conflist_problem_, patch_problem_})
-    if (!problem.empty()) remarks.push_back(problem);
-  return remarks;
+ProblemList KubernetesSource::problems() const {
+  ProblemList problems;
+  if (!conflist_problem_.empty()) problems.push_back({"no-conflist", Subject::node, conflist_problem_});
+  if (!patch_problem_.empty()) problems.push_back({"no-condition", Subject::node, patch_problem_});
+  return problems;
 }
 
 NodeList KubernetesSource::list() const {
   NodeList list;
   list.reading = watch_.reading();
-  for (const auto& [name, node] : watch_.nodes())
-    list.nodes.push_back(placed_node(node, name == node_name_ ? list.problems : list.remarks));
+  for (const auto& [name, node] : watch_.nodes()) {
+    std::vector<std::string> wrong;
+    list.nodes.push_back(placed_node(node, wrong));
+    const bool own = name == node_name_;
+    for (std::string& text : wrong)
+      list.problems.push_back(
+          {"node-entry", own ? Subject::node : Subject::peer, std::move(text), own ? "" : name});
+  }
   return list;
 }
 

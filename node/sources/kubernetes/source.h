@@ -29,7 +29,7 @@ class KubernetesSource final : public Source {
   std::string describe() const override { return description_; }
   std::string problem() const override { return watch_.problem(); }
   std::optional<IpAddress> address() const override { return client_.server(); }
-  std::vector<std::string> remarks() const override;
+  ProblemList problems() const override;
   // After the first good pass: the conflist is written. The condition follows every pass.
   void passed(const Readiness& readiness) override;
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is not as it should be: in a sentence for people, and as a value for programs.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace onlink::node {
+
+// Whose fault it is. A peer's problem that this node has to mend (its route is held by somebody else) is this node's.
+enum class Subject : std::uint8_t { node, peer, list };
+const char* to_string(Subject subject);
+
+struct Problem {
+  std::string kind;  // a short word that stays the same: "route-held"
+  Subject subject = Subject::node;
+  std::string text;
+  std::string peer = {};  // whom it concerns; empty: no single other node
+
+  bool operator==(const Problem&) const = default;
+};
+using ProblemList = std::vector<Problem>;
+
+bool concerns_node(const ProblemList& problems);
+// Of the verbs that look: 0, 1 (this node), 3 (other nodes or the list only). 2 is a wrong command line.
+int exit_status(const ProblemList& problems);
+std::vector<std::string> sentences(const ProblemList& problems);
+// One for each sentence, of one kind.
+void add_problems(ProblemList& problems, const char* kind, Subject subject,
+                  const std::vector<std::string>& texts);
+
+// {"kind", "severity": "error" (this node) or "warning", "subject", "text", "peer"}
+nlohmann::json print(const ProblemList& problems);
+// Throws nlohmann::json::exception.
+ProblemList parse_problem_list(const nlohmann::json& document);
+
+}  // namespace onlink::node
