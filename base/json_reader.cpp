@@ -5,9 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -76,11 +76,51 @@ std::string dump_json(const json& value, int indent) {
 
 namespace {
 
-json parse_bounded(std::string_view text, std::string_view name, const json::parser_callback_t& callback) {
+// Whether one object has a key twice, whatever its case. The library's parser could call back while it builds
+// the document, but looks at all of an array again after each object in it.
+class KeyCheck : public nlohmann::json_sax<json> {
+ public:
+  const std::optional<std::string>& twice() const { return twice_; }
+
+  bool start_object(std::size_t) override {
+    open_.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    open_.pop_back();
+    return true;
+  }
+  bool key(string_t& name) override {
+    std::string lowered = name;
+    std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+    if (!open_.back().insert(std::move(lowered)).second) twice_ = name;
+    return !twice_;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  std::vector<std::set<std::string>> open_;  // the keys of the objects that are open, in lower case
+  std::optional<std::string> twice_;
+};
+
+}  // namespace
+
+json parse_json(std::string_view text, std::string_view name) {
   if (const std::string excess = excess_of(text); !excess.empty())
     throw Failure(FailureKind::not_json, fmt::format("{}: {}", name, excess));
   try {
-    return json::parse(text, callback);
+    return json::parse(text);
   } catch (const json::exception& error) {
     // The library's text starts with its own "[json.exception...] "; the rest says where and what.
     std::string_view reason = error.what();
@@ -90,27 +130,17 @@ json parse_bounded(std::string_view text, std::string_view name, const json::par
   }
 }
 
-}  // namespace
-
-json parse_json(std::string_view text, std::string_view name) { return parse_bounded(text, name, nullptr); }
-
-// The library calls with the depth of each object and of its keys.
 json parse_unambiguous_json(std::string_view text, std::string_view name) {
-  std::array<std::set<std::string>, deepest_nesting + 2> keys;  // of the objects that are open, in lower case
-  const auto check = [&](int depth, json::parse_event_t event, const json& value) {
-    const auto at = static_cast<std::size_t>(depth);
-    if (event == json::parse_event_t::object_start) keys[at + 1].clear();
-    if (event != json::parse_event_t::key) return true;
-    std::string key = value.get<std::string>();
-    std::transform(key.begin(), key.end(), key.begin(), lower);
-    if (keys[at].insert(std::move(key)).second) return true;
+  json document = parse_json(text, name);
+  KeyCheck check;
+  (void)json::sax_parse(text, &check);
+  if (check.twice())
     throw Failure(
         FailureKind::not_json,
         fmt::format("{}: {}: this key is there twice in one object, and which of the two is meant is "
                     "not said",
-                    name, dump_json(value)));
-  };
-  return parse_bounded(text, name, check);
+                    name, dump_json(*check.twice())));
+  return document;
 }
 
 void Problems::add(std::string_view path, std::string_view reason) {
