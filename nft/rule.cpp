@@ -155,10 +155,10 @@ Word source_not_in(const std::string& set, IpFamily family) {
 
 // What lies behind the outer header is the inner one. A set's pair is read from two registers of 32 bits, of
 // which the first is the beginning of register 1.
-Word source_and_inner_source_not_in(const std::string& set) {
-  return {fmt::format("ip saddr . @th,96,32 != @{}", set),
+Word source_and_inner_source_in(const std::string& set) {
+  return {fmt::format("ip saddr . @th,96,32 @{}", set),
           {load_source(IpFamily::v4), load_header(12, 4, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG32_01),
-           look_up(set, false)},
+           look_up(set, true)},
           IpFamily::v4};
 }
 
@@ -221,6 +221,20 @@ Word count_in(const std::string& counter) {
               put_number(message, NFTA_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
               message.put(Attribute<std::string>{NFTA_OBJREF_IMM_NAME}, counter);
             }}}};
+}
+
+Word count_source_in(const std::string& set) {
+  return {fmt::format("add @{} {{ ip saddr counter }}", set),
+          {load_source(IpFamily::v4),
+           {"dynset",
+            [set](Message& message) {
+              message.put(Attribute<std::string>{NFTA_DYNSET_SET_NAME}, set);
+              put_number(message, NFTA_DYNSET_OP, NFT_DYNSET_OP_ADD);
+              put_number(message, NFTA_DYNSET_SREG_KEY, NFT_REG_1);
+              message.nest(Attribute<Nested>{NFTA_DYNSET_EXPR},
+                           [&] { message.put(Attribute<std::string>{NFTA_EXPR_NAME}, "counter"); });
+            }}},
+          IpFamily::v4};
 }
 
 Word masquerade() {

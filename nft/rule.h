@@ -35,7 +35,7 @@ Word source_in(const std::string& set, IpFamily family);
 Word destination_not_in(const std::string& set, IpFamily family);
 Word source_not_in(const std::string& set, IpFamily family);
 // Of an IPIP packet that has been put together (hook input): its sender, and the source inside.
-Word source_and_inner_source_not_in(const std::string& set);
+Word source_and_inner_source_in(const std::string& set);
 Word source_is_not(const IpAddress& address);
 Word source_within(const IpPrefix& prefix);
 Word source_is_local();
@@ -46,6 +46,9 @@ Word not_from_interfaces(const std::string& beginning);
 Word to_interface(const std::string& name);
 // What is done.
 Word count_in(const std::string& counter);
+// Of IPv4: the set gets the source, with a counter of its own. A packet for which a full set has no room does not match:
+// nothing else may stand in such a rule.
+Word count_source_in(const std::string& set);
 Word masquerade();
 Word drop();
 Word go_back();  // return

@@ -57,7 +57,7 @@ std::vector<NftSet> sets_of(const Ruleset& ruleset) {
   if (ruleset.filter_tunnel) {
     add("tunnel_sources", IpFamily::v4, ruleset.tunnel_sources);
     add("tunnel_trusted", IpFamily::v4, ruleset.tunnel_trusted);
-    sets.push_back({"tunnel_inner", IpFamily::v4, pairs_of(ruleset.tunnel_inner), true});
+    sets.push_back({"tunnel_inner", IpFamily::v4, pairs_of(ruleset.tunnel_inner), NftSet::Kind::pairs});
   }
   return sets;
 }
@@ -68,14 +68,28 @@ std::string print_list(const std::vector<AddressRange>& ranges) {
   return text;
 }
 
+std::string print_elements(const std::string& list) {
+  return list.empty() ? "" : fmt::format(" elements = {{ {} }}", list);
+}
+
 std::string print_set(const NftSet& set, bool with_elements) {
-  const char* const type = set.of_pairs                 ? "typeof ip saddr . @th,96,32"
-                           : set.family == IpFamily::v4 ? "type ipv4_addr"
-                                                        : "type ipv6_addr";
+  const char* const type = set.kind == NftSet::Kind::pairs ? "typeof ip saddr . @th,96,32"
+                           : set.family == IpFamily::v4    ? "type ipv4_addr"
+                                                           : "type ipv6_addr";
   return fmt::format("  set {} {{ {}; flags interval;{} }}\n", set.name, type,
-                     with_elements && !set.elements.empty()
-                         ? fmt::format(" elements = {{ {} }}", print_list(set.elements))
-                         : "");
+                     with_elements ? print_elements(print_list(set.elements)) : "");
+}
+
+std::string print_count(const Count& count) {
+  return fmt::format("packets {} bytes {}", count.packets, count.bytes);
+}
+
+std::string print_senders(const NftSet& set, const Counts& counts) {
+  std::string list;
+  for (const auto& [sender, count] : counts.senders)
+    list += fmt::format("{}{} counter {}", list.empty() ? "" : ", ", sender.to_string(), print_count(count));
+  return fmt::format("  set {} {{ type ipv4_addr; size {}; flags dynamic;{} }}\n", set.name, most_senders,
+                     print_elements(list));
 }
 
 std::string print_chain(const NftChain& chain) {
@@ -125,26 +139,32 @@ void add_filters(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_tunnel) {
     table.counters.emplace_back("foreign_tunnel");
     table.counters.emplace_back("forged_inner");
-    table.chains.push_back(
-        {"tunnel",
-         "filter",
-         "input",
-         "filter",
-         NF_INET_LOCAL_IN,
-         NF_IP_PRI_FILTER,
-         {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4), count_in("foreign_tunnel"),
-           drop()},
-          {ipv4_protocol_is_ipip(), source_not_in("tunnel_trusted", IpFamily::v4),
-           source_and_inner_source_not_in("tunnel_inner"), count_in("forged_inner"), drop()}}});
+    table.chains.push_back({"tunnel",
+                            "filter",
+                            "input",
+                            "filter",
+                            NF_INET_LOCAL_IN,
+                            NF_IP_PRI_FILTER,
+                            {{ipv4_protocol_is_ipip(), source_not_in("tunnel_sources", IpFamily::v4),
+                              count_in("foreign_tunnel"), drop()},
+                             {ipv4_protocol_is_ipip(), source_in("tunnel_trusted", IpFamily::v4), go_back()},
+                             {ipv4_protocol_is_ipip(), source_and_inner_source_in("tunnel_inner"), go_back()},
+                             {ipv4_protocol_is_ipip(), count_source_in(forged_by)},
+                             {ipv4_protocol_is_ipip(), count_in("forged_inner"), drop()}}});
   }
   if (ruleset.filter_pods || ruleset.check_sources) add_pods(ruleset, table);
 }
 
-std::string print_block(const Ruleset& ruleset, bool with_elements) {
+std::string print_block(const Ruleset& ruleset, bool with_elements, const Counts& counts = {}) {
   const NftTable table = table_of(ruleset);
   std::string text = fmt::format("table inet {} {{\n", table.name);
-  for (const NftSet& set : table.sets) text += print_set(set, with_elements);
-  for (const std::string& counter : table.counters) text += fmt::format("  counter {} {{ }}\n", counter);
+  for (const NftSet& set : table.sets)
+    text += set.kind == NftSet::Kind::senders ? print_senders(set, counts) : print_set(set, with_elements);
+  for (const std::string& counter : table.counters) {
+    const auto before = counts.counters.find(counter);
+    text += fmt::format("  counter {} {{ {} }}\n", counter,
+                        before == counts.counters.end() ? "" : print_count(before->second));
+  }
   for (const NftChain& chain : table.chains) text += print_chain(chain);
   return text + "}\n";
 }
@@ -153,6 +173,7 @@ std::string print_block(const Ruleset& ruleset, bool with_elements) {
 
 NftTable table_of(const Ruleset& ruleset) {
   NftTable table{ruleset.table, sets_of(ruleset), {}, {}};
+  if (ruleset.filter_tunnel) table.sets.push_back({forged_by, IpFamily::v4, {}, NftSet::Kind::senders});
   add_filters(ruleset, table);
   add_nat(ruleset, table);
   return table;
@@ -175,8 +196,8 @@ void TableChange::turn(const std::string& set, const std::vector<AddressRange>& 
   if (!change.remove.empty() || !change.add.empty()) elements.push_back(std::move(change));
 }
 
-std::string print_table(const Ruleset& ruleset) {
-  return print_removal(ruleset.table) + print_block(ruleset, true);
+std::string print_table(const Ruleset& ruleset, const Counts& counts) {
+  return print_removal(ruleset.table) + print_block(ruleset, true, counts);
 }
 
 std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset, false); }
@@ -201,7 +222,7 @@ std::string print_change(const std::string& table, const std::string& set,
 
 std::string print(const Ruleset& ruleset, const TableChange& change) {
   if (change.whole == TableChange::Whole::remove) return print_removal(ruleset.table);
-  if (change.whole == TableChange::Whole::replace) return print_table(ruleset);
+  if (change.whole == TableChange::Whole::replace) return print_table(ruleset, change.counts);
   std::string text;
   for (const auto& [set, remove, add] : change.elements)
     text += print_change(ruleset.table, set, remove, add);

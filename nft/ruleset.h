@@ -22,7 +22,8 @@ struct Ruleset {
   std::vector<IpPrefix> masqueraded;
   std::vector<IpPrefix> inside;
   // Protocol 4 (IPIP) is dropped unless its sender is one of these; and unless the source inside is one that
-  // the sender may speak for, or the sender is one of those that are trusted with any.
+  // the sender may speak for, or the sender is one of those that are trusted with any. The latter is counted by
+  // senders, in the set forged_by.
   bool filter_tunnel = false;
   std::vector<IpPrefix> tunnel_sources;
   struct Inner {
@@ -50,12 +51,22 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
+// The set of those that have sent what no peer may send, each with a counter. It holds so many; the others are
+// in the counter of all alone.
+constexpr const char* forged_by = "forged_by";
+constexpr std::uint32_t most_senders = 65535;
+
 // All that is in the table of a ruleset, in the order in which it is made.
 struct NftSet {
   std::string name;
   IpFamily family;
   std::vector<AddressRange> elements;
-  bool of_pairs = false;  // sender and source inside, both IPv4
+  enum class Kind {
+    addresses,
+    pairs,   // sender and source inside, both IPv4
+    senders  // IPv4, filled by the kernel: nobody else knows the elements
+  };
+  Kind kind = Kind::addresses;
 };
 struct NftChain {
   std::string name, type;
@@ -84,6 +95,7 @@ struct TableChange {
     std::vector<AddressRange> remove, add;  // what goes comes first: nftables refuses overlaps
   };
   std::vector<Elements> elements = {};
+  Counts counts = {};  // with which a table begins that takes another's place
 
   // What turns the elements of a set into others, both in order.
   void turn(const std::string& set, const std::vector<AddressRange>& from,
@@ -95,7 +107,7 @@ std::string print(const Ruleset& ruleset, const TableChange& change);
 
 // The whole table with the elements of its sets, in one transaction that also takes away what was there under
 // its name.
-std::string print_table(const Ruleset& ruleset);
+std::string print_table(const Ruleset& ruleset, const Counts& counts = {});
 // The same table without elements: equal texts differ in elements only.
 std::string print_structure(const Ruleset& ruleset);
 // What lies in its sets, by their names: disjoint, in order.

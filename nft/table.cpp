@@ -103,6 +103,40 @@ std::string text_of(const Attributes& attributes, std::uint16_t type) {
   return attributes.get(Attribute<std::string>{type}).value_or("");
 }
 
+Count read_count(const Attributes& counter) {
+  const auto number = [&](std::uint16_t type) {
+    return be64toh(counter.get(Attribute<std::uint64_t>{type}).value_or(0));
+  };
+  return {number(NFTA_COUNTER_PACKETS), number(NFTA_COUNTER_BYTES)};
+}
+
+std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& message,
+                                                           const std::string& table) {
+  const nfgenmsg* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  const auto data = attributes.get(Attribute<Nested>{NFTA_OBJ_DATA});
+  if (!data || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
+      text_of(attributes, NFTA_OBJ_TABLE) != table)
+    return std::nullopt;
+  return std::pair(text_of(attributes, NFTA_OBJ_NAME), read_count(*data));
+}
+
+// Elements with a counter each.
+using Sender = std::pair<IpAddress, Count>;
+std::optional<std::vector<Sender>> parse_senders(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  std::vector<Sender> senders;
+  for (const Attributes& element :
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
+    const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
+    const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
+    const auto expression = element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR});
+    const auto data = expression ? expression->get(Attribute<Nested>{NFTA_EXPR_DATA}) : std::nullopt;
+    if (address && data) senders.emplace_back(*address, read_count(*data));
+  }
+  return senders;
+}
+
 const char* name_of_family(std::uint8_t family) {
   switch (family) {
     case NFPROTO_INET:
@@ -303,22 +337,23 @@ std::string rules_of_table(const std::string& table) {
   return content;
 }
 
-std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::string& table) {
-  if (!has_nft_table(table)) return {};
-  using Count = std::pair<std::string, std::uint64_t>;
+Counts list_counts(const std::string& table, const std::string& senders) {
+  Counts counts;
+  if (!has_nft_table(table)) return counts;
   Socket socket = Socket::open(NETLINK_NETFILTER);
-  return socket.dump<Count>(
-      request_for(NFT_MSG_GETOBJ, table, "list the counters"),
-      [&](const nlmsghdr& message) -> std::optional<Count> {
-        const nfgenmsg* header = nullptr;
-        const auto attributes = Attributes::of(message, header);
-        const auto data = attributes.get(Attribute<Nested>{NFTA_OBJ_DATA});
-        if (!data || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
-            text_of(attributes, NFTA_OBJ_TABLE) != table)
-          return std::nullopt;
-        const auto packets = data->get(Attribute<std::uint64_t>{NFTA_COUNTER_PACKETS});
-        return Count{text_of(attributes, NFTA_OBJ_NAME), be64toh(packets.value_or(0))};
-      });
+  using Counter = std::pair<std::string, Count>;
+  const auto parse = [&](const nlmsghdr& message) { return parse_counter(message, table); };
+  for (auto& counter : socket.dump<Counter>(request_for(NFT_MSG_GETOBJ, table, "list the counters"), parse))
+    counts.counters.insert(std::move(counter));
+  Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + senders);
+  request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, senders);
+  try {
+    for (const auto& part : socket.dump<std::vector<Sender>>(request, parse_senders))
+      counts.senders.insert(part.begin(), part.end());
+  } catch (const Failure& failure) {
+    if (failure.error() != ENOENT) throw;
+  }
+  return counts;
 }
 
 std::vector<Chain> list_chains() try {

@@ -5,9 +5,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -43,8 +43,20 @@ std::vector<Chain> list_chains();
 // there is no such table. In the caller's network namespace.
 std::string rules_of_table(const std::string& table);
 
-// The packets that the counters of a table have counted, by the counters' names.
-std::vector<std::pair<std::string, std::uint64_t>> list_counters(const std::string& table);
+struct Count {
+  std::uint64_t packets = 0, bytes = 0;
+
+  bool operator==(const Count&) const = default;
+};
+// What a table has counted: by its counters' names, and by the addresses that rules have added to a set.
+struct Counts {
+  std::map<std::string, Count> counters;
+  std::map<IpAddress, Count> senders;
+
+  bool operator==(const Counts&) const = default;
+};
+// Nothing where there is no such table, no senders where there is no such set.
+Counts list_counts(const std::string& table, const std::string& senders);
 
 // Chains of a hook (NF_INET_*), of any family, that drop what no rule accepts, by their policy or by a last
 // rule, while no rule, also of a chain that they lead to, compares anything with these bytes: the beginning

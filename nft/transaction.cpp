@@ -42,16 +42,18 @@ class Writer {
   }
   void add_table() { add(NFT_MSG_NEWTABLE, NLM_F_CREATE, "make", NFTA_TABLE_NAME); }
 
-  void add_set(const NftSet& set) {
+  void add_set(const NftSet& set, const Counts& counts) {
+    if (set.kind == NftSet::Kind::senders) return add_senders(set, counts);
+    const bool of_pairs = set.kind == NftSet::Kind::pairs;
     const std::uint32_t type = set.family == IpFamily::v4 ? ipv4_addr : ipv6_addr;
     const std::uint32_t length = set.family == IpFamily::v4 ? 4 : 16;
     Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
     message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
-    put_number(message, NFTA_SET_FLAGS, set.of_pairs ? NFT_SET_INTERVAL | NFT_SET_CONCAT : NFT_SET_INTERVAL);
-    put_number(message, NFTA_SET_KEY_TYPE, set.of_pairs ? type << bits_of_a_type | type : type);
-    put_number(message, NFTA_SET_KEY_LEN, set.of_pairs ? 2 * length : length);
+    put_number(message, NFTA_SET_FLAGS, of_pairs ? NFT_SET_INTERVAL | NFT_SET_CONCAT : NFT_SET_INTERVAL);
+    put_number(message, NFTA_SET_KEY_TYPE, of_pairs ? type << bits_of_a_type | type : type);
+    put_number(message, NFTA_SET_KEY_LEN, of_pairs ? 2 * length : length);
     put_number(message, NFTA_SET_ID, ++sets_);
-    if (set.of_pairs)
+    if (of_pairs)
       message.nest(Attribute<Nested>{NFTA_SET_DESC}, [&] { put_fields(message, {length, length}); });
     change_elements(set.name, NFT_MSG_NEWSETELEM, set.elements);
   }
@@ -69,11 +71,11 @@ class Writer {
     for (std::size_t first = 0; first < ranges.size(); first += ranges_of_a_message) part(first);
   }
 
-  void add_counter(const std::string& counter) {
+  void add_counter(const std::string& counter, const Count& count) {
     Message& message = add(NFT_MSG_NEWOBJ, NLM_F_CREATE, "make counter " + counter, NFTA_OBJ_TABLE);
     message.put(Attribute<std::string>{NFTA_OBJ_NAME}, counter);
     put_number(message, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
-    message.nest(Attribute<Nested>{NFTA_OBJ_DATA}, [] {});
+    message.nest(Attribute<Nested>{NFTA_OBJ_DATA}, [&] { put_count(message, count); });
   }
 
   void add_chain(const NftChain& chain) {
@@ -91,6 +93,39 @@ class Writer {
   std::vector<Message> take() { return std::move(messages_); }
 
  private:
+  void add_senders(const NftSet& set, const Counts& counts) {
+    Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
+    message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
+    put_number(message, NFTA_SET_FLAGS, NFT_SET_EVAL);
+    put_number(message, NFTA_SET_KEY_TYPE, ipv4_addr);
+    put_number(message, NFTA_SET_KEY_LEN, 4);
+    put_number(message, NFTA_SET_ID, ++sets_);
+    message.nest(Attribute<Nested>{NFTA_SET_DESC},
+                 [&] { put_number(message, NFTA_SET_DESC_SIZE, most_senders); });
+    for (const auto& [sender, count] : counts.senders) add_sender(set.name, sender, count);
+  }
+
+  void add_sender(const std::string& set, const IpAddress& sender, const Count& count) {
+    Message& message =
+        add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);
+    message.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+    message.nest(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}, [&] {
+      message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
+        message.nest(Attribute<Nested>{NFTA_SET_ELEM_KEY},
+                     [&] { message.put(Attribute<IpAddress>{NFTA_DATA_VALUE}, sender); });
+        message.nest(Attribute<Nested>{NFTA_SET_ELEM_EXPR}, [&] {
+          message.put(Attribute<std::string>{NFTA_EXPR_NAME}, "counter");
+          message.nest(Attribute<Nested>{NFTA_EXPR_DATA}, [&] { put_count(message, count); });
+        });
+      });
+    });
+  }
+
+  static void put_count(Message& message, const Count& count) {
+    message.put(Attribute<std::uint64_t>{NFTA_COUNTER_BYTES}, htobe64(count.bytes));
+    message.put(Attribute<std::uint64_t>{NFTA_COUNTER_PACKETS}, htobe64(count.packets));
+  }
+
   static void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) {
     message.put(Attribute<std::uint32_t>{attribute}, htobe32(value));
   }
@@ -176,8 +211,11 @@ std::vector<Message> messages_of(const Ruleset& ruleset, const TableChange& chan
   if (change.whole == TableChange::Whole::replace) {
     const NftTable table = table_of(ruleset);
     writer.add_table();
-    for (const NftSet& set : table.sets) writer.add_set(set);
-    for (const std::string& counter : table.counters) writer.add_counter(counter);
+    for (const NftSet& set : table.sets) writer.add_set(set, change.counts);
+    for (const std::string& counter : table.counters) {
+      const auto before = change.counts.counters.find(counter);
+      writer.add_counter(counter, before == change.counts.counters.end() ? Count() : before->second);
+    }
     for (const NftChain& chain : table.chains) writer.add_chain(chain);
   }
   for (const auto& [set, remove, add] : change.elements) {

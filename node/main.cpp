@@ -140,7 +140,7 @@ int status(const Options& options) {
   const Nodes nodes = nodes_in_use(options, service);
   const Pass pass = reconciler.plan(nodes);
   const auto document =
-      status_document({nodes, pass, reconciler.state(), service, Firewall::counters("onlink")});
+      status_document({nodes, pass, reconciler.state(), service, Firewall::counts("onlink")});
   fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_status(document));
   if (!document["inOrder"].get<bool>()) return 1;
   return options.ready || document["problems"].empty() ? 0 : 3;

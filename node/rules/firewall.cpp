@@ -67,6 +67,10 @@ TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded
   return change;
 }
 
+void keep_counts(const Ruleset& wanted, TableChange& change) {
+  if (change.whole == TableChange::Whole::replace) change.counts = Firewall::counts(wanted.table);
+}
+
 std::string mending_by(const std::string& iptables, const std::string& pods) {
   return fmt::format("{0} -I FORWARD -i {1}+ -j ACCEPT && {0} -I FORWARD -o {1}+ -j ACCEPT", iptables, pods);
 }
@@ -189,7 +193,9 @@ bool Firewall::untouched(const Loaded& loaded) {
 
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
   const Elements sets = nft::elements_of(wanted);
-  return nft::print(wanted, change_for(wanted, sets, fingerprints_of(wanted, sets), loaded));
+  TableChange change = change_for(wanted, sets, fingerprints_of(wanted, sets), loaded);
+  keep_counts(wanted, change);
+  return nft::print(wanted, change);
 }
 
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
@@ -201,9 +207,12 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again
   TableChange change = change_for(possible, sets, now, loaded);
   if (!change.empty()) {
+    keep_counts(possible, change);
     auto refused = nft::carry_out(possible, change);
-    if (refused && change.whole == TableChange::Whole::keep)
-      refused = nft::carry_out(possible, change = {TableChange::Whole::replace});
+    if (refused && change.whole == TableChange::Whole::keep) {
+      keep_counts(possible, change = {TableChange::Whole::replace});
+      refused = nft::carry_out(possible, change);
+    }
     if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
@@ -268,8 +277,6 @@ std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunne
   return {failure.what()};
 }
 
-std::vector<std::pair<std::string, std::uint64_t>> Firewall::counters(const std::string& table) {
-  return nft::list_counters(table);
-}
+nft::Counts Firewall::counts(const std::string& table) { return nft::list_counts(table, nft::forged_by); }
 
 }  // namespace onlink::node

@@ -37,7 +37,8 @@ class Firewall {
  public:
   // The commands that would bring the kernel's table in line with the rules; empty: it is. Where the rules
   // are as they should be, only the elements that differ come and go; the whole table is replaced where its
-  // rules differ, or where somebody touched them.
+  // rules differ, or where somebody touched them. What it has counted goes over into the new one, but for packets
+  // of that very moment.
   static std::string difference(const nft::Ruleset& wanted, const Loaded& loaded);
   // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
   static bool untouched(const Loaded& loaded);
@@ -53,8 +54,8 @@ class Firewall {
   // Chains of others that drop forwarded packets, or, where nodes send any to each other, IPIP, unless a rule
   // accepts them: each with the commands that let these through.
   static std::vector<std::string> obstacles(const std::string& pod_interfaces, bool tunnels);
-  // Packets dropped so far, by the counters' names.
-  static std::vector<std::pair<std::string, std::uint64_t>> counters(const std::string& table);
+  // What was dropped so far.
+  static nft::Counts counts(const std::string& table);
 
  private:
   const std::vector<std::string>& find_refused(const nft::Ruleset& wanted);  // tries each part alone

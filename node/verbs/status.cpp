@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -111,6 +113,38 @@ const char* label(Subject subject) {
   }
 }
 
+// Those whose packets had a source inside that is not theirs, the busiest first.
+json print_senders(const StatusInput& input) {
+  std::map<IpAddress, std::string> names;
+  for (const Node& peer : input.nodes.cluster.peers)
+    if (peer.ipv4) names[*peer.ipv4] = peer.name;
+  std::vector<std::pair<std::uint64_t, IpAddress>> busiest;
+  for (const auto& [sender, count] : input.counts.senders) busiest.emplace_back(count.packets, sender);
+  std::sort(busiest.begin(), busiest.end(), std::greater());
+  json senders = json::array();
+  for (const auto& [packets, sender] : busiest) {
+    const auto name = names.find(sender);
+    senders.push_back({{"sender", sender.to_string()},
+                       {"peer", name == names.end() ? json() : json(name->second)},
+                       {"packets", packets}});
+  }
+  return senders;
+}
+
+// For people, those that count.
+std::string print_busiest(const json& senders) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(senders.size(), most); ++i) {
+    const json& sender = senders[i];
+    text += fmt::format("  {} packets from {} ({})\n", sender["packets"].get<std::uint64_t>(),
+                        sender["sender"].get<std::string>(),
+                        sender["peer"].is_null() ? "no peer" : sender["peer"].get<std::string>());
+  }
+  if (senders.size() > most) text += fmt::format("  and {} more senders\n", senders.size() - most);
+  return text;
+}
+
 std::string value_or_dash(const json& object, const char* key) {
   return object.contains(key) ? object[key].get<std::string>() : "-";
 }
@@ -120,7 +154,7 @@ std::string value_or_dash(const json& object, const char* key) {
 json status_document(const StatusInput& input) {
   const ProblemList problems = all_problems(input);
   json counters = json::object();
-  for (const auto& [name, packets] : input.counters) counters[name] = packets;
+  for (const auto& [name, count] : input.counts.counters) counters[name] = count.packets;
   json document = {{"node", input.nodes.cluster.self.name},
                    {"running", input.service.has_value()},
                    {"inOrder", !concerns_node(problems) && !input.plan.changed()},
@@ -128,6 +162,7 @@ json status_document(const StatusInput& input) {
                    {"tunnel", print_tunnel(input)},
                    {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
                    {"dropped", std::move(counters)},
+                   {"forgedInnerBy", print_senders(input)},
                    {"problems", print(problems)},
                    {"peers", print_peers(input)}};
   if (input.service)
@@ -155,8 +190,10 @@ std::string print_status(const json& document) {
     text += fmt::format("tunnel {} {} mtu {}{}\n", tunnel["device"].get<std::string>(),
                         tunnel["address"].get<std::string>(), tunnel["mtu"].get<unsigned>(),
                         tunnel["up"].get<bool>() ? "" : " DOWN");
-  for (const auto& [name, packets] : document["dropped"].items())
+  for (const auto& [name, packets] : document["dropped"].items()) {
     text += fmt::format("dropped {}: {} packets\n", name, packets.get<std::uint64_t>());
+    if (name == "forged_inner") text += print_busiest(document["forgedInnerBy"]);
+  }
   for (const Problem& problem : parse_problem_list(document["problems"]))
     text += fmt::format("{}: {}\n", label(problem.subject), problem.text);
   text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", "PEER", "POD SUBNET", "PATH", "STATE", "SINCE",

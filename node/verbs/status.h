@@ -3,13 +3,11 @@
 // also when no service is running.
 #pragma once
 
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "nft/table.h"
 #include "node/reconcile.h"
 #include "node/service.h"
 
@@ -20,7 +18,7 @@ struct StatusInput {
   const Pass& plan;  // what there would be to do
   const RunState& state;
   std::optional<ServiceState> service;
-  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  nft::Counts counts;
 };
 
 nlohmann::json status_document(const StatusInput& input);

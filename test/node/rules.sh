@@ -134,6 +134,41 @@ same "the counter is kept beside foreign elements" "$(dropped foreign_tunnel)" $
 on A nft add set inet onlink theirs '{ type ipv4_addr; }'
 node A apply
 on A nft list set inet onlink theirs 2>/dev/null && fail "a foreign set stays in our table"
+same "the counter is kept when the table is made again" "$(dropped foreign_tunnel)" $((before + 1))
+# A peer that sends what another's pod would have sent: dropped and counted, by its address too. Of one that is no peer any
+# more the name is gone.
+forgers() { node A status --json; jq -c '[.forgedInnerBy[] | [.sender, .peer, .packets]]' <<<"$out"; }
+same "who forged while it was a node" "$(forgers)" '[["172.16.91.250",null,1]]'
+on A nft delete element inet onlink forged_by '{ 172.16.91.250 }'
+before=$(dropped forged_inner)
+ipip_from B 172.16.91.201 "" 10.10.9.2
+eventually 2 eval '[ "$(forgers)" = "[[\"172.16.91.202\",\"B\",1]]" ]'
+same "counted once" "$(dropped forged_inner)" $((before + 1))
+seed_cluster "$rules" '.nodes[1].nodeIP = "172.16.91.203"'
+node A apply
+same "whose name is gone" "$(forgers)" '[["172.16.91.202",null,1]]'
+seed_cluster "$rules"
+node A apply
+on A nft flush chain inet onlink tunnel
+node A plan
+told=$(sed -n '/^table inet onlink/,/^EOF$/{/^EOF$/!p}' <<<"$out")
+case $told in *"elements = { 172.16.91.202 counter packets 1 "*) ;; *) fail "plan does not keep who forged: $told" ;; esac
+on stranger nft -f - <<<"$told" || fail "nft does not take what plan prints"
+on stranger nft delete table inet onlink
+node A apply
+ipip_from B 172.16.91.201 "" 10.10.9.2
+eventually 2 eval '[ "$(forgers)" = "[[\"172.16.91.202\",\"B\",2]]" ]'
+same "counted on" "$(dropped forged_inner)" $((before + 2))
+# A set without room for one more: it is dropped and counted all the same. Too much for an emulated processor.
+if [ -z "${ONLINK_GUEST:-}" ]; then
+  on A nft flush set inet onlink forged_by
+  "$python" -c 'print("add element inet onlink forged_by {", ",".join(f"198.{18 + i // 65536}.{i // 256 % 256}.{i % 256}" for i in range(65535)), "}")' |
+    on A nft -f -
+  ipip_from B 172.16.91.201 "" 10.10.9.2
+  eventually 2 eval '[ "$(dropped forged_inner)" = $((before + 3)) ]'
+  same "no room for it" "$(on A nft -j list set inet onlink forged_by | jq '.nftables[1].set.elem | length')" 65535
+  on A nft flush set inet onlink forged_by
+fi
 # A subnet that grows, and shrinks again: old and new overlap, and still it is one change. Its own goes out of the way
 # first: where there is a tunnel, its address is in a rule.
 seed_cluster "$rules" '.nodes[0].podCIDRs = ["10.10.9.0/24"]'

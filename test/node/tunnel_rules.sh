@@ -44,6 +44,20 @@ for inner in 10.10.1.77 10.10.1.1 172.16.91.202; do
   same "a peer that speaks as itself, $inner" "$seen $(dropped forged_inner)" "1 $forged"
 done
 reaches netns03 10.10.0.2 -s 3000 # in pieces
+# Who it was: the peer by its name, trusted or not; and what was counted outlives rules that are made anew.
+forgers() { node A status --json; jq -c '[.forgedInnerBy[] | [.sender, .peer, .packets]]' <<<"$out"; }
+same "who forged" "$(forgers)" '[["172.16.91.202","B",4]]'
+node A status
+case $out in *"dropped forged_inner: 4 packets
+  4 packets from 172.16.91.202 (B)"*) checks=$((checks + 1)) ;; *) fail "status names no sender: $out" ;; esac
+# The kernel adds elements while packets come: no rule is touched by that, and a pass has nothing to do.
+node A plan
+same "nothing is left to do after forged packets" "$out$errors" ""
+on A nft flush chain inet onlink tunnel
+applied A
+same "after the rules were made again" "$(forgers) $(dropped forged_inner)" '[["172.16.91.202","B",4]] 4'
+pings_at_pod ipip_from B 172.16.91.201 "" 10.10.2.2
+same "and one more" "$seen $(forgers) $(dropped forged_inner)" '0 [["172.16.91.202","B",5]] 5'
 
 # The filter is what holds it: without it the stranger is in the pod network.
 seed_cluster "$rules" '.filter = false'
