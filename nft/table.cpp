@@ -10,7 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <set>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -177,9 +177,9 @@ using ByteList = std::vector<std::uint8_t>;
 struct Looked {
   std::vector<ByteList> compared;
   std::vector<std::string> sets;
-  bool always = true;  // it matches everything
-  enum class End { none, drop, accept } end = End::none;
-  std::string chain;  // that it jumps or goes to
+  bool always = true;                                            // it matches everything
+  enum class End { none, drop, accept, leave } end = End::none;  // leave: this chain, but for where it goes
+  std::string chain;                                             // that it jumps or goes to
 };
 
 void parse_verdict(const Attributes& data, Looked& looked) {
@@ -189,6 +189,7 @@ void parse_verdict(const Attributes& data, Looked& looked) {
   const auto code = static_cast<std::int32_t>(number_of(*verdict, NFTA_VERDICT_CODE, 0));
   if (code == NF_DROP) looked.end = Looked::End::drop;
   if (code == NF_ACCEPT) looked.end = Looked::End::accept;
+  if (code == NFT_RETURN || code == NFT_GOTO) looked.end = Looked::End::leave;
   looked.chain = text_of(*verdict, NFTA_VERDICT_CHAIN);
 }
 
@@ -214,17 +215,26 @@ std::optional<Looked> parse_looked(const nlmsghdr& message) {
   return looked;
 }
 
-// The keys of one message of elements, without the zeros that fill a name.
-std::optional<std::vector<ByteList>> parse_names(const nlmsghdr& message) {
-  const nfgenmsg* header = nullptr;
+// Of one message of elements: the keys, without the zeros that fill a name, and the chains that a map leads to.
+struct Leads {
   std::vector<ByteList> names;
+  std::vector<std::string> chains;
+};
+std::optional<Leads> parse_leads(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  Leads leads;
   for (const Attributes& element :
-       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}))
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
     if (const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY})) {
       const auto bytes = key->bytes(NFTA_DATA_VALUE);
-      names.emplace_back(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
+      leads.names.emplace_back(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
     }
-  return names;
+    const auto data = element.get(Attribute<Nested>{NFTA_SET_ELEM_DATA});
+    const auto verdict = data ? data->get(Attribute<Nested>{NFTA_DATA_VERDICT}) : std::nullopt;
+    if (std::string chain = verdict ? text_of(*verdict, NFTA_VERDICT_CHAIN) : ""; !chain.empty())
+      leads.chains.push_back(std::move(chain));
+  }
+  return leads;
 }
 
 // Walks through a chain and those that it leads to.
@@ -242,20 +252,26 @@ class Walk {
     return request_for(type, start_.chain.table, what, start_.family);
   }
 
-  // True: it drops all that is left; false: it lets all that is left through.
+  // Of what no rule with a condition has taken. True: it drops all; false: it lets all through; nothing: all comes
+  // back from it.
   std::optional<bool> end_of(const std::string& chain) {
-    if (!visited_.insert(chain).second) return std::nullopt;
-    std::optional<bool> end;
+    const auto [end, is_new] = ends_.try_emplace(chain);
+    if (is_new) end->second = walk(chain);
+    return end->second;
+  }
+
+  // What stands behind a rule that takes everything is never reached, whatever it names.
+  std::optional<bool> walk(const std::string& chain) {
     Message rules = request(NFT_MSG_GETRULE, "list the rules");
     rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
     for (const Looked& rule : socket_.dump<Looked>(rules, parse_looked)) {
       note_names(rule);
       const auto inside = rule.chain.empty() ? std::nullopt : end_of(rule.chain);
-      if (end || !rule.always) continue;
-      if (inside) end = inside;
-      if (rule.end != Looked::End::none) end = rule.end == Looked::End::drop;
+      if (!rule.always) continue;
+      if (inside || rule.end == Looked::End::leave) return inside;
+      if (rule.end != Looked::End::none) return rule.end == Looked::End::drop;
     }
-    return end;
+    return std::nullopt;
   }
 
   void note_names(const Looked& rule) {
@@ -266,15 +282,17 @@ class Walk {
     for (const std::string& set : rule.sets) {
       Message elements = request(NFT_MSG_GETSETELEM, "list set " + set);
       elements.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-      for (const auto& names : socket_.dump<std::vector<ByteList>>(elements, parse_names))
-        names_it_ = names_it_ || has(names);
+      for (const Leads& leads : socket_.dump<Leads>(elements, parse_leads)) {
+        names_it_ = names_it_ || has(leads.names);
+        for (const std::string& chain : leads.chains) (void)end_of(chain);
+      }
     }
   }
 
   Socket& socket_;
   const BaseChain& start_;
   ByteList wanted_;
-  std::set<std::string> visited_;
+  std::map<std::string, std::optional<bool>> ends_;  // by chain
   bool names_it_ = false;
 };
 

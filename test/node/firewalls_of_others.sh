@@ -36,6 +36,46 @@ told forward
 on A nft insert rule inet others forward accept
 silent "accepted before"
 on A nft delete table inet others
+# What goes to another chain does not come back to the rule behind: it is not dropped there, nor let through.
+rules <<'N'
+table inet others {
+  chain zone { iifname "lo" accept; }
+  chain forward { type filter hook forward priority 0; goto zone; drop; }
+}
+N
+silent "goto"
+on A nft 'flush chain inet others zone; add rule inet others zone drop'
+told forward
+on A nft 'add chain inet others forward { policy drop; }; flush chain inet others zone'
+told forward
+on A nft 'add rule inet others forward iifname "onl*" accept'
+told forward # behind the goto
+on A nft insert rule inet others forward iifname '"onl*"' accept
+silent "pods are let through before the goto"
+on A nft delete table inet others
+# A goto with a condition takes only what fits it; what returns at once leaves its chain; a chain that drops may be led to
+# twice, and pods may be named in a chain that a map leads to.
+rules <<'N'
+table inet others {
+  chain last { drop; }
+  chain between { ct state invalid goto last; return; accept; }
+  chain forward { type filter hook forward priority 0; iifname "lo" goto last; jump between; jump last; accept; }
+}
+N
+told forward
+on A nft 'insert rule inet others between accept'
+silent "accepted in between"
+on A nft delete table inet others
+rules <<'N'
+table inet others {
+  chain pods { iifname "onl*" accept; oifname "onl*" accept; }
+  chain forward { type filter hook forward priority 0; policy drop; ct state vmap { established : accept, new : jump pods }; }
+}
+N
+silent "pods are let through by a map"
+on A nft flush chain inet others pods
+told forward
+on A nft delete table inet others
 # By policy, with a way for pods in a chain that it leads to, by name or in a set.
 rules <<'N'
 table ip filter {
