@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file_watch.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -20,23 +24,41 @@ namespace {
 
 constexpr int most_links = 40;  // as many as the kernel follows
 
+std::string used_up(const std::string& limit) {
+  const auto text = read_file(AT_FDCWD, "/proc/sys/fs/inotify/" + limit);
+  const long value = text ? std::strtol(text->c_str(), nullptr, 10) : 0;
+  constexpr long enough = 1024;
+  return fmt::format("fs.inotify.{0} is used up; this mends it: sysctl -w fs.inotify.{0}={1}", limit,
+                     std::max(2 * value, enough));
+}
+
 }  // namespace
 
-FileWatch::FileWatch(std::string path)
-    : path_(std::move(path)), inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-  if (!inotify_) throw system_failure("watch files");
+FileWatch::FileWatch(std::string path) : path_(std::move(path)) {
   const std::string folder = folder_of(path_);
-  if (watch(folder) < 0) throw system_failure("watch the folder " + folder);
+  if (::access(folder.c_str(), X_OK) != 0) throw system_failure("watch the folder " + folder);
   renew();
 }
 
-int FileWatch::watch(const std::string& path) const {
+void FileWatch::open() {
+  inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (inotify_) return;
+  if (errno != EMFILE) throw system_failure("watch files");
+  problem_ = used_up("max_user_instances");
+}
+
+int FileWatch::watch(const std::string& path) {
   constexpr std::uint32_t events =
       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB;
-  return ::inotify_add_watch(inotify_.get(), path.c_str(), events);
+  const int number = ::inotify_add_watch(inotify_.get(), path.c_str(), events);
+  if (number < 0 && errno == ENOSPC) problem_ = used_up("max_user_watches");
+  return number;
 }
 
 void FileWatch::renew() {
+  problem_.clear();
+  if (!inotify_) open();
+  if (!inotify_) return;
   auto before = std::exchange(watched_, {});
   std::error_code ignored;
   follow(std::filesystem::absolute(path_, ignored).string(), most_links);
@@ -73,7 +95,7 @@ void FileWatch::follow(const std::string& path, int links) {
 bool FileWatch::changed() {
   alignas(inotify_event) char events[4096];
   bool changed = std::exchange(first_, false);
-  for (;;) {
+  while (inotify_) {
     const ssize_t count = uninterrupted([&] { return ::read(inotify_.get(), events, sizeof events); });
     if (count <= 0) break;
     for (ssize_t at = 0; at < count;) {

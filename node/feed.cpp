@@ -33,7 +33,7 @@ Feed::Feed(SourceContext context)
   context_.reading = 0;
   descriptors_.add(timer_.descriptor());
   descriptors_.add(file_timer_.descriptor());
-  descriptors_.add(file_watch_.descriptor());
+  if (file_watch_.descriptor() >= 0) descriptors_.add(file_watch_.descriptor());
   earlier_ = load_last_good(context_.directories, context_.node_name, no_earlier_);
 }
 
@@ -50,8 +50,23 @@ void Feed::passed(const Readiness& readiness) {
   if (source_ && list_) source_->passed(readiness);
 }
 
-void Feed::refresh() {
+ProblemList Feed::problems() const {
+  auto problems = source_ ? source_->problems() : ProblemList();
+  if (!file_watch_.problem().empty())
+    problems.push_back({"file-not-watched", Subject::node,
+                        fmt::format("a change of {} is not noticed before the next resync: {}", context_.path,
+                                    file_watch_.problem())});
+  return problems;
+}
+
+void Feed::watch_file() {
+  const bool was_open = file_watch_.descriptor() >= 0;
   file_watch_.renew();
+  if (!was_open && file_watch_.descriptor() >= 0) descriptors_.add(file_watch_.descriptor());
+}
+
+void Feed::refresh() {
+  watch_file();
   read_file(true);
   if (source_) source_->refresh();
 }
@@ -87,7 +102,7 @@ void Feed::take_file(ClusterFile file, bool afresh) {
 
 // Not every change is told: something may be mounted over the folder, the file may be on another host's disk.
 void Feed::read_file_again() {
-  file_watch_.renew();
+  watch_file();
   read_file(false);
 }
 

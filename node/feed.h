@@ -36,10 +36,11 @@ class Feed {
   std::string problem() const;
   // Whether a list that is not complete is worth waiting for.
   bool prompt() const { return !source_ || source_->prompt(); }
-  ProblemList problems() const { return source_ ? source_->problems() : ProblemList(); }
+  ProblemList problems() const;
   void passed(const Readiness& readiness);
 
  private:
+  void watch_file();
   void read_file(bool afresh);
   void read_file_again();
   void take_file(ClusterFile file, bool afresh);

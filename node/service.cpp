@@ -193,7 +193,10 @@ int Service::run() {
 
 void Service::pass() {
   pass_due_ = false;
-  if (!nodes_) return save();
+  if (!nodes_) {
+    source_problems_ = feed_.problems();
+    return save();
+  }
   const std::int64_t start = processor_ms();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <string>
 
 #include "base/failure.h"
@@ -126,6 +129,55 @@ TEST_F(FileWatchTest, WhatIsWrittenByAnotherNameIsTold) {
   (void)watch.changed();
   write("two/other");
   EXPECT_TRUE(told(watch));
+}
+
+// In a user namespace of its own, which has limits of its own below those of the machine.
+bool limit(const char* what, int most) {
+  return (std::ofstream(std::string("/proc/sys/user/max_inotify_") + what) << most << "\n").flush().good();
+}
+
+bool expect(bool right, const char* what) {
+  if (!right) std::cerr << "not so: " << what << "\n";
+  return right;
+}
+
+bool goes_on_without_room(const fs::path& file, const fs::path& other) {
+  bool right = limit("instances", 0);
+  FileWatch watch(file);
+  right = expect(watch.descriptor() < 0, "no descriptor") && right;
+  right = expect(watch.problem().find("sysctl -w fs.inotify.max_user_instances=") != std::string::npos,
+                 "the limit is told") &&
+          right;
+  right = expect(watch.changed() && !watch.changed(), "the first look") && right;
+  right = limit("instances", 16) && limit("watches", 64) && right;
+  watch.renew();
+  right = expect(watch.descriptor() >= 0 && watch.problem().empty(), "room again") && right;
+  std::ofstream(file) << "news";
+  right = expect(watch.changed(), "told again") && right;
+  right = limit("watches", 0) && right;
+  FileWatch second(other);
+  right = expect(second.problem().find("sysctl -w fs.inotify.max_user_watches=") != std::string::npos,
+                 "the other limit is told") &&
+          right;
+  std::ofstream(file) << "more news";
+  return expect(watch.changed(), "what was watched before still is") && right;
+}
+
+TEST_F(FileWatchTest, LimitsOfTheKernelThatAreUsedUpAreTold) {
+  constexpr int refused = 77;
+  const auto try_it = [&] {
+    if (::unshare(CLONE_NEWUSER) != 0 || !limit("watches", 64)) ::_exit(refused);
+    ::_exit(goes_on_without_room(at("one/cluster.json"), at("two/cluster.json")) ? 0 : 1);
+  };
+  bool can = true;
+  EXPECT_EXIT(
+      try_it(),
+      [&](int status) {
+        can = WEXITSTATUS(status) != refused;
+        return WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !can);
+      },
+      "");
+  if (!can) GTEST_SKIP() << "no user namespaces here";
 }
 
 TEST_F(FileWatchTest, LinksInACircleAreTheEnd) {
