@@ -162,7 +162,7 @@ std::optional<Nodes> Feed::put_together() {
 // A list that lacks this very node, or that suddenly has no other, is of a store that was lost, or of another cluster: to
 // read it twice makes it no truer. A file that names no other is not complete by itself.
 std::string Feed::distrust(const Merger& merger) const {
-  if (!list_->complete) return "";
+  if (!list_->complete && !list_->checked) return "";  // more may come
   if (!merger.names_self())
     return fmt::format("the list of {} does not name this node: nothing is withdrawn", describe());
   if (merger.names_others() || context_.allow_empty || merger.gone().empty()) return "";
@@ -173,7 +173,7 @@ std::string Feed::distrust(const Merger& merger) const {
 // See withdraw_guard.h.
 void Feed::hold(Merger& merger) {
   if (!list_->complete || !list_problem_.empty()) {
-    if (!list_->checked) merger.keep(merger.gone());  // they may yet be named
+    merger.keep(merger.gone());  // they may yet be named
     return;
   }
   const auto gone = merger.gone();
