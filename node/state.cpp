@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/ip.h>
 
 #include <algorithm>
 #include <charconv>
@@ -62,6 +63,7 @@ json print(const Before& before) {
           {"tunnelMtu", before.tunnel_mtu},
           {"tunnelTtl", before.tunnel_ttl},
           {"tunnelPmtudisc", before.tunnel_pmtudisc},
+          {"tunnelRpFilter", before.tunnel_rp_filter},
           {"tunnelAddresses", print(before.tunnel_addresses)}};
 }
 
@@ -73,6 +75,7 @@ Before parse_before(const json& document) {
           document.at("tunnelMtu").get<std::uint32_t>(),
           document.at("tunnelTtl").get<std::uint8_t>(),
           document.at("tunnelPmtudisc").get<bool>(),
+          document.value("tunnelRpFilter", std::uint32_t{2}),
           parse_prefixes(document.at("tunnelAddresses"))};
 }
 
@@ -122,6 +125,7 @@ Before remember(const Host& host) {
   before.tunnel = true;
   before.tunnel_up = host.tunnel->up();
   before.tunnel_mtu = host.tunnel->mtu;
+  before.tunnel_rp_filter = host.tunnel->ipv4_setting(IPV4_DEVCONF_RP_FILTER);
   for (const netlink::Address& address : host.tunnel_addresses)
     before.tunnel_addresses.push_back(address.prefix);
   if (host.tunnel->ipip) {

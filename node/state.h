@@ -32,6 +32,7 @@ struct Before {
   std::uint32_t tunnel_mtu = 0;
   std::uint8_t tunnel_ttl = 0;
   bool tunnel_pmtudisc = false;
+  std::uint32_t tunnel_rp_filter = 0;
   std::vector<IpPrefix> tunnel_addresses;
 
   bool operator==(const Before&) const = default;

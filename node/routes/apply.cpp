@@ -50,6 +50,8 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
       socket.execute(
           netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
     });
+  if (changes.loose || (changes.create && is_strict(*link)))
+    attempt(applied, [&] { netlink::write_sysctl(rp_filter_setting(link->name), "2"); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 

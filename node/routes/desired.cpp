@@ -193,6 +193,7 @@ class Planner {
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
     set_obstacle(path, address);
     const netlink::Route* way = host_.path_to(address);
+    if (path.obstacle.empty() && way != nullptr) path.obstacle = return_obstacle(path, address, *way);
     if (!path.obstacle.empty() || way == nullptr) return;
     const IpAddress& next = way->gateway.value_or(address);
     path.is_elsewhere = host_.dead_neighbours.contains({way->link, next});
@@ -241,6 +242,20 @@ class Planner {
     return fmt::format(
         "IPIP to it leaves from {}, and it takes IPIP from {} only; this mends it: ip route replace {}",
         source->second.to_string(), cluster_.self.ipv4->to_string(), describe(host_, mended));
+  }
+
+  // Where the other node's network is wider than ours (/16 and /24), we are on-link for it: it sends without a
+  // tunnel. That it has asked for our link-layer address tells.
+  std::string return_obstacle(const PeerPath& path, const IpAddress& address,
+                              const netlink::Route& way) const {
+    if (path.kind != PathKind::tunnel || path.mode != IpipMode::cross_subnet) return "";
+    if (!host_.near.contains({way.link, address})) return "";
+    return fmt::format(
+        "this node is on-link for it, but not it for this node: what it sends arrives on {0}, the way back "
+        "is {1}, and "
+        "rp_filter drops it; the same prefix length on both nodes mends it, or: sysctl -w "
+        "net.ipv4.conf.{0}.rp_filter=2",
+        host_.link_name(way.link), host_.tunnel_device());
   }
 
   void use_direct(PeerPath& path, const IpAddress& gateway, const netlink::Route& way) {

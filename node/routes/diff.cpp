@@ -27,6 +27,7 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
     if (desired.tunnel->mtu != device.mtu) changes.mtu = desired.tunnel->mtu;
     changes.pmtudisc = !device.ipip || !device.ipip->pmtudisc;
     changes.up = !device.up();
+    changes.loose = host.tunnel && host.strict.contains(host.tunnel->index);
     if (!has(*wanted)) changes.add_address = wanted;
   }
   for (const IpPrefix& own : rules.own_addresses)
@@ -111,6 +112,7 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", device, tunnel.mtu));
   if (tunnel.add_address)
     lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), device));
+  if (tunnel.loose) lines.push_back(fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", device));
   if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
   for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));

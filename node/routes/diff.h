@@ -18,6 +18,8 @@ struct TunnelChanges {
   std::uint32_t mtu = 0;  // 0: stays
   bool pmtudisc = false;
   bool up = false;
+  bool loose =
+      false;  // its rp_filter: a node for which we are not on-link sends through it, also where it is for us
   std::optional<IpPrefix> add_address;
   std::vector<IpPrefix> remove_addresses;  // after the routes that name them as source are gone
 

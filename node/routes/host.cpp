@@ -89,12 +89,17 @@ void read_underlay(netlink::Socket& socket, Host& host) {
   for (const auto& [index, link] : host.links) {
     if (!link.ipv4_conf.empty() && link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0)
       host.not_forwarding.insert(index);
+    const bool strict = is_strict(link);
+    if (strict) host.strict.insert(index);
     if ((link.flags & (IFF_LOOPBACK | IFF_NOARP)) != 0) continue;
     for (netlink::Address& address : netlink::list_addresses(socket, index))
       if (!address.prefix.is_host() && address.scope != RT_SCOPE_LINK)
         host.underlay_addresses.push_back(std::move(address));
     for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, index))
-      if (neighbour.state == NUD_FAILED) host.dead_neighbours.emplace(index, neighbour.address);
+      if (neighbour.state == NUD_FAILED)
+        host.dead_neighbours.emplace(index, neighbour.address);
+      else if (strict && (neighbour.state & NUD_INCOMPLETE) == 0)
+        host.near.emplace(index, neighbour.address);
   }
 }
 
@@ -146,6 +151,17 @@ std::string Host::link_name(std::uint32_t index) const {
   if (index == tunnel_to_come) return tunnel_name;
   const netlink::Link* known = link(index);
   return known == nullptr ? fmt::format("if{}", index) : known->name;
+}
+
+std::string rp_filter_setting(const std::string& link) {
+  return fmt::format("net/ipv4/conf/{}/rp_filter", link);
+}
+
+// The larger of both counts, and 2 asks for any way back only.
+bool is_strict(const netlink::Link& link) {
+  const auto all = netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("0");
+  const auto own = link.ipv4_setting(IPV4_DEVCONF_RP_FILTER);
+  return all != "2" && own != 2 && (all == "1" || own == 1);
 }
 
 // The module's own device takes whatever is sent to no other: under another name it is that still.

@@ -47,6 +47,8 @@ struct Host {
       underlay_addresses;  // of the interfaces that lead to nodes, with their networks
   std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
   std::set<std::uint32_t> not_forwarding;                         // links on which IPv4 forwarding is off
+  std::set<std::uint32_t> strict;  // links that drop IPv4 packets whose way back is another (rp_filter)
+  std::set<std::pair<std::uint32_t, IpAddress>> near;  // (such a link, address) that are known there
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
   // Where it is off and the node has IPv6 pods: see netlink/forwarding.h.
@@ -60,6 +62,10 @@ struct Host {
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);
+
+// What the kernel makes of a link's rp_filter and that of all. In the caller's network namespace.
+bool is_strict(const netlink::Link& link);
+std::string rp_filter_setting(const std::string& link);
 
 // Only the tunnel of a host that was read before it was made.
 void read_tunnel(netlink::Socket& socket, Host& host);

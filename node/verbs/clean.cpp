@@ -105,7 +105,15 @@ class Cleaner {
       socket_.execute(netlink::set_link_mtu(link->index, link->name, before.tunnel_mtu));
       result_.done.push_back(fmt::format("ip link set {} mtu {}", link->name, before.tunnel_mtu));
     }
+    restore_rp_filter(rp_filter_setting(link->name));
     if (!before.tunnel_up) set_down(*link);
+  }
+
+  void restore_rp_filter(const std::string& setting) {
+    const std::string before = std::to_string(state_.before->tunnel_rp_filter);
+    if (before == "2" || netlink::read_sysctl(setting) != "2") return;
+    netlink::write_sysctl(setting, before);
+    result_.done.push_back("sysctl -w " + setting + "=" + before);
   }
 
   void set_down(const netlink::Link& link) {

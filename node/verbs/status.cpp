@@ -82,8 +82,7 @@ json print_tunnel(const StatusInput& input) {
           {"mtu", device->mtu},
           {"up", device->up()},
           {"pmtudisc", device->ipip && device->ipip->pmtudisc},
-          {"rpFilter",
-           netlink::read_sysctl(fmt::format("net/ipv4/conf/{}/rp_filter", device->name)).value_or("")}};
+          {"rpFilter", netlink::read_sysctl(rp_filter_setting(device->name)).value_or("")}};
 }
 
 // This node's first, then the list's.

@@ -42,6 +42,19 @@ TEST(Desired, Stage3GoesThroughTheTunnel) {
       has(lines, "ip route add 10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 src 10.10.0.1 onlink"));
 }
 
+// The other node's prefix is shorter than ours: it sends without the tunnel.
+TEST(Desired, APeerForWhichWeAreOnLinkIsDroppedByAStrictInterface) {
+  Host host = seed_host();
+  set_path(host, peer_ip, via("172.16.91.1"));
+  const std::uint32_t eth0 = host.path_to(*IpAddress::parse(peer_ip))->link;
+  const auto obstacle = [&](IpipMode mode) { return desired(seed_cluster(mode), host).paths[0].obstacle; };
+  host.strict.insert(eth0);
+  EXPECT_EQ(obstacle(IpipMode::cross_subnet), "");
+  host.near.emplace(eth0, *IpAddress::parse(peer_ip));
+  EXPECT_TRUE(obstacle(IpipMode::cross_subnet).ends_with("sysctl -w net.ipv4.conf.eth0.rp_filter=2"));
+  EXPECT_EQ(obstacle(IpipMode::always), "") << "it sends through the tunnel, too";
+}
+
 TEST(Desired, CrossSubnetAsksTheKernel) {
   Host host = seed_host();
   EXPECT_EQ(desired(seed_cluster(IpipMode::cross_subnet), host).paths[0].kind, PathKind::direct);
