@@ -34,8 +34,11 @@ same "words" "$errors" ""
 all_pods_talk
 node A plan; ok plan
 same "nothing is left to do" "$out$errors" ""
+node A status; ok "status: $out$errors"
 start_node A
 eventually 20 test -s "$work/A/run/service.json"
+node A status --json; ok "status beside run: $out$errors"
+holds "status" '.running and .inOrder and .problems == [] and .peers[0].state == "ok"' "$out"
 ip -n A route del 10.10.1.0/24
 eventually 5 eval '[ -n "$(route_line A 10.10.1.0/24)" ]'
 stop_node A
