@@ -37,6 +37,11 @@ inline constexpr Attribute<IpAddress> tunnel_local{IFLA_IPTUN_LOCAL};
 inline constexpr Attribute<IpAddress> tunnel_remote{IFLA_IPTUN_REMOTE};
 inline constexpr Attribute<std::uint8_t> tunnel_ttl{IFLA_IPTUN_TTL};
 inline constexpr Attribute<std::uint8_t> tunnel_pmtudisc{IFLA_IPTUN_PMTUDISC};
+inline constexpr Attribute<std::uint32_t> vxlan_vni{IFLA_VXLAN_ID};
+inline constexpr Attribute<IpAddress> vxlan_local{IFLA_VXLAN_LOCAL};
+inline constexpr Attribute<IpAddress> vxlan_local6{IFLA_VXLAN_LOCAL6};
+inline constexpr Attribute<std::uint16_t> vxlan_port{IFLA_VXLAN_PORT};  // big endian
+inline constexpr Attribute<std::uint8_t> vxlan_learning{IFLA_VXLAN_LEARNING};
 inline constexpr Attribute<Nested> link_af_spec{IFLA_AF_SPEC};
 inline constexpr Attribute<Nested> af_spec_inet{AF_INET};
 inline constexpr Attribute<Nested> af_spec_inet6{AF_INET6};

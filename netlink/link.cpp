@@ -44,6 +44,15 @@ std::optional<IpipSettings> parse_ipip(const Attributes& info) {
                       data->get(tunnel_ttl).value_or(0), data->get(tunnel_pmtudisc).value_or(0) != 0};
 }
 
+std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
+  const auto data = info.get(link_info_data);
+  if (!data) return std::nullopt;
+  auto local = specified(data->get(vxlan_local));
+  if (!local) local = specified(data->get(vxlan_local6));
+  return VxlanSettings{data->get(vxlan_vni).value_or(0), local, ntohs(data->get(vxlan_port).value_or(0)),
+                       data->get(vxlan_learning).value_or(0) != 0};
+}
+
 std::optional<Link> find(Socket& socket, Message request) {
   std::optional<Link> link;
   try {
@@ -183,6 +192,29 @@ void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc) {
   if (!any_socket || ::ioctl(any_socket.get(), SIOCCHGTUNNEL, &request) != 0) throw system_failure(what);
 }
 
+Message create_vxlan(const std::string& name, const VxlanSettings& settings, const MacAddress& mac,
+                     std::uint32_t mtu) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+                  [name] { return fmt::format("create {} of type vxlan", name); });
+  link_header(message);
+  message.put(link_name, name);
+  message.put(link_mac, mac);
+  if (mtu != 0) message.put(link_mtu, mtu);
+  message.nest(link_info, [&] {
+    message.put(link_info_kind, "vxlan");
+    message.nest(link_info_data, [&] {
+      message.put(vxlan_vni, settings.vni);
+      if (settings.local) message.put(settings.local->is_v4() ? vxlan_local : vxlan_local6, *settings.local);
+      message.put(vxlan_port, htons(settings.port));
+      message.put(vxlan_learning, static_cast<std::uint8_t>(settings.learning));
+    });
+  });
+  static constexpr Message::Explanation refusals[] = {
+      {EOPNOTSUPP, "this kernel has no vxlan module"},
+      {EEXIST, "another VXLAN device has this VNI and port already"}};
+  return std::move(message).explain(refusals);
+}
+
 Message delete_link(std::uint32_t index, const std::string& name) {
   Message message(RTM_DELLINK, 0, [name] { return "delete " + name; });
   link_header(message, index);
@@ -237,6 +269,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   if (const auto info = attributes.get(link_info)) {
     link.kind = info->get(link_info_kind).value_or("");
     if (link.kind == "ipip") link.ipip = parse_ipip(*info);
+    if (link.kind == "vxlan") link.vxlan = parse_vxlan(*info);
   }
   link.ipv4_conf = parse_ipv4_conf(attributes);
   return link;

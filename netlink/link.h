@@ -26,6 +26,16 @@ struct IpipSettings {
   bool operator==(const IpipSettings&) const = default;
 };
 
+// What only a VXLAN device has (IFLA_VXLAN_*).
+struct VxlanSettings {
+  std::uint32_t vni = 0;
+  std::optional<IpAddress> local;  // the outer source, and so the outer family
+  std::uint16_t port = 0;          // UDP, of the other ends and of this one
+  bool learning = false;           // whom a MAC belongs to, from what arrives
+
+  bool operator==(const VxlanSettings&) const = default;
+};
+
 struct Link {
   std::uint32_t index = 0;
   std::string name;
@@ -39,6 +49,7 @@ struct Link {
   std::uint32_t master = 0;  // a VRF or bridge that it belongs to
   std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
   std::optional<IpipSettings> ipip;        // of kind "ipip" only
+  std::optional<VxlanSettings> vxlan;      // of kind "vxlan" only
   std::vector<std::uint32_t> ipv4_conf;    // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
 
   bool up() const;
@@ -89,6 +100,10 @@ Message create_ipip(const std::string& name);
 // refuses every change of the fallback device tunl0 (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), this way
 // works. Throws Failure; a ttl needs pmtudisc.
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc);
+// A VXLAN device that sends to nobody but those of its forwarding entries (fdb.h). Down. What is given here can not
+// be changed later (drivers/net/vxlan/vxlan_core.c, vxlan_changelink), but for the MAC.
+Message create_vxlan(const std::string& name, const VxlanSettings& settings, const MacAddress& mac,
+                     std::uint32_t mtu);
 Message delete_link(std::uint32_t index, const std::string& name);
 // The same at once. One that is gone meanwhile, with its namespace or by somebody else, is success.
 void delete_link_if_any(Socket& socket, const Link& link);

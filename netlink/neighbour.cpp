@@ -27,8 +27,19 @@ Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) 
   return message;
 }
 
+Message delete_neighbour(const Neighbour& neighbour, const std::string& link_name) {
+  Message message(RTM_DELNEIGH, 0, [neighbour, link_name] {
+    return fmt::format("delete neighbour {} dev {}", neighbour.address.to_string(), link_name);
+  });
+  auto& header = message.header<ndmsg>();
+  header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
+  header.ndm_ifindex = static_cast<int>(neighbour.link);
+  message.put(neighbour_address, neighbour.address);
+  return message;
+}
+
 std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_NEWNEIGH) return std::nullopt;
+  if (message.nlmsg_type != RTM_NEWNEIGH && message.nlmsg_type != RTM_DELNEIGH) return std::nullopt;
   const ndmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   const auto address = attributes.get(neighbour_address);

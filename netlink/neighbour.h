@@ -26,7 +26,8 @@ struct Neighbour {
 
 // NLM_F_REPLACE: an entry that the kernel learned meanwhile becomes ours.
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name);
-std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);
+Message delete_neighbour(const Neighbour& neighbour, const std::string& link_name);
+std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);  // also of one that is gone
 // Nothing where the kernel has no entry for the address on that interface. Never a dump.
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address);
 // Those of one interface: a dump, filtered by the kernel.

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forwarding entries of a VXLAN device: which node has the end with a MAC (bridge(8), "bridge fdb").
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+struct FdbEntry {
+  std::uint32_t link = 0;  // ifindex
+  MacAddress mac = {};
+  IpAddress remote = {};
+
+  auto operator<=>(const FdbEntry&) const = default;
+};
+
+// Takes the place of what the MAC had (vxlan_core.c, vxlan_fdb_replace).
+Message set_fdb_entry(const FdbEntry& entry, const std::string& link_name);
+// That very one: a MAC may have several remotes.
+Message delete_fdb_entry(const FdbEntry& entry, const std::string& link_name);
+std::optional<FdbEntry> parse_fdb_entry(
+    const nlmsghdr& message);  // those that have a remote; also one that is gone
+// Those of one device: a dump, filtered by the kernel.
+std::vector<FdbEntry> list_fdb(Socket& socket, std::uint32_t link);
+
+}  // namespace onlink::netlink
