@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <fmt/format.h>
 #include <linux/if.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -160,6 +161,54 @@ Word source_and_inner_source_in(const std::string& set) {
           {load_source(IpFamily::v4), load_header(12, 4, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG32_01),
            look_up(set, true)},
           IpFamily::v4};
+}
+
+namespace {
+
+// Behind the outer UDP header: VXLAN and Ethernet (RFC 7348, figure 1).
+constexpr std::uint32_t vni_offset = 12;
+constexpr std::uint32_t ether_type_offset = 28;
+constexpr std::uint32_t inner_source_offset(IpFamily inner) { return inner == IpFamily::v4 ? 42 : 38; }
+constexpr std::uint32_t bytes_of(IpFamily family) { return family == IpFamily::v4 ? 4 : 16; }
+Expression load_behind(std::uint32_t offset, std::uint32_t length, std::uint32_t destination = NFT_REG_1) {
+  return load_header(offset, length, NFT_PAYLOAD_TRANSPORT_HEADER, destination);
+}
+
+}  // namespace
+
+std::string vxlan_source_field(IpFamily inner) {
+  return fmt::format("@th,{},{}", 8 * inner_source_offset(inner), 8 * bytes_of(inner));
+}
+
+Word to_udp_port(std::uint16_t port) {
+  return {fmt::format("udp dport {}", port),
+          {load_meta(NFT_META_L4PROTO), compare({std::uint8_t{IPPROTO_UDP}}), load_behind(2, 2),
+           compare({static_cast<std::uint8_t>(port >> 8u), static_cast<std::uint8_t>(port)})}};
+}
+
+Word vni_is(std::uint32_t vni, IpFamily outer) {
+  return {fmt::format("meta nfproto {} @th,{},24 {:#x}", outer == IpFamily::v4 ? "ipv4" : "ipv6",
+                      8 * vni_offset, vni),
+          {load_behind(vni_offset, 3),
+           compare({static_cast<std::uint8_t>(vni >> 16u), static_cast<std::uint8_t>(vni >> 8u),
+                    static_cast<std::uint8_t>(vni)})},
+          outer};
+}
+
+Word vxlan_carries(IpFamily inner) {
+  const std::uint16_t type = inner == IpFamily::v4 ? ETH_P_IP : ETH_P_IPV6;
+  return {fmt::format("@th,{},16 {:#06x}", 8 * ether_type_offset, type),
+          {load_behind(ether_type_offset, 2),
+           compare({static_cast<std::uint8_t>(type >> 8u), static_cast<std::uint8_t>(type)})}};
+}
+
+// The register behind that of the sender.
+Word source_and_vxlan_source_in(const std::string& set, IpFamily outer, IpFamily inner) {
+  const std::uint32_t next = NFT_REG32_00 + bytes_of(outer) / 4;
+  return {fmt::format("{} saddr . {} @{}", name_of(outer), vxlan_source_field(inner), set),
+          {load_source(outer), load_behind(inner_source_offset(inner), bytes_of(inner), next),
+           look_up(set, true)},
+          outer};
 }
 
 Word destination_not_in(const std::string& set, IpFamily family) {

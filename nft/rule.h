@@ -3,6 +3,7 @@
 // that the kernel runs. In a table of family inet.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -36,6 +37,14 @@ Word destination_not_in(const std::string& set, IpFamily family);
 Word source_not_in(const std::string& set, IpFamily family);
 // Of an IPIP packet that has been put together (hook input): its sender, and the source inside.
 Word source_and_inner_source_in(const std::string& set);
+// Of a VXLAN packet: to this port; with this network identifier; with a packet of this family inside, and the sender
+// with the source inside that.
+Word to_udp_port(std::uint16_t port);
+Word vni_is(std::uint32_t vni, IpFamily outer);
+Word vxlan_carries(IpFamily inner);
+// Where that is, in nft(8)'s words.
+std::string vxlan_source_field(IpFamily inner);
+Word source_and_vxlan_source_in(const std::string& set, IpFamily outer, IpFamily inner);
 Word source_is_not(const IpAddress& address);
 Word source_within(const IpPrefix& prefix);
 Word source_is_local();

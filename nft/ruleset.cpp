@@ -6,6 +6,7 @@
 #include <linux/netfilter_ipv4.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -26,12 +27,12 @@ std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes) {
   return ranges;
 }
 
-std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all) {
+std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all, IpFamily inner) {
   std::map<IpAddress, std::vector<IpPrefix>> by_sender;
   for (const auto& [sender, sources] : all) by_sender[sender].push_back(sources);
   std::vector<AddressRange> pairs;
   for (auto& [sender, sources] : by_sender)
-    for (AddressRange range : ranges_of(of_family(sources, true))) {
+    for (AddressRange range : ranges_of(of_family(sources, inner == IpFamily::v4))) {
       range.sender = sender;
       pairs.push_back(range);
     }
@@ -39,10 +40,17 @@ std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all) {
   return pairs;
 }
 
+constexpr std::pair<const char*, IpFamily> vxlan_inner_sets[] = {{"vxlan_inner_v4", IpFamily::v4},
+                                                                 {"vxlan_inner_v6", IpFamily::v6}};
+
 std::vector<NftSet> sets_of(const Ruleset& ruleset) {
   std::vector<NftSet> sets;
   const auto add = [&](const char* name, IpFamily family, const std::vector<IpPrefix>& prefixes) {
     sets.push_back({name, family, ranges_of(of_family(prefixes, family == IpFamily::v4))});
+  };
+  const auto add_pairs = [&](const char* name, IpFamily outer, IpFamily inner,
+                             const std::vector<Ruleset::Inner>& pairs, std::string field) {
+    sets.push_back({name, outer, pairs_of(pairs, inner), NftSet::Kind::pairs, inner, std::move(field)});
   };
   if (!ruleset.masqueraded.empty()) {
     // Multicast goes to whoever listens; it is never masqueraded.
@@ -57,7 +65,13 @@ std::vector<NftSet> sets_of(const Ruleset& ruleset) {
   if (ruleset.filter_tunnel) {
     add("tunnel_sources", IpFamily::v4, ruleset.tunnel_sources);
     add("tunnel_trusted", IpFamily::v4, ruleset.tunnel_trusted);
-    sets.push_back({"tunnel_inner", IpFamily::v4, pairs_of(ruleset.tunnel_inner), NftSet::Kind::pairs});
+    add_pairs("tunnel_inner", IpFamily::v4, IpFamily::v4, ruleset.tunnel_inner, "@th,96,32");
+  }
+  if (ruleset.filter_tunnel && ruleset.vxlan) {
+    const IpFamily outer = ruleset.vxlan->outer;
+    add("vxlan_sources", outer, ruleset.vxlan_sources);
+    for (const auto& [name, inner] : vxlan_inner_sets)
+      add_pairs(name, outer, inner, ruleset.vxlan_inner, vxlan_source_field(inner));
   }
   return sets;
 }
@@ -73,9 +87,10 @@ std::string print_elements(const std::string& list) {
 }
 
 std::string print_set(const NftSet& set, bool with_elements) {
-  const char* const type = set.kind == NftSet::Kind::pairs ? "typeof ip saddr . @th,96,32"
-                           : set.family == IpFamily::v4    ? "type ipv4_addr"
-                                                           : "type ipv6_addr";
+  const char* const header = set.family == IpFamily::v4 ? "ip" : "ip6";
+  const std::string type = set.kind == NftSet::Kind::pairs
+                               ? fmt::format("typeof {} saddr . {}", header, set.inner_field)
+                               : fmt::format("type {}_addr", set.family == IpFamily::v4 ? "ipv4" : "ipv6");
   return fmt::format("  set {} {{ {}; flags interval;{} }}\n", set.name, type,
                      with_elements ? print_elements(print_list(set.elements)) : "");
 }
@@ -109,9 +124,9 @@ void add_nat(const Ruleset& ruleset, NftTable& table) {
   }
   // A program of the host that took its source address before the way led into the tunnel (through a service
   // address, for example) would get no answer: the other end answers to where that address lives.
-  if (ruleset.tunnel_address)
-    rules.push_back({to_interface(ruleset.tunnel), source_is_not(*ruleset.tunnel_address), source_is_local(),
-                     masquerade()});
+  for (const Ruleset::Exit& exit : ruleset.exits)
+    rules.push_back(
+        {to_interface(exit.device), source_is_not(exit.address), source_is_local(), masquerade()});
   if (rules.empty()) return;
   table.chains.push_back(
       {"leaving", "nat", "postrouting", "srcnat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, std::move(rules)});
@@ -122,6 +137,9 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_pods) {
     table.counters.emplace_back("tunnel_from_pod");
     rules.push_back({protocol_is_ipip(), count_in("tunnel_from_pod"), drop()});
+    // By the port alone: of a datagram in fragments the first need not have more.
+    if (ruleset.vxlan)
+      rules.push_back({to_udp_port(ruleset.vxlan->port), count_in("tunnel_from_pod"), drop()});
   }
   // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
   // need it.
@@ -133,6 +151,20 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   const bool is_first = ruleset.filter_pods;
   table.chains.push_back({"pods", "filter", "prerouting", is_first ? "raw" : "raw + 1", NF_INET_PRE_ROUTING,
                           is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
+}
+
+// Whatever else is inside, ARP and what has a VLAN tag too, nobody needs.
+void add_vxlan(const Ruleset::Vxlan& vxlan, std::vector<Rule>& rules) {
+  const auto packet = [&](std::initializer_list<Word> more) {
+    Rule rule{to_udp_port(vxlan.port), vni_is(vxlan.vni, vxlan.outer)};
+    rule.insert(rule.end(), more);
+    rules.push_back(std::move(rule));
+  };
+  packet({source_not_in("vxlan_sources", vxlan.outer), count_in("foreign_tunnel"), drop()});
+  for (const auto& [name, inner] : vxlan_inner_sets)
+    packet({vxlan_carries(inner), source_and_vxlan_source_in(name, vxlan.outer, inner), go_back()});
+  if (vxlan.outer == IpFamily::v4) packet({count_source_in(forged_by)});
+  packet({count_in("forged_inner"), drop()});
 }
 
 void add_filters(const Ruleset& ruleset, NftTable& table) {
@@ -151,6 +183,7 @@ void add_filters(const Ruleset& ruleset, NftTable& table) {
                              {ipv4_protocol_is_ipip(), source_and_inner_source_in("tunnel_inner"), go_back()},
                              {ipv4_protocol_is_ipip(), count_source_in(forged_by)},
                              {ipv4_protocol_is_ipip(), count_in("forged_inner"), drop()}}});
+    if (ruleset.vxlan) add_vxlan(*ruleset.vxlan, table.chains.back().rules);
   }
   if (ruleset.filter_pods || ruleset.check_sources) add_pods(ruleset, table);
 }

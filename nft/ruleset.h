@@ -34,19 +34,34 @@ struct Ruleset {
   };
   std::vector<Inner> tunnel_inner;
   std::vector<IpPrefix> tunnel_trusted;
-  // From interfaces whose name starts with pod_interfaces: IPIP is dropped, and so is every source address
+  // The same for VXLAN packets of one network: to the port, with the identifier, over one family.
+  struct Vxlan {
+    std::uint16_t port;
+    std::uint32_t vni;
+    IpFamily outer;
+
+    bool operator==(const Vxlan&) const = default;
+  };
+  std::optional<Vxlan> vxlan;
+  std::vector<IpPrefix> vxlan_sources;
+  std::vector<Inner> vxlan_inner;
+  // From interfaces whose name starts with pod_interfaces: IPIP and VXLAN are dropped, and so is every source address
   // whose way back is another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
   bool filter_pods = false;
   // The second of the two alone.
   bool check_sources = false;
   std::string pod_interfaces = "onl";
-  // What leaves through the tunnel with another address of this host gets this one, so that answers come
-  // back.
-  std::optional<IpAddress> tunnel_address;
-  std::string tunnel = "tunl0";
+  // What leaves through a tunnel with another address of this host gets this one, so that answers come back.
+  struct Exit {
+    std::string device;
+    IpAddress address;
+
+    bool operator==(const Exit&) const = default;
+  };
+  std::vector<Exit> exits;
 
   bool empty() const {
-    return masqueraded.empty() && !filter_tunnel && !filter_pods && !check_sources && !tunnel_address;
+    return masqueraded.empty() && !filter_tunnel && !filter_pods && !check_sources && exits.empty();
   }
   bool operator==(const Ruleset&) const = default;
 };
@@ -63,10 +78,13 @@ struct NftSet {
   std::vector<AddressRange> elements;
   enum class Kind {
     addresses,
-    pairs,   // sender and source inside, both IPv4
+    pairs,   // sender and source inside
     senders  // IPv4, filled by the kernel: nobody else knows the elements
   };
   Kind kind = Kind::addresses;
+  IpFamily inner =
+      IpFamily::v4;  // of pairs: the family of the source inside, and where that is, in nft(8)'s words
+  std::string inner_field = {};
 };
 struct NftChain {
   std::string name, type;

@@ -34,22 +34,23 @@ struct Elements {
   std::vector<AddressRange> pairs;  // of a set of pairs: each with both its ends
 };
 
-// Two IPv4 addresses, one behind the other.
-std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type) {
+// Two addresses, one behind the other.
+std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type,
+                                                         IpFamily sender) {
   const auto key = element.get(Attribute<Nested>{type});
   const auto bytes = key ? key->bytes(NFTA_DATA_VALUE) : std::span<const std::uint8_t>();
-  constexpr std::size_t size = 4;
-  if (bytes.size() != 2 * size) return std::nullopt;
-  return std::pair(IpAddress::from_bytes(bytes.first(size)), IpAddress::from_bytes(bytes.last(size)));
+  const std::size_t first = sender == IpFamily::v4 ? 4 : 16;
+  if (bytes.size() != first + 4 && bytes.size() != first + 16) return std::nullopt;
+  return std::pair(IpAddress::from_bytes(bytes.first(first)), IpAddress::from_bytes(bytes.subspan(first)));
 }
 
-std::optional<Elements> parse_elements(const nlmsghdr& message) {
+std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender) {
   const nfgenmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   Elements elements;
   for (const Attributes& element : attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    if (const auto first = read_pair(element, NFTA_SET_ELEM_KEY)) {
-      const auto last = read_pair(element, NFTA_SET_ELEM_KEY_END);
+    if (const auto first = read_pair(element, NFTA_SET_ELEM_KEY, sender)) {
+      const auto last = read_pair(element, NFTA_SET_ELEM_KEY_END, sender);
       elements.pairs.push_back({first->second, last ? last->second : first->second, first->first});
       continue;
     }
@@ -323,12 +324,13 @@ std::string AddressRange::to_string() const {
 }
 
 std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
-                                                  const std::string& set) {
+                                                  const std::string& set, IpFamily sender) {
   Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + set);
   request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
   try {
     Elements all;
-    for (const Elements& part : socket.dump<Elements>(request, parse_elements)) {
+    const auto parse = [&](const nlmsghdr& message) { return parse_elements(message, sender); };
+    for (const Elements& part : socket.dump<Elements>(request, parse)) {
       all.bounds.insert(all.bounds.end(), part.bounds.begin(), part.bounds.end());
       all.pairs.insert(all.pairs.end(), part.pairs.begin(), part.pairs.end());
     }

@@ -28,8 +28,9 @@ struct AddressRange {
 
 // The elements of a set with flag interval, of addresses or of pairs, in order. Nothing where there is no such set. socket: of
 // NETLINK_NETFILTER.
+// sender: the family of the senders in pairs, which the kernel does not tell.
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
-                                                  const std::string& set);
+                                                  const std::string& set, IpFamily sender = IpFamily::v4);
 
 // Every chain of family inet. None where the kernel has no nftables.
 struct Chain {
