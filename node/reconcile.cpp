@@ -102,14 +102,15 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
   // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
-  attempt(pass, [&] { publish_reserved(directories_, tunnel_address(nodes.cluster.self)); });
+  attempt(pass, [&] { publish_reserved(directories_, nodes.cluster.self); });
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
+  if (pass.changes.vxlan.create) make_vxlan(nodes, pass);
   set_conflicts_apart(pass.changes.replace, pass);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
-  attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host.routes) : rules, pass); });
+  attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host) : rules, pass); });
   const Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
   add_problems(pass.problems, "change-failed", Subject::node, routes.failures);
@@ -143,7 +144,7 @@ void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<n
   const Cluster& cluster = nodes.cluster;
   const bool tunnels = std::any_of(pass.desired.paths.begin(), pass.desired.paths.end(),
                                    [](const PeerPath& path) { return path.kind == PathKind::tunnel; });
-  host_obstacles_ = Firewall::obstacles(cluster.pod_interface_prefix, tunnels);
+  host_obstacles_ = Firewall::obstacles(cluster.pod_interface_prefix, tunnels, pass.desired.vxlan);
   std::set<IpPrefix> without_route;
   for (const netlink::Route& route : not_there) without_route.insert(route.dst);
   for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);
@@ -167,6 +168,23 @@ void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
   RunState state = state_;
   state.ipip_missing = !pass.host.tunnel;
   save(std::move(state));
+}
+
+// The same; what else belongs to the device comes now that it has an index.
+void Reconciler::make_vxlan(const Nodes& nodes, Pass& pass) {
+  const bool anew = pass.changes.vxlan.remove;
+  pass.host.vxlan_addresses.clear();
+  pass.host.vxlan_entries = {};
+  read_vxlan(socket_, pass.host);
+  pass.host.vxlan_missing = !pass.host.vxlan;
+  compare(nodes, pass, pass.host.ipip_missing);
+  if (!pass.host.vxlan) return;
+  Changes rest;
+  rest.vxlan = pass.changes.vxlan;
+  pass.changes.vxlan.remove = anew;
+  pass.changes.vxlan.create = true;  // for the log
+  add_problems(pass.problems, "change-failed", Subject::node,
+               apply_basics(socket_, rest, pass.host).failures);
 }
 
 void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {

@@ -51,6 +51,7 @@ class Reconciler {
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void compare(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void make_tunnel(const Nodes& nodes, Pass& pass);
+  void make_vxlan(const Nodes& nodes, Pass& pass);
   void set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass);
   void note(const Nodes& nodes, Pass& pass);
   static void attempt(Pass& pass, const std::function<void()>& step);

@@ -194,8 +194,11 @@ void publish_mtu(const Directories& directories, std::uint32_t mtu) {
   publish(directories, mtu_file(directories), mtu == 0 ? "" : std::to_string(mtu) + "\n");
 }
 
-void publish_reserved(const Directories& directories, const std::optional<IpAddress>& address) {
-  publish(directories, reserved_file(directories), address ? address->to_string() + "\n" : "");
+void publish_reserved(const Directories& directories, const Node& self) {
+  std::string lines;
+  for (const auto& address : {tunnel_address(self), tunnel_address_v6(self)})
+    if (address) lines += address->to_string() + "\n";
+  publish(directories, reserved_file(directories), lines);
 }
 
 }  // namespace onlink::node

@@ -71,7 +71,7 @@ void forget_last_good(const Directories& directories);
 
 // Written only where it differs. 0 removes it.
 void publish_mtu(const Directories& directories, std::uint32_t mtu);
-// The same; nothing removes it.
-void publish_reserved(const Directories& directories, const std::optional<IpAddress>& address);
+// The same, the addresses of the ends of this node's tunnels; a node without any removes it.
+void publish_reserved(const Directories& directories, const Node& self);
 
 }  // namespace onlink::node

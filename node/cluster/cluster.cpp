@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fnv.h"
 #include "base/json_reader.h"
 
 namespace onlink::node {
@@ -25,7 +26,7 @@ std::string print_node(const Node& node) {
   for (std::size_t i = 0; i < node.pod_cidrs.size(); ++i)
     text += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", node.pod_cidrs[i].to_string());
   text += ']';
-  if (node.mode) text += fmt::format(", \"ipipMode\": \"{}\"", to_string(*node.mode));
+  if (node.mode) text += fmt::format(", \"{}\": \"{}\"", mode_key(node.encapsulation), to_string(*node.mode));
   add("tunnelAddress", node.tunnel_address);
   return text + '}';
 }
@@ -90,33 +91,90 @@ const char* to_string(IpipMode mode) {
   }
 }
 
+bool tunnels_any_family(const Rules& rules) {
+  return rules.encapsulation == Encapsulation::vxlan && rules.mode != IpipMode::never;
+}
+
+const char* mode_key(Encapsulation encapsulation) {
+  return encapsulation == Encapsulation::ipip ? "ipipMode" : "vxlanMode";
+}
+
 std::optional<IpipMode> parse_mode(std::string_view text) {
   for (const IpipMode mode : {IpipMode::never, IpipMode::cross_subnet, IpipMode::always})
     if (text == to_string(mode)) return mode;
   return std::nullopt;
 }
 
-IpipMode mode_between(const Cluster& cluster, const Node& peer) {
-  const auto& own = cluster.self.mode;
-  if (own && peer.mode) return std::max(*own, *peer.mode);
-  if (peer.mode) return *peer.mode;
-  return own.value_or(cluster.mode);
+namespace {
+
+std::optional<IpipMode> named_mode(const Cluster& cluster, const Node& node) {
+  const bool names = node.mode != IpipMode::never || node.encapsulation == cluster.encapsulation;
+  return names ? node.mode : std::nullopt;
 }
 
-bool may_tunnel(const Cluster& cluster, const Node& peer) {
-  return cluster.self.ipv4 && peer.ipv4 && mode_between(cluster, peer) != IpipMode::never;
-}
+bool names_encapsulation(const Node& node) { return node.mode.value_or(IpipMode::never) != IpipMode::never; }
 
-std::optional<IpAddress> tunnel_address(const Node& node) {
-  if (node.tunnel_address) return node.tunnel_address;
+// The one right after that of the first subnet of a family.
+std::optional<IpAddress> first_address(const Node& node, IpFamily family) {
   for (const IpPrefix& cidr : node.pod_cidrs)
-    if (cidr.address.is_v4() && !cidr.is_host())
-      return IpAddress::from_number(IpFamily::v4, cidr.network().address.number() + 1);
+    if (cidr.family() == family && !cidr.is_host())
+      return IpAddress::from_number(family, cidr.network().address.number() + 1);
   return std::nullopt;
 }
 
+}  // namespace
+
+IpipMode mode_between(const Cluster& cluster, const Node& peer) {
+  const auto own = named_mode(cluster, cluster.self);
+  const auto its = named_mode(cluster, peer);
+  if (own && its) return std::max(*own, *its);
+  return its ? *its : own.value_or(cluster.mode);
+}
+
+Encapsulation encapsulation_between(const Cluster& cluster, const Node& peer) {
+  const bool own = names_encapsulation(cluster.self);
+  const bool its = names_encapsulation(peer);
+  if (!own && !its) return cluster.encapsulation;
+  const bool vxlan = (own && cluster.self.encapsulation == Encapsulation::vxlan) ||
+                     (its && peer.encapsulation == Encapsulation::vxlan);
+  return vxlan ? Encapsulation::vxlan : Encapsulation::ipip;
+}
+
+bool may_tunnel(const Cluster& cluster, const Node& peer, Encapsulation encapsulation) {
+  if (mode_between(cluster, peer) == IpipMode::never || encapsulation_between(cluster, peer) != encapsulation)
+    return false;
+  if (encapsulation == Encapsulation::ipip) return cluster.self.ipv4 && peer.ipv4;
+  return outer_address(cluster, peer).has_value();
+}
+
+std::optional<IpAddress> outer_address(const Cluster& cluster, const Node& node) {
+  return cluster.self.ipv4 ? node.ipv4 : node.ipv6;
+}
+
+MacAddress vxlan_mac(const IpAddress& outer) {
+  MacAddress mac;
+  if (outer.is_v4()) {
+    mac.bytes = {0x02, 0x6f};
+    std::copy(outer.bytes().begin(), outer.bytes().end(), mac.bytes.begin() + 2);
+    return mac;
+  }
+  std::uint64_t hash = fnv1a(outer.bytes());
+  for (std::uint8_t& byte : mac.bytes) {
+    byte = static_cast<std::uint8_t>(hash);
+    hash >>= 8u;
+  }
+  mac.bytes[0] = 0x06;
+  return mac;
+}
+
+std::optional<IpAddress> tunnel_address(const Node& node) {
+  return node.tunnel_address ? node.tunnel_address : first_address(node, IpFamily::v4);
+}
+
+std::optional<IpAddress> tunnel_address_v6(const Node& node) { return first_address(node, IpFamily::v6); }
+
 std::string print_cluster(const Cluster& cluster) {
-  json document = {{"ipipMode", to_string(cluster.mode)},
+  json document = {{mode_key(cluster.encapsulation), to_string(cluster.mode)},
                    {"masquerade", cluster.masquerade},
                    {"masqueradeExclude", print_prefixes(cluster.masquerade_exclude)},
                    {"filter", cluster.filter},
@@ -124,6 +182,9 @@ std::string print_cluster(const Cluster& cluster) {
                    {"podInterfacePrefix", cluster.pod_interface_prefix},
                    {"resyncSeconds", cluster.resync_seconds},
                    {"maxWithdrawPercent", cluster.max_withdraw_percent}};
+  // An earlier version knows neither of them.
+  if (cluster.vxlan_port != Rules().vxlan_port) document["vxlanPort"] = cluster.vxlan_port;
+  if (cluster.vxlan_vni != Rules().vxlan_vni) document["vxlanVNI"] = cluster.vxlan_vni;
   if (cluster.ipv6_direct) document["ipipModeIPv6"] = to_string(IpipMode::never);
   std::string text = dump_json(document, 1);
   text.resize(text.size() - 2);  // without its end, "\n}"

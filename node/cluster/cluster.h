@@ -23,14 +23,19 @@ namespace onlink::node {
 // that the other node is on-link, else through the tunnel.
 enum class IpipMode : std::uint8_t { never, cross_subnet, always };  // by how much they tunnel
 const char* to_string(IpipMode mode);
+// What is around a packet in a tunnel: IPIP (protocol 4) carries IPv4 over IPv4, VXLAN (UDP) carries both over either.
+enum class Encapsulation : std::uint8_t { ipip, vxlan };
+// "ipipMode", "vxlanMode": the key that has the mode of nodes that use it.
+const char* mode_key(Encapsulation encapsulation);
 
 struct Node {
   std::string name;
   std::optional<IpAddress> ipv4;  // nodeIP: where the other nodes reach it; at least one of the two
   std::optional<IpAddress> ipv6;  // nodeIPv6
   std::vector<IpPrefix> pod_cidrs;
-  std::optional<IpipMode> mode;             // its own ipipMode
-  std::optional<IpAddress> tunnel_address;  // as given; see tunnel_address()
+  std::optional<IpipMode> mode;                       // its own ipipMode or vxlanMode
+  std::optional<IpAddress> tunnel_address;            // as given; see tunnel_address()
+  Encapsulation encapsulation = Encapsulation::ipip;  // that `mode` is of
 
   bool operator==(const Node&) const = default;
 };
@@ -58,6 +63,9 @@ struct PlacedNode {
 // What holds for all nodes. It always comes from the file.
 struct Rules {
   IpipMode mode = IpipMode::cross_subnet;
+  Encapsulation encapsulation = Encapsulation::ipip;
+  std::uint16_t vxlan_port = 4789;
+  std::uint32_t vxlan_vni = 4096;
   bool ipv6_direct = false;  // "ipipModeIPv6": "Never"
   bool masquerade = true;
   std::vector<IpPrefix> masquerade_exclude;  // destinations that see the pods' own addresses
@@ -69,6 +77,9 @@ struct Rules {
 
   bool operator==(const Rules&) const = default;
 };
+
+// Whether pod subnets of both families go everywhere, whatever addresses the nodes have: through VXLAN.
+bool tunnels_any_family(const Rules& rules);
 
 struct Cluster : Rules {
   Node self;
@@ -88,13 +99,26 @@ struct Nodes {
 
 // The mode between two nodes is the same seen from either end: a mode that one of them names counts, of two
 // different ones that which tunnels more; else the cluster's.
+// Never of an encapsulation that the cluster does not use names nothing.
 IpipMode mode_between(const Cluster& cluster, const Node& peer);
-// IPIP carries IPv4; IPv6 pod subnets are routed directly.
-bool may_tunnel(const Cluster& cluster, const Node& peer);
+// Where a node names a mode that tunnels, its encapsulation; where both do, VXLAN if one of them does: so nodes can
+// go from one to the other each by itself. Else the cluster's.
+Encapsulation encapsulation_between(const Cluster& cluster, const Node& peer);
+// Whether packets of pods may go to this peer in that encapsulation. IPIP needs IPv4 addresses of both nodes; IPv6 pod
+// subnets do not go through it. VXLAN needs addresses of the peer of the family of outer_address().
+bool may_tunnel(const Cluster& cluster, const Node& peer, Encapsulation encapsulation);
+// The address of a node that VXLAN packets of this node's family are sent to: its IPv4 address where this node has
+// one, else its IPv6 address.
+std::optional<IpAddress> outer_address(const Cluster& cluster, const Node& node);
+// The MAC of a node's VXLAN end: it follows from its outer address, so that nobody has to be asked for it. Locally
+// administered; of an IPv6 address as a hash.
+MacAddress vxlan_mac(const IpAddress& outer);
 
 // The address of a node's tunnel end: what the file says, else the first IPv4 pod subnet + 1. Nothing where
 // the node has no IPv4 pod subnet or that is a single address.
 std::optional<IpAddress> tunnel_address(const Node& node);
+// The first IPv6 pod subnet + 1, for VXLAN, which carries IPv6.
+std::optional<IpAddress> tunnel_address_v6(const Node& node);
 
 // Why pods cannot have these addresses anywhere: "overlaps 127.0.0.0/8, which is loopback"; empty: they can.
 std::string no_pod_subnet(const IpPrefix& prefix);

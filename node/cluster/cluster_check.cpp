@@ -46,7 +46,7 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
   const auto path = [&] { return fmt::format("{}.podCIDRs[{}]", placed.path, index); };
   if (const std::string why = no_pod_subnet(cidr); !why.empty())
     return problems.add(path(), fmt::format("{} cannot be a pod subnet: it {}", cidr.to_string(), why));
-  if (!(v4 ? node.ipv4 : node.ipv6))
+  if (!any_family_ && !(v4 ? node.ipv4 : node.ipv6))
     problems.add(path(), fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
                                      v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
   if (const TakenCidr* other = find_overlap(cidr))
@@ -105,7 +105,9 @@ void NodeChecks::take(const PlacedNode& placed) {
 }
 
 void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& problems) {
-  if (cluster.ipv6_direct || mode_between(cluster, peer.node) != IpipMode::always) return;
+  if (cluster.ipv6_direct || mode_between(cluster, peer.node) != IpipMode::always ||
+      encapsulation_between(cluster, peer.node) != Encapsulation::ipip)
+    return;
   for (std::size_t i = 0; i < peer.node.pod_cidrs.size(); ++i)
     if (!peer.node.pod_cidrs[i].address.is_v4())
       problems.add(fmt::format("{}.podCIDRs[{}]", peer.path, i),
@@ -115,8 +117,9 @@ void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& proble
 }
 
 void check_tunnel_address(const Cluster& cluster, Problems& problems) {
-  const bool tunnels = std::any_of(cluster.peers.begin(), cluster.peers.end(),
-                                   [&](const Node& peer) { return may_tunnel(cluster, peer); });
+  const bool tunnels = std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
+    return may_tunnel(cluster, peer, Encapsulation::ipip);
+  });
   // Without any pod subnet, as yet, there is nothing to be reached here.
   if (tunnels && !cluster.self.pod_cidrs.empty() && !tunnel_address(cluster.self))
     problems.add("nodes",

@@ -18,7 +18,9 @@ namespace onlink::node {
 // contradict each other the later one is to blame. This node is checked first. The nodes must outlive it.
 class NodeChecks {
  public:
-  explicit NodeChecks(std::string self_name) : self_name_(std::move(self_name)) {}
+  // rules: of the cluster. Where they say VXLAN, a pod subnet needs no node address of its own family.
+  NodeChecks(std::string self_name, const Rules& rules)
+      : self_name_(std::move(self_name)), any_family_(tunnels_any_family(rules)) {}
 
   // An address that is in no pod subnet, and whose it is: where the list comes from.
   void need(const IpAddress& address, std::string whose) { needed_.emplace(address, std::move(whose)); }
@@ -41,6 +43,7 @@ class NodeChecks {
   const TakenCidr* find_overlap(const IpPrefix& cidr) const;
 
   std::string self_name_;
+  bool any_family_;
   std::optional<std::pair<IpAddress, std::string>> needed_;
   std::map<std::string, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;

@@ -33,8 +33,23 @@ std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key
   return mode;
 }
 
+// Of ipipMode and vxlanMode the one that says more; nothing where neither is there.
+struct Mode {
+  IpipMode mode;
+  Encapsulation encapsulation;
+};
+std::optional<Mode> read_modes(const JsonReader& reader) {
+  const auto ipip = read_mode(reader, mode_key(Encapsulation::ipip));
+  const auto vxlan = read_mode(reader, mode_key(Encapsulation::vxlan));
+  if (ipip.value_or(IpipMode::never) != IpipMode::never && vxlan.value_or(IpipMode::never) != IpipMode::never)
+    reader.problem("vxlanMode", fmt::format("is \"{}\" and ipipMode \"{}\": one of the two must be Never",
+                                            to_string(*vxlan), to_string(*ipip)));
+  if (vxlan && (*vxlan != IpipMode::never || !ipip)) return Mode{*vxlan, Encapsulation::vxlan};
+  return ipip ? std::optional(Mode{*ipip, Encapsulation::ipip}) : std::nullopt;
+}
+
 Node read_node(const JsonReader& reader) {
-  reader.allow_only({"name", "nodeIP", "nodeIPv6", "podCIDRs", "ipipMode", "tunnelAddress"});
+  reader.allow_only({"name", "nodeIP", "nodeIPv6", "podCIDRs", "ipipMode", "vxlanMode", "tunnelAddress"});
   Node node;
   node.name = reader.text("name").value_or("");
   if (node.name.empty()) reader.problem("name", "is missing");
@@ -43,7 +58,10 @@ Node read_node(const JsonReader& reader) {
   if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
   node.pod_cidrs = read_prefixes(reader, "podCIDRs");
   if (!reader.has("podCIDRs")) reader.problem("podCIDRs", "is missing");
-  node.mode = read_mode(reader, "ipipMode");
+  if (const auto mode = read_modes(reader)) {
+    node.mode = mode->mode;
+    node.encapsulation = mode->encapsulation;
+  }
   node.tunnel_address = reader.address("tunnelAddress", IpFamily::v4);
   return node;
 }
@@ -74,11 +92,20 @@ std::string read_interface_prefix(const JsonReader& reader) {
 }
 
 Rules read_rules(const JsonReader& reader) {
-  reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "masquerade", "masqueradeExclude", "filter",
-                     "ipipSources", "podInterfacePrefix", "resyncSeconds", "maxWithdrawPercent", "bgp",
-                     "source"});
+  reader.allow_only({"nodes", "ipipMode", "ipipModeIPv6", "vxlanMode", "vxlanPort", "vxlanVNI", "masquerade",
+                     "masqueradeExclude", "filter", "ipipSources", "podInterfacePrefix", "resyncSeconds",
+                     "maxWithdrawPercent", "bgp", "source"});
   Rules rules;
-  rules.mode = read_mode(reader, "ipipMode").value_or(rules.mode);
+  // "vxlanMode": "Never" alone leaves ipipMode what it is without a word.
+  if (const auto mode = read_modes(reader);
+      mode && (mode->encapsulation == Encapsulation::ipip || mode->mode != IpipMode::never)) {
+    rules.mode = mode->mode;
+    rules.encapsulation = mode->encapsulation;
+  }
+  rules.vxlan_port =
+      static_cast<std::uint16_t>(reader.integer("vxlanPort", 1, 65535).value_or(rules.vxlan_port));
+  rules.vxlan_vni =
+      static_cast<std::uint32_t>(reader.integer("vxlanVNI", 1, 16'777'215).value_or(rules.vxlan_vni));
   if (const auto mode = read_mode(reader, "ipipModeIPv6")) {
     rules.ipv6_direct = *mode == IpipMode::never;
     if (!rules.ipv6_direct)
@@ -115,7 +142,7 @@ void check_all(const ClusterFile& file, const std::string& node_name, Problems& 
     problems.add("nodes", "is missing or empty");
   else if (self == file.nodes.end())
     problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name));
-  NodeChecks checks(node_name);
+  NodeChecks checks(node_name, file.rules);
   const auto check = [&](const PlacedNode& placed) {
     checks.check(placed, problems);
     checks.take(placed);

@@ -27,7 +27,7 @@ bool is_older(const PlacedNode* one, const PlacedNode* other) {
 }  // namespace
 
 Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* before)
-    : node_name_(node_name), checks_(node_name) {
+    : node_name_(node_name), checks_(node_name, rules) {
   static_cast<Rules&>(result_.cluster) = rules;
   if (before == nullptr) return;
   const auto remember = [&](const Node& node) { before_[node.name] = {"the last good " + node.name, node}; };
@@ -74,7 +74,10 @@ const PlacedNode& Merger::resolve(const PlacedNode& from) {
   const auto earlier = before_.find(from.node.name);
   const Node* was = earlier == before_.end() ? nullptr : &earlier->second.node;
   if (was != nullptr && from.unknown.pod_cidrs) placed.node.pod_cidrs = was->pod_cidrs;
-  if (was != nullptr && from.unknown.mode) placed.node.mode = was->mode;
+  if (was != nullptr && from.unknown.mode) {
+    placed.node.mode = was->mode;
+    placed.node.encapsulation = was->encapsulation;
+  }
   if (was != nullptr && from.unknown.tunnel_address) placed.node.tunnel_address = was->tunnel_address;
   resolve_addresses(placed, was);
   return placed;
@@ -93,7 +96,7 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
       address = earlier;
       note_entry(node.name, fmt::format("{} has no {} address any more; {} stays in use", placed.path, family,
                                         earlier->to_string()));
-    } else if (v4 ? node.ipv6 : node.ipv4) {
+    } else if ((v4 ? node.ipv6 : node.ipv4) && !tunnels_any_family(result_.cluster)) {
       std::erase_if(node.pod_cidrs, concerns);
       note_entry(node.name, fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path,
                                         family, family));
@@ -146,7 +149,7 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
 
 // This node keeps what is its own: its pods are here. But the others believe the older one.
 void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers) {
-  NodeChecks older(node_name_);
+  NodeChecks older(node_name_, result_.cluster);
   for (const PlacedNode* peer : peers)
     if (has_address(peer->node) && is_older(peer, &self)) older.take(*peer);
   Problems problems;

@@ -11,7 +11,9 @@
 #include <span>
 
 #include "base/failure.h"
+#include "netlink/fdb.h"
 #include "netlink/forwarding.h"
+#include "netlink/neighbour.h"
 #include "netlink/route_key.h"
 #include "netlink/sysctl.h"
 
@@ -55,12 +57,18 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
+void make_vxlan(netlink::Socket& socket, const Changes& changes, const Host& host) {
+  if (changes.vxlan.remove) netlink::delete_link_if_any(socket, *host.vxlan);
+  const WantedVxlan& wanted = *changes.wanted_vxlan;
+  socket.execute(netlink::create_vxlan(vxlan_name, wanted.settings, wanted.mac, wanted.mtu));
+}
+
 // One message for each route, as many at a time as are sent at once: thousands of them would take megabytes.
-void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, Applied& applied,
-         const std::function<netlink::Message(const netlink::Route&)>& message,
-         const std::function<void(const netlink::Route&, const Failure&)>& refused) {
+template <class Object>
+void run(netlink::Socket& socket, const std::vector<Object>& routes,
+         const std::function<netlink::Message(const Object&)>& message,
+         const std::function<void(const Object&, const Failure&)>& refused) {
   std::vector<netlink::Message> messages;
-  applied.messages += routes.size();
   for (std::size_t at = 0; at < routes.size(); at += netlink::Socket::batch) {
     const auto part = std::span(routes).subspan(at, std::min(netlink::Socket::batch, routes.size() - at));
     messages.clear();
@@ -73,6 +81,48 @@ void run(netlink::Socket& socket, const std::vector<netlink::Route>& routes, App
 
 }  // namespace
 
+namespace {
+
+// Both kinds of entries: of those that go, one that is gone is right.
+template <class Entry, class ToMessage>
+void set_entries(netlink::Socket& socket, const std::vector<Entry>& entries, Applied& applied,
+                 const ToMessage& message) {
+  run<Entry>(
+      socket, entries, [&](const Entry& entry) { return message(entry, vxlan_name); },
+      [&](const Entry&, const Failure& failure) {
+        if (!failure.missing()) applied.failures.emplace_back(failure.what());
+      });
+}
+
+void apply_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const netlink::Link& link,
+                 Applied& applied) {
+  if (changes.mtu != 0)
+    attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link.index, link.name, changes.mtu)); });
+  for (const IpPrefix& address : changes.add_addresses) {
+    const std::uint32_t flags = address.address.is_v4() ? 0 : IFA_F_NODAD;
+    attempt(applied, [&] {
+      socket.execute(netlink::add_address({link.index, address, flags, RT_SCOPE_UNIVERSE}, link.name));
+    });
+  }
+  if (changes.loose) attempt(applied, [&] { netlink::write_sysctl(rp_filter_setting(link.name), "2"); });
+  if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link.index, link.name)); });
+  set_entries(socket, changes.add.fdb, applied, netlink::set_fdb_entry);
+  set_entries(socket, changes.add.neighbours, applied, netlink::add_neighbour);
+}
+
+void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const netlink::Link& link,
+                  Applied& applied) {
+  if (changes.remove) return attempt(applied, [&] { netlink::delete_link_if_any(socket, link); });
+  set_entries(socket, changes.remove_entries.neighbours, applied, netlink::delete_neighbour);
+  set_entries(socket, changes.remove_entries.fdb, applied, netlink::delete_fdb_entry);
+  for (const IpPrefix& address : changes.remove_addresses)
+    attempt(applied, [&] {
+      socket.execute(netlink::delete_address({link.index, address, 0, 0}, link.name));
+    });
+}
+
+}  // namespace
+
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
   if (changes.forwarding_v4) attempt(applied, [] { netlink::write_sysctl("net/ipv4/ip_forward", "1"); });
@@ -81,6 +131,10 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
   if (changes.forwarding_v6)
     attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
   apply_tunnel(socket, changes.tunnel, host, applied);
+  if (changes.vxlan.create)
+    attempt(applied, [&] { make_vxlan(socket, changes, host); });
+  else if (host.vxlan && !changes.vxlan.remove)
+    apply_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
 }
 
@@ -88,8 +142,9 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   Applied applied;
   std::vector<netlink::Route> taken;
   const auto put = [&](const std::vector<netlink::Route>& routes, netlink::RouteMode mode) {
-    run(
-        socket, routes, applied,
+    applied.messages += routes.size();
+    run<netlink::Route>(
+        socket, routes,
         [&](const netlink::Route& route) {
           return netlink::add_route(route, mode, host.link_name(route.link));
         },
@@ -102,8 +157,9 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   };
   put(changes.add, netlink::RouteMode::create);
   put(changes.replace, netlink::RouteMode::replace);
-  run(
-      socket, changes.remove, applied,
+  applied.messages += changes.remove.size();
+  run<netlink::Route>(
+      socket, changes.remove,
       [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
       [&](const netlink::Route&, const Failure& failure) {
         if (!failure.missing()) applied.failures.emplace_back(failure.what());
@@ -131,6 +187,7 @@ Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Ho
         if (!failure.missing()) throw;
       }
     });
+  if (host.vxlan && !changes.vxlan.create) remove_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
 }
 

@@ -15,6 +15,8 @@ namespace onlink::node {
 namespace {
 
 constexpr std::uint32_t ipip_header = 20;
+// Ethernet, VXLAN, UDP and the outer header (RFC 7348).
+std::uint32_t vxlan_headers(const IpAddress& outer) { return outer.is_v4() ? 50 : 70; }
 
 // On-link: a network that the node is connected to, on a device where it can ask for link-layer addresses.
 // A default route without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
@@ -49,7 +51,10 @@ class Planner {
   }
 
   Desired plan() {
-    plan_device();
+    const std::uint32_t mtu = find_mtu();
+    result_.pod_mtu = mtu;
+    plan_ipip(mtu);
+    plan_vxlan(mtu);
     plan_own_subnets();
     for (const Node& peer : cluster_.peers) {
       for (const IpPrefix& cidr : peer.pod_cidrs) plan_peer(peer, cidr);
@@ -59,37 +64,85 @@ class Planner {
     std::sort(result_.underlay.begin(), result_.underlay.end());
     if (tunnel_missed_)
       result_.problems.push_back({"no-tunnel", Subject::node, "no tunnel: " + tunnel_problem_});
+    finish_vxlan();
     std::sort(result_.routes.begin(), result_.routes.end(), netlink::key_before);
     return std::move(result_);
   }
 
  private:
-  // The tunnel's device, and the MTU that both it and the pods get from the device that carries our address.
-  void plan_device() {
-    const bool tunnels = std::any_of(cluster_.peers.begin(), cluster_.peers.end(),
-                                     [&](const Node& peer) { return may_tunnel(cluster_, peer); });
+  bool may_tunnel_by(Encapsulation encapsulation) const {
+    return std::any_of(cluster_.peers.begin(), cluster_.peers.end(),
+                       [&](const Node& peer) { return may_tunnel(cluster_, peer, encapsulation); });
+  }
+
+  // What the device that carries our address lets pass; 0: not known. Both tunnels and pods get theirs from it.
+  std::uint32_t find_mtu() {
     const auto own_address = cluster_.self.ipv4 ? cluster_.self.ipv4 : cluster_.self.ipv6;
     const netlink::Route* own = host_.path_to(*own_address);
     const netlink::Link* carrier = own != nullptr && own->type == RTN_LOCAL ? host_.link(own->link) : nullptr;
     if (carrier == nullptr)
       result_.problems.push_back({"no-own-address", Subject::node, why_no_carrier(*own_address)});
     const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
-    const bool known = mtu > ipip_header;
-    if (known) result_.pod_mtu = tunnels ? mtu - ipip_header : mtu;
-    if (!tunnels) return;
+    return mtu > vxlan_headers(*own_address) ? mtu : 0;
+  }
+
+  // What is left of it inside a tunnel; a pod's packets may have to go through each that there is.
+  std::uint32_t inner_mtu(std::uint32_t mtu, std::uint32_t headers) {
+    if (mtu == 0) return 0;
+    result_.pod_mtu = std::min(result_.pod_mtu, mtu - headers);
+    return mtu - headers;
+  }
+
+  void plan_ipip(std::uint32_t outer_mtu) {
+    if (!may_tunnel_by(Encapsulation::ipip)) return;
+    const std::uint32_t mtu = inner_mtu(outer_mtu, ipip_header);
     if (host_.tunnel && host_.tunnel->kind != "ipip") {
       tunnel_problem_ =
           fmt::format("{} is of kind \"{}\", not ipip: left alone", tunnel_name, host_.tunnel->kind);
     } else if (!host_.tunnel && host_.ipip_missing) {
       tunnel_problem_ = "this kernel has no ipip module";
     } else if (const auto address = tunnel_address(cluster_.self)) {
-      if (const netlink::Route* pod = host_.path_to(*address);
-          pod != nullptr && has_the_shape_of_an_attachment(*pod))
-        tunnel_problem_ = fmt::format("its address {} is a pod's ({})", address->to_string(),
-                                      netlink::to_string(*pod, host_.link_name(pod->link)));
-      else
-        result_.tunnel = WantedTunnel{*address, known ? mtu - ipip_header : 0, host_.tunnel_device()};
+      tunnel_problem_ = why_not_ours(*address);
+      if (tunnel_problem_.empty()) result_.tunnel = WantedTunnel{*address, mtu, host_.tunnel_device()};
     }
+  }
+
+  std::string why_not_ours(const IpAddress& address) const {
+    const netlink::Route* pod = host_.path_to(address);
+    if (pod == nullptr || !has_the_shape_of_an_attachment(*pod)) return "";
+    return fmt::format("its address {} is a pod's ({})", address.to_string(),
+                       netlink::to_string(*pod, host_.link_name(pod->link)));
+  }
+
+  void plan_vxlan(std::uint32_t outer_mtu) {
+    if (!may_tunnel_by(Encapsulation::vxlan)) return;
+    const IpAddress outer = *outer_address(cluster_, cluster_.self);
+    WantedVxlan wanted{{cluster_.vxlan_vni, outer, cluster_.vxlan_port}, vxlan_mac(outer), 0, {}};
+    wanted.mtu = inner_mtu(outer_mtu, vxlan_headers(outer));
+    for (const auto& end : {tunnel_address(cluster_.self), tunnel_address_v6(cluster_.self)}) {
+      if (!end) continue;
+      if (vxlan_problem_.empty()) vxlan_problem_ = why_not_ours(*end);
+      wanted.addresses.push_back(*end);
+    }
+    if (host_.vxlan && host_.vxlan->kind != "vxlan")
+      vxlan_problem_ =
+          fmt::format("{} is of kind \"{}\", not vxlan: left alone", vxlan_name, host_.vxlan->kind);
+    else if (!host_.vxlan && host_.vxlan_missing)
+      vxlan_problem_ = "it could not be made";
+    if (vxlan_problem_.empty()) result_.vxlan = std::move(wanted);
+  }
+
+  // A peer with several pod subnets gave its entries once for each.
+  void finish_vxlan() {
+    auto& [fdb, neighbours] = result_.vxlan_entries;
+    std::sort(fdb.begin(), fdb.end());
+    fdb.erase(std::unique(fdb.begin(), fdb.end()), fdb.end());
+    std::sort(neighbours.begin(), neighbours.end(),
+              [](const auto& a, const auto& b) { return a.address < b.address; });
+    neighbours.erase(std::unique(neighbours.begin(), neighbours.end()), neighbours.end());
+    if (vxlan_missed_)
+      result_.problems.push_back(
+          {"no-tunnel", Subject::node, fmt::format("no {}: {}", vxlan_name, vxlan_problem_)});
   }
 
   // Where the address is on lo, as behind several uplinks: what fits all ways to other nodes.
@@ -165,35 +218,44 @@ class Planner {
 
   void plan_peer(const Node& peer, const IpPrefix& cidr) {
     const bool v4 = cidr.address.is_v4();
-    PeerPath path{peer.name, cidr, v4 ? mode_between(cluster_, peer) : IpipMode::never, PathKind::none, ""};
-    const IpAddress& address = v4 ? *peer.ipv4 : *peer.ipv6;
+    PeerPath path{peer.name, cidr};
+    path.encapsulation = encapsulation_between(cluster_, peer);
+    const bool carries = v4 || path.encapsulation == Encapsulation::vxlan;
+    if (carries) path.mode = mode_between(cluster_, peer);
     path.why = taken_network(cidr);
     if (!path.why.empty()) {
       path.problem = "subnet-taken";
       result_.paths.push_back(std::move(path));
       return;
     }
+    const auto& address = v4 ? peer.ipv4 : peer.ipv6;
+    const auto way = address ? way_to(*address) : std::nullopt;
+    const std::string no_way = address ? off_link_reason(host_, *address)
+                                       : fmt::format("it has no {} address", v4 ? "IPv4" : "IPv6");
     if (path.mode == IpipMode::always) {
-      use_tunnel(path, address, "ipipMode is Always");
-    } else if (const auto way = way_to(address); way && on_link(host_, *way)) {
-      use_direct(path, address, *way);
+      use_tunnel(path, peer, fmt::format("{} is Always", mode_key(path.encapsulation)));
+    } else if (way && on_link(host_, *way)) {
+      use_direct(path, *address, *way);
     } else if (path.mode == IpipMode::cross_subnet) {
-      use_tunnel(path, address, off_link_reason(host_, address));
+      use_tunnel(path, peer, no_way);
     } else {
-      path.why =
-          off_link_reason(host_, address) + (v4 ? ", and ipipMode is Never" : ", and IPIP carries IPv4 only");
+      path.why = carries ? fmt::format("{}, and {} is Never", no_way, mode_key(path.encapsulation))
+                         : no_way + ", and IPIP carries IPv4 only";
     }
     if (path.kind == PathKind::none)
       path.problem = "no-path";
     else
-      find_obstacle(path, address);
+      find_obstacle(path, path.kind == PathKind::vxlan ? *outer_address(cluster_, peer) : *address);
     result_.paths.push_back(std::move(path));
   }
 
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
     set_obstacle(path, address);
     const netlink::Route* way = host_.path_to(address);
-    if (path.obstacle.empty() && way != nullptr) path.obstacle = return_obstacle(path, address, *way);
+    if (std::string words =
+            path.obstacle.empty() && way != nullptr ? return_obstacle(path, address, *way) : "";
+        !words.empty())
+      block(path, "strict-rp-filter", std::move(words));
     if (!path.obstacle.empty() || way == nullptr) return;
     const IpAddress& next = way->gateway.value_or(address);
     path.is_elsewhere = host_.dead_neighbours.contains({way->link, next});
@@ -209,7 +271,6 @@ class Planner {
 
   // What keeps packets from the node at this address, as far as this host can tell without sending any.
   void set_obstacle(PeerPath& path, const IpAddress& address) const {
-    const bool through_tunnel = path.kind == PathKind::tunnel;
     const netlink::Route* way = host_.path_to(address);
     if (way == nullptr)
       return block(path, "no-route-to-node",
@@ -221,13 +282,14 @@ class Planner {
       if ((link->flags & IFF_UP) == 0) return block(path, "link-down", link->name + " is down");
       if ((link->flags & IFF_RUNNING) == 0) return block(path, "no-carrier", link->name + " has no carrier");
     }
-    const std::uint32_t arrives_on = through_tunnel && host_.tunnel ? host_.tunnel->index : way->link;
-    if (address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
+    const auto& tunnel = path.kind == PathKind::vxlan ? host_.vxlan : host_.tunnel;
+    const std::uint32_t arrives_on = path.kind != PathKind::direct && tunnel ? tunnel->index : way->link;
+    if (path.cidr.address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
       return block(
           path, "no-forwarding",
           fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
                       host_.link_name(arrives_on)));
-    if (!through_tunnel) return;
+    if (path.kind != PathKind::tunnel) return;
     if (std::string words = source_obstacle(address, *way); !words.empty())
       block(path, "wrong-source", std::move(words));
   }
@@ -248,14 +310,15 @@ class Planner {
   // tunnel. That it has asked for our link-layer address tells.
   std::string return_obstacle(const PeerPath& path, const IpAddress& address,
                               const netlink::Route& way) const {
-    if (path.kind != PathKind::tunnel || path.mode != IpipMode::cross_subnet) return "";
+    if (path.kind == PathKind::direct || path.mode != IpipMode::cross_subnet || !path.cidr.address.is_v4())
+      return "";
     if (!host_.near.contains({way.link, address})) return "";
     return fmt::format(
         "this node is on-link for it, but not it for this node: what it sends arrives on {0}, the way back "
         "is {1}, and "
         "rp_filter drops it; the same prefix length on both nodes mends it, or: sysctl -w "
         "net.ipv4.conf.{0}.rp_filter=2",
-        host_.link_name(way.link), host_.tunnel_device());
+        host_.link_name(way.link), path.kind == PathKind::vxlan ? vxlan_name : host_.tunnel_device());
   }
 
   void use_direct(PeerPath& path, const IpAddress& gateway, const netlink::Route& way) {
@@ -265,13 +328,44 @@ class Planner {
     route.link = way.link;
   }
 
-  void use_tunnel(PeerPath& path, const IpAddress& gateway, std::string why) {
+  void use_tunnel(PeerPath& path, const Node& peer, std::string why) {
     path.why = std::move(why);
-    const netlink::Route* way = host_.path_to(gateway);
-    if (way != nullptr && way->type == RTN_LOCAL) {
-      path.why = off_link_reason(host_, gateway);
+    const auto node = path.encapsulation == Encapsulation::vxlan ? outer_address(cluster_, peer) : peer.ipv4;
+    if (!node) {
+      path.why += fmt::format("; but VXLAN goes over {} here, and it has no such address",
+                              cluster_.self.ipv4 ? "IPv4" : "IPv6");
       return;
     }
+    const netlink::Route* way = host_.path_to(*node);
+    if (way != nullptr && way->type == RTN_LOCAL)
+      path.why = off_link_reason(host_, *node);
+    else if (path.encapsulation == Encapsulation::vxlan)
+      use_vxlan(path, peer, *node);
+    else
+      use_ipip(path, *node);
+  }
+
+  void use_vxlan(PeerPath& path, const Node& peer, const IpAddress& node) {
+    if (!result_.vxlan) {
+      vxlan_missed_ = true;
+      path.why += fmt::format("; but {}: {}", vxlan_name, vxlan_problem_);
+      return;
+    }
+    path.kind = PathKind::vxlan;
+    const bool v4 = path.cidr.address.is_v4();
+    const MacAddress mac = vxlan_mac(node);
+    const std::uint32_t link = host_.vxlan ? host_.vxlan->index : vxlan_to_come;
+    const IpAddress end = v4 ? tunnel_address(peer).value_or(path.cidr.address) : mac.link_local();
+    netlink::Route& route = add_route(path.cidr, end);
+    route.link = link;
+    route.onlink = v4;  // of a link-local gateway the kernel knows it
+    for (const IpAddress& own : result_.vxlan->addresses)
+      if (own.is_v4() == v4) route.source = own;
+    result_.vxlan_entries.fdb.push_back({link, mac, node});
+    result_.vxlan_entries.neighbours.push_back({link, end, mac});
+  }
+
+  void use_ipip(PeerPath& path, const IpAddress& gateway) {
     if (!result_.tunnel) {
       tunnel_missed_ = !tunnel_problem_.empty();
       path.why += "; but " + (tunnel_problem_.empty() ? "this node has no tunnel address" : tunnel_problem_);
@@ -298,6 +392,8 @@ class Planner {
   Desired result_;
   std::string tunnel_problem_;  // of nobody's concern where all peers are on-link
   bool tunnel_missed_ = false;
+  std::string vxlan_problem_;
+  bool vxlan_missed_ = false;
 };
 
 }  // namespace
@@ -308,6 +404,8 @@ const char* to_string(PathKind kind) {
       return "direct";
     case PathKind::tunnel:
       return "ipip";
+    case PathKind::vxlan:
+      return "vxlan";
     default:
       return "none";
   }

@@ -13,7 +13,7 @@
 
 namespace onlink::node {
 
-enum class PathKind : std::uint8_t { direct, tunnel, none };
+enum class PathKind : std::uint8_t { direct, tunnel, vxlan, none };  // tunnel: through IPIP
 const char* to_string(PathKind kind);
 
 // How one pod subnet of a peer is reached, and why so: for people.
@@ -21,8 +21,9 @@ struct PeerPath {
   std::string peer;
   IpPrefix cidr;
   IpipMode mode = IpipMode::never;
-  PathKind kind = PathKind::none;  // none: `why` is what is wrong
-  std::string why;
+  Encapsulation encapsulation = Encapsulation::ipip;  // that the mode is of
+  PathKind kind = PathKind::none;                     // none: `why` is what is wrong
+  std::string why = {};
   // The route is as it should be, and yet packets do not arrive: why, and whether that is the peer's own
   // fault, of which this node knows no more.
   std::string obstacle = {};
@@ -36,8 +37,17 @@ struct WantedTunnel {
   std::string device = {};
 };
 
+struct WantedVxlan {
+  netlink::VxlanSettings settings;
+  MacAddress mac;
+  std::uint32_t mtu = 0;             // 0: not known, left as it is
+  std::vector<IpAddress> addresses;  // of the node's ends, each alone on the device
+};
+
 struct Desired {
   std::optional<WantedTunnel> tunnel;  // nothing: no peer may be reached through it, so it is left alone
+  std::optional<WantedVxlan> vxlan;    // nothing: the device, which is ours, goes
+  VxlanEntries vxlan_entries;
   std::vector<netlink::Route>
       routes;  // sorted by key, normalised; their link is tunnel_to_come while tunl0 is absent
   std::vector<PeerPath> paths;      // every pod subnet of every peer

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "netlink/forwarding.h"
@@ -32,6 +33,63 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
   }
   for (const IpPrefix& own : rules.own_addresses)
     if (own != wanted && has(own)) changes.remove_addresses.push_back(own);
+  return changes;
+}
+
+// Values of `list` that the other does not have.
+template <class Value, class Same>
+std::vector<Value> without(const std::vector<Value>& list, const std::vector<Value>& other, Same same) {
+  std::vector<Value> rest;
+  auto at = other.begin();
+  for (const Value& value : list) {
+    while (at != other.end() && same(*at) < same(value)) ++at;
+    if (at == other.end() || same(value) < same(*at)) rest.push_back(value);
+  }
+  return rest;
+}
+
+void diff_entries(const VxlanEntries& wanted, const VxlanEntries& actual, bool may_withdraw,
+                  VxlanChanges& changes) {
+  using netlink::FdbEntry;
+  using netlink::Neighbour;
+  const auto whole = [](const FdbEntry& entry) { return entry; };
+  const auto by_value = [](const Neighbour& each) { return std::tuple(each.address, each.mac, each.link); };
+  const auto by_key = [](const Neighbour& each) { return each.address; };
+  changes.add.fdb = without(wanted.fdb, actual.fdb, whole);
+  changes.add.neighbours = without(wanted.neighbours, actual.neighbours, by_value);
+  if (!may_withdraw) return;
+  changes.remove_entries.fdb = without(actual.fdb, wanted.fdb, whole);
+  changes.remove_entries.neighbours = without(actual.neighbours, wanted.neighbours, by_key);
+}
+
+VxlanChanges diff_vxlan(const Desired& desired, const Host& host, bool may_withdraw) {
+  VxlanChanges changes;
+  const bool is_ours = host.vxlan && host.vxlan->kind == "vxlan";
+  if (!desired.vxlan) {
+    changes.remove = is_ours && may_withdraw;
+    return changes;
+  }
+  const WantedVxlan& wanted = *desired.vxlan;
+  const bool stays = is_ours && host.vxlan->vxlan == wanted.settings && host.vxlan->mac == wanted.mac;
+  changes.remove = host.vxlan && !stays;
+  changes.create = !stays;
+  if (wanted.mtu != 0 && (!stays || host.vxlan->mtu != wanted.mtu)) changes.mtu = wanted.mtu;
+  changes.up = !stays || !host.vxlan->up();
+  changes.loose = stays && host.strict.contains(host.vxlan->index);
+  std::vector<IpPrefix> have;
+  if (stays)
+    for (const netlink::Address& address : host.vxlan_addresses)
+      if (address.scope == RT_SCOPE_UNIVERSE) have.push_back(address.prefix);
+  const auto has = [](const std::vector<IpPrefix>& list, const IpPrefix& prefix) {
+    return std::find(list.begin(), list.end(), prefix) != list.end();
+  };
+  std::vector<IpPrefix> ends;
+  for (const IpAddress& address : wanted.addresses) ends.push_back(IpPrefix::host(address));
+  std::copy_if(ends.begin(), ends.end(), std::back_inserter(changes.add_addresses),
+               [&](const IpPrefix& end) { return !has(have, end); });
+  std::copy_if(have.begin(), have.end(), std::back_inserter(changes.remove_addresses),
+               [&](const IpPrefix& prefix) { return !has(ends, prefix); });
+  diff_entries(desired.vxlan_entries, stays ? host.vxlan_entries : VxlanEntries(), may_withdraw, changes);
   return changes;
 }
 
@@ -68,8 +126,8 @@ std::string route_command(const char* verb, const netlink::Route& route, const H
 }  // namespace
 
 bool Changes::empty() const {
-  return !forwarding_v4 && !forwarding_v6 && tunnel == TunnelChanges{} && add.empty() && replace.empty() &&
-         remove.empty();
+  return !forwarding_v4 && !forwarding_v6 && tunnel == TunnelChanges{} && vxlan == VxlanChanges{} &&
+         add.empty() && replace.empty() && remove.empty();
 }
 
 Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
@@ -78,6 +136,8 @@ Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
   changes.forwarding_v6 = desired.forwarding_v6 && !host.forwarding_v6;
   if (changes.forwarding_v6) changes.accept_ra = host.need_accept_ra;
   changes.tunnel = diff_tunnel(desired, host, rules);
+  changes.wanted_vxlan = desired.vxlan;
+  changes.vxlan = diff_vxlan(desired, host, rules.may_withdraw);
   diff_routes(desired.routes, host.routes, rules.may_withdraw, changes);
   return changes;
 }
@@ -97,6 +157,47 @@ void set_apart(const Host& host, std::vector<netlink::Route>& wanted,
   wanted = std::move(free);
 }
 
+namespace {
+
+const char* family_option(const IpAddress& address) { return address.is_v4() ? "" : "-6 "; }
+
+void add_vxlan_commands(const VxlanChanges& vxlan, const std::optional<WantedVxlan>& wanted,
+                        std::vector<std::string>& lines) {
+  if (vxlan.create && wanted) {
+    if (vxlan.remove) lines.push_back(fmt::format("ip link del {}", vxlan_name));
+    lines.push_back(fmt::format("ip link add {} address {} type vxlan id {} local {} dstport {} nolearning",
+                                vxlan_name, wanted->mac.to_string(), wanted->settings.vni,
+                                wanted->settings.local->to_string(), wanted->settings.port));
+  }
+  if (vxlan.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", vxlan_name, vxlan.mtu));
+  for (const IpPrefix& address : vxlan.add_addresses)
+    lines.push_back(fmt::format("ip addr add {} dev {}{}", address.to_string(), vxlan_name,
+                                address.address.is_v4() ? "" : " nodad"));
+  if (vxlan.loose) lines.push_back(fmt::format("sysctl -w net/ipv4/conf/{}/rp_filter=2", vxlan_name));
+  if (vxlan.up) lines.push_back(fmt::format("ip link set {} up", vxlan_name));
+  for (const netlink::FdbEntry& entry : vxlan.add.fdb)
+    lines.push_back(fmt::format("bridge fdb replace {} dev {} dst {} self permanent", entry.mac.to_string(),
+                                vxlan_name, entry.remote.to_string()));
+  for (const netlink::Neighbour& each : vxlan.add.neighbours)
+    lines.push_back(fmt::format("ip {}neigh replace {} lladdr {} dev {} nud permanent",
+                                family_option(each.address), each.address.to_string(), each.mac.to_string(),
+                                vxlan_name));
+}
+
+void add_vxlan_removals(const VxlanChanges& vxlan, std::vector<std::string>& lines) {
+  for (const netlink::Neighbour& each : vxlan.remove_entries.neighbours)
+    lines.push_back(fmt::format("ip {}neigh del {} dev {}", family_option(each.address),
+                                each.address.to_string(), vxlan_name));
+  for (const netlink::FdbEntry& entry : vxlan.remove_entries.fdb)
+    lines.push_back(fmt::format("bridge fdb del {} dev {} dst {} self", entry.mac.to_string(), vxlan_name,
+                                entry.remote.to_string()));
+  for (const IpPrefix& address : vxlan.remove_addresses)
+    lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), vxlan_name));
+  if (vxlan.remove && !vxlan.create) lines.push_back(fmt::format("ip link del {}", vxlan_name));
+}
+
+}  // namespace
+
 std::vector<std::string> commands(const Changes& changes, const Host& host) {
   std::vector<std::string> lines;
   const TunnelChanges& tunnel = changes.tunnel;
@@ -114,11 +215,13 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
     lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), device));
   if (tunnel.loose) lines.push_back(fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", device));
   if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
+  add_vxlan_commands(changes.vxlan, changes.wanted_vxlan, lines);
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
   for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
   for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));
   for (const IpPrefix& address : tunnel.remove_addresses)
     lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), device));
+  add_vxlan_removals(changes.vxlan, lines);
   return lines;
 }
 

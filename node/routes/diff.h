@@ -26,6 +26,20 @@ struct TunnelChanges {
   bool operator==(const TunnelChanges&) const = default;
 };
 
+struct VxlanChanges {
+  bool remove = false;  // of other settings, before it is made anew; or not wanted any more, after the routes
+  bool create = false;
+  std::uint32_t mtu = 0;  // 0: stays
+  bool up = false;
+  bool loose = false;  // as TunnelChanges has it
+  std::vector<IpPrefix> add_addresses;
+  std::vector<IpPrefix> remove_addresses;
+  VxlanEntries add;  // in place of what their keys had
+  VxlanEntries remove_entries;
+
+  bool operator==(const VxlanChanges&) const = default;
+};
+
 // A destination that somebody else routes already, with the same metric: left to them.
 struct Conflict {
   netlink::Route wanted;
@@ -37,6 +51,8 @@ struct Changes {
   bool forwarding_v6 = false;
   std::vector<std::string> accept_ra;  // interfaces on which it becomes 2, before forwarding_v6
   TunnelChanges tunnel;
+  VxlanChanges vxlan;
+  std::optional<WantedVxlan> wanted_vxlan;  // of which it makes the device
   std::vector<netlink::Route> add;
   std::vector<netlink::Route> replace;  // the key is ours already, something else differs
   std::vector<netlink::Route> remove;

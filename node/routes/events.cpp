@@ -9,7 +9,9 @@
 #include <algorithm>
 
 #include "netlink/address.h"
+#include "netlink/fdb.h"
 #include "netlink/link.h"
+#include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "netlink/route_key.h"
 #include "node/routes/host.h"
@@ -35,6 +37,23 @@ bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   return node != nodes.end() && route.dst.contains(*node);
 }
 
+// The kernel does not say whose doing a change of a VXLAN device's entries was: what is as it should be is ours.
+bool entry_concerns(const nlmsghdr& message, const Interest& interest) {
+  if (interest.desired == nullptr || interest.desired->vxlan_entries.fdb.empty()) return false;
+  const auto& [fdb, neighbours] = interest.desired->vxlan_entries;
+  const bool there = message.nlmsg_type == RTM_NEWNEIGH;
+  if (const auto entry = netlink::parse_fdb_entry(message))
+    return entry->link == fdb[0].link && std::binary_search(fdb.begin(), fdb.end(), *entry) != there;
+  const auto seen = netlink::parse_neighbour(message);
+  if (!seen || seen->link != fdb[0].link) return false;
+  const auto wanted =
+      std::lower_bound(neighbours.begin(), neighbours.end(), seen->address,
+                       [](const netlink::Neighbour& a, const IpAddress& b) { return a.address < b; });
+  const bool known = wanted != neighbours.end() && wanted->address == seen->address;
+  if (!there) return known;
+  return known ? wanted->mac != seen->mac || seen->state != NUD_PERMANENT : seen->state == NUD_PERMANENT;
+}
+
 }  // namespace
 
 bool concerns(const nlmsghdr& message, const Interest& interest) {
@@ -56,6 +75,9 @@ bool concerns(const nlmsghdr& message, const Interest& interest) {
       const auto route = netlink::parse_route(message);
       return route && route_concerns(*route, interest);
     }
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      return entry_concerns(message, interest);
     case RTM_NEWNETCONF: {
       const netconfmsg* header = nullptr;
       const auto attributes = netlink::Attributes::of(message, header);
@@ -77,8 +99,9 @@ bool concerns_table(const nlmsghdr& message, const std::string& table) {
 }
 
 netlink::Monitor monitor_routes() {
-  constexpr int groups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-                            RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
+  constexpr int groups[] = {RTNLGRP_LINK,         RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                            RTNLGRP_IPV4_ROUTE,   RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_NETCONF,
+                            RTNLGRP_IPV6_NETCONF, RTNLGRP_NEIGH};
   return netlink::Monitor::open(NETLINK_ROUTE, groups);
 }
 

@@ -27,7 +27,8 @@ std::vector<IpAddress> node_addresses(const Cluster& cluster) {
   };
   add(cluster.self);
   // Whose the tunnel's address is: a pod may have it already.
-  if (const auto tunnel = tunnel_address(cluster.self)) addresses.push_back(*tunnel);
+  for (const auto& tunnel : {tunnel_address(cluster.self), tunnel_address_v6(cluster.self)})
+    if (tunnel) addresses.push_back(*tunnel);
   for (const Node& peer : cluster.peers) add(peer);
   return addresses;
 }
@@ -91,7 +92,7 @@ void read_underlay(netlink::Socket& socket, Host& host) {
       host.not_forwarding.insert(index);
     const bool strict = is_strict(link);
     if (strict) host.strict.insert(index);
-    if ((link.flags & (IFF_LOOPBACK | IFF_NOARP)) != 0) continue;
+    if ((link.flags & (IFF_LOOPBACK | IFF_NOARP)) != 0 || link.name == vxlan_name) continue;
     for (netlink::Address& address : netlink::list_addresses(socket, index))
       if (!address.prefix.is_host() && address.scope != RT_SCOPE_LINK)
         host.underlay_addresses.push_back(std::move(address));
@@ -149,6 +150,7 @@ const netlink::Route* Host::path_to(const IpAddress& address) const {
 
 std::string Host::link_name(std::uint32_t index) const {
   if (index == tunnel_to_come) return tunnel_name;
+  if (index == vxlan_to_come) return vxlan_name;
   const netlink::Link* known = link(index);
   return known == nullptr ? fmt::format("if{}", index) : known->name;
 }
@@ -175,6 +177,22 @@ void read_tunnel(netlink::Socket& socket, Host& host) {
   host.tunnel_addresses = netlink::list_addresses(socket, host.tunnel->index);
 }
 
+void read_vxlan(netlink::Socket& socket, Host& host) {
+  host.vxlan = netlink::find_link(socket, vxlan_name);
+  if (!host.vxlan) return;
+  const std::uint32_t index = host.vxlan->index;
+  host.links.emplace(index, *host.vxlan);
+  if (is_strict(*host.vxlan)) host.strict.insert(index);
+  host.vxlan_addresses = netlink::list_addresses(socket, index);
+  auto& [fdb, neighbours] = host.vxlan_entries;
+  fdb = netlink::list_fdb(socket, index);
+  std::sort(fdb.begin(), fdb.end());
+  neighbours = netlink::list_neighbours(socket, index);
+  std::erase_if(neighbours, [](const auto& neighbour) { return neighbour.state != NUD_PERMANENT; });
+  std::sort(neighbours.begin(), neighbours.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+}
+
 Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   Host host;
   host.routes = netlink::list_routes(
@@ -184,6 +202,7 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
   read_paths(socket, cluster, host);
   read_tunnel(socket, host);
+  read_vxlan(socket, host);
   read_links(socket, host);
   read_sources(socket, cluster, host);
   read_underlay(socket, host);

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "netlink/address.h"
+#include "netlink/fdb.h"
 #include "netlink/link.h"
+#include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "netlink/socket.h"
 #include "node/cluster/cluster.h"
@@ -20,8 +22,18 @@
 namespace onlink::node {
 
 inline constexpr const char* tunnel_name = "tunl0";
-// Stands for the index of a tunnel device that is not there yet.
+inline constexpr const char* vxlan_name = "vxlan.onlink";
+// Stand for the indexes of devices that are not there yet.
 inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
+inline constexpr std::uint32_t vxlan_to_come = UINT32_MAX - 1;
+
+// Whose packets a node's VXLAN end takes, and how they find it: one entry of each kind for a peer.
+struct VxlanEntries {
+  std::vector<netlink::FdbEntry> fdb;          // sorted
+  std::vector<netlink::Neighbour> neighbours;  // by address; of both families
+
+  bool operator==(const VxlanEntries&) const = default;
+};
 
 // The attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Whatever else has it
 // is the node's: ours to change and to withdraw, whatever its shape.
@@ -38,7 +50,11 @@ struct Host {
   std::map<std::uint32_t, netlink::Link> links;  // those that the paths and routes go through, by index
   std::optional<netlink::Link> tunnel;  // named tunl0, whatever its kind; else the IPIP device without ends
   std::vector<netlink::Address> tunnel_addresses;
-  bool ipip_missing = false;  // the kernel refused to make a tunnel: it has no ipip
+  std::optional<netlink::Link> vxlan;  // named vxlan.onlink, whatever its kind
+  std::vector<netlink::Address> vxlan_addresses;
+  VxlanEntries vxlan_entries;  // those that do not age
+  bool vxlan_missing = false;  // the kernel refused to make such a device
+  bool ipip_missing = false;   // the kernel refused to make a tunnel: it has no ipip
   std::vector<netlink::Route>
       routes;  // the node's, of table main: by key, those of one key as the kernel has them
   std::vector<netlink::Route> attachments;  // those of the attachments
@@ -69,6 +85,7 @@ std::string rp_filter_setting(const std::string& link);
 
 // Only the tunnel of a host that was read before it was made.
 void read_tunnel(netlink::Socket& socket, Host& host);
+void read_vxlan(netlink::Socket& socket, Host& host);
 
 // The first route that has the key of each of these, where there is one: ordered as asked. Compared by the
 // whole key, as routes that are looked up by address hide each other: dumps.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/fnv.h"
 #include "nft/generation.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
@@ -24,12 +25,7 @@ using nft::Ruleset;
 using nft::TableChange;
 using Elements = std::map<std::string, std::vector<AddressRange>>;
 
-// FNV-1a: the fingerprint only has to be the same in every build.
-std::string fingerprint(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
-}
+std::string fingerprint(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
 Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
   std::string elements;
@@ -60,7 +56,8 @@ TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded
   TableChange change;
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   for (const auto& [set, ranges] : sets) {
-    const auto present = nft::list_set(socket, wanted.table, set);
+    const IpFamily sender = ranges.empty() || !ranges[0].sender ? IpFamily::v4 : ranges[0].sender->family();
+    const auto present = nft::list_set(socket, wanted.table, set, sender);
     if (!present) return replaced;
     change.turn(set, *present, ranges);
   }
@@ -108,17 +105,34 @@ std::vector<std::string> forward_obstacles(const std::string& pods) {
   return obstacles;
 }
 
-std::vector<std::string> tunnel_obstacles() {
-  std::vector<std::string> obstacles;
-  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_LOCAL_IN, {IPPROTO_IPIP})) {
-    if (chain.family != "ip" && chain.family != "inet") continue;
-    const bool of_iptables = chain.family == "ip" && chain.table == "filter" && chain.name == "INPUT";
-    obstacles.push_back(obstacle(chain, "IPIP packets of other nodes",
-                                 of_iptables ? "iptables -I INPUT -p 4 -j ACCEPT"
-                                             : fmt::format("nft insert rule {} {} {} ip protocol 4 accept",
-                                                           chain.family, chain.table, chain.name)));
+// What a tunnel is to firewalls, in their words.
+struct TunnelPackets {
+  const char* what;
+  std::string named_by;  // bytes that a rule about them compares with
+  IpFamily outer;
+  std::string iptables, nft;
+};
+
+void add_tunnel_obstacles(const TunnelPackets& packets, std::vector<std::string>& obstacles) {
+  const bool v4 = packets.outer == IpFamily::v4;
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_LOCAL_IN, packets.named_by)) {
+    if (chain.family != (v4 ? "ip" : "ip6") && chain.family != "inet") continue;
+    const bool of_iptables = chain.family != "inet" && chain.table == "filter" && chain.name == "INPUT";
+    obstacles.push_back(obstacle(
+        chain, packets.what,
+        of_iptables ? fmt::format("{} -I INPUT {} -j ACCEPT", v4 ? "iptables" : "ip6tables", packets.iptables)
+                    : fmt::format("nft insert rule {} {} {} {} accept", chain.family, chain.table, chain.name,
+                                  packets.nft)));
   }
-  return obstacles;
+}
+
+TunnelPackets vxlan_packets(const netlink::VxlanSettings& vxlan) {
+  const auto port = vxlan.port;
+  return {"VXLAN packets of other nodes",
+          {static_cast<char>(port >> 8u), static_cast<char>(port & 0xffu)},
+          vxlan.local->family(),
+          fmt::format("-p udp --dport {}", port),
+          fmt::format("udp dport {}", port)};
 }
 
 // Of a table that was just made. Empty where somebody has been at it already: what is left of it then is not
@@ -140,14 +154,12 @@ std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now)
 namespace {
 
 // A node speaks for itself and for its pods.
-void add_sender(const Node& peer, Ruleset& ruleset) {
-  const IpPrefix node = IpPrefix::host(*peer.ipv4);
-  ruleset.tunnel_sources.push_back(node);
-  ruleset.tunnel_inner.push_back({*peer.ipv4, node});
-  for (const IpPrefix& cidr : peer.pod_cidrs)
-    if (cidr.address.is_v4()) ruleset.tunnel_inner.push_back({*peer.ipv4, cidr});
-  if (const auto end = tunnel_address(peer))
-    ruleset.tunnel_inner.push_back({*peer.ipv4, IpPrefix::host(*end)});
+void add_sender(const Node& peer, const IpAddress& outer, std::vector<IpPrefix>& senders,
+                std::vector<Ruleset::Inner>& inner) {
+  senders.push_back(IpPrefix::host(outer));
+  for (const auto& own : {peer.ipv4, peer.ipv6, tunnel_address(peer), tunnel_address_v6(peer)})
+    if (own) inner.push_back({outer, IpPrefix::host(*own)});
+  for (const IpPrefix& cidr : peer.pod_cidrs) inner.push_back({outer, cidr});
 }
 
 }  // namespace
@@ -164,23 +176,28 @@ Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
     add(cluster.self);
     std::for_each(cluster.peers.begin(), cluster.peers.end(), add);
   }
-  if (cluster.masquerade && desired.tunnel) {
-    ruleset.tunnel_address = desired.tunnel->address;
-    ruleset.tunnel = desired.tunnel->device;
-  }
+  if (cluster.masquerade && desired.tunnel)
+    ruleset.exits.push_back({desired.tunnel->device, desired.tunnel->address});
+  if (cluster.masquerade && desired.vxlan)
+    for (const IpAddress& address : desired.vxlan->addresses) ruleset.exits.push_back({vxlan_name, address});
+  if (desired.vxlan)
+    ruleset.vxlan = {cluster.vxlan_port, cluster.vxlan_vni, desired.vxlan->settings.local->family()};
   ruleset.filter_pods = ruleset.filter_tunnel = cluster.filter;
   if (!ruleset.filter_tunnel) return ruleset;
   ruleset.tunnel_sources = ruleset.tunnel_trusted = cluster.ipip_sources;
   for (const Node& peer : cluster.peers)
-    if (may_tunnel(cluster, peer)) add_sender(peer, ruleset);
+    if (may_tunnel(cluster, peer, Encapsulation::ipip))
+      add_sender(peer, *peer.ipv4, ruleset.tunnel_sources, ruleset.tunnel_inner);
+    else if (may_tunnel(cluster, peer, Encapsulation::vxlan))
+      add_sender(peer, *outer_address(cluster, peer), ruleset.vxlan_sources, ruleset.vxlan_inner);
   return ruleset;
 }
 
-Ruleset with_current_peers(Ruleset ruleset, const std::vector<netlink::Route>& routes) {
-  for (const netlink::Route& route : routes) {
+Ruleset with_current_peers(Ruleset ruleset, const Host& host) {
+  for (const netlink::Route& route : host.routes) {
     if (!route.gateway) continue;
     if (!ruleset.masqueraded.empty()) ruleset.inside.push_back(route.dst);
-    if (!ruleset.filter_tunnel || !route.onlink) continue;
+    if (!ruleset.filter_tunnel || !host.tunnel || route.link != host.tunnel->index) continue;
     ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
     ruleset.tunnel_inner.push_back({*route.gateway, route.dst});
   }
@@ -228,7 +245,7 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
 Ruleset Firewall::supported(Ruleset ruleset) const {
   if (refused_nat_) {
     ruleset.masqueraded.clear();
-    ruleset.tunnel_address.reset();
+    ruleset.exits.clear();
   }
   ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_tunnel_;
   ruleset.filter_pods = ruleset.filter_pods && !refused_pods_;
@@ -249,6 +266,7 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
   Ruleset tunnel;
   tunnel.table = wanted.table;
   tunnel.filter_tunnel = wanted.filter_tunnel;
+  tunnel.vxlan = wanted.vxlan;
   refused_tunnel_ = refused(tunnel, "IPIP is accepted from anyone");
   Ruleset pods;
   pods.table = wanted.table;
@@ -265,13 +283,13 @@ bool Firewall::remove(const std::string& table) {
   return true;
 }
 
-std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunnels) try {
+std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunnels,
+                                             const std::optional<WantedVxlan>& vxlan) try {
   auto obstacles = forward_obstacles(pods);
-  if (tunnels) {
-    auto more = tunnel_obstacles();
-    obstacles.insert(obstacles.end(), std::make_move_iterator(more.begin()),
-                     std::make_move_iterator(more.end()));
-  }
+  if (tunnels)
+    add_tunnel_obstacles(
+        {"IPIP packets of other nodes", {IPPROTO_IPIP}, IpFamily::v4, "-p 4", "ip protocol 4"}, obstacles);
+  if (vxlan) add_tunnel_obstacles(vxlan_packets(vxlan->settings), obstacles);
   return obstacles;
 } catch (const Failure& failure) {
   return {failure.what()};

@@ -18,7 +18,7 @@ namespace onlink::node {
 // The rules that a cluster asks for on this node.
 nft::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
 // The same, and room for the nodes to which this host still has routes: what holds while routes change.
-nft::Ruleset with_current_peers(nft::Ruleset ruleset, const std::vector<netlink::Route>& routes);
+nft::Ruleset with_current_peers(nft::Ruleset ruleset, const Host& host);
 
 // What was loaded last, as fingerprints: it outlives the process.
 struct Loaded {
@@ -53,7 +53,9 @@ class Firewall {
 
   // Chains of others that drop forwarded packets, or, where nodes send any to each other, IPIP, unless a rule
   // accepts them: each with the commands that let these through.
-  static std::vector<std::string> obstacles(const std::string& pod_interfaces, bool tunnels);
+  // vxlan: the same for UDP to its port.
+  static std::vector<std::string> obstacles(const std::string& pod_interfaces, bool tunnels,
+                                            const std::optional<WantedVxlan>& vxlan);
   // What was dropped so far.
   static nft::Counts counts(const std::string& table);
 

@@ -127,7 +127,7 @@ class Renderer {
     } else {
       line("protocol direct onlink_reach6 {{");
       line("  ipv6 {{ table onlink_hops6; }};");
-      line("  interface \"-onl*\", \"-tunl0\", \"*\";");
+      line("  interface \"-onl*\", \"-tunl0\", \"-vxlan.onlink\", \"*\";");
       line("}}");
     }
   }

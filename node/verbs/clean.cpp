@@ -170,7 +170,7 @@ class Cleaner {
 
   void remove_files() {
     publish_mtu(directories_, 0);
-    publish_reserved(directories_, std::nullopt);
+    publish_reserved(directories_, {});
     forget_last_good(directories_);
     forget_service_state(directories_);
     forget_run_state(directories_);

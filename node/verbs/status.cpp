@@ -60,7 +60,7 @@ json print_peers(const StatusInput& input) {
   for (const PeerPath& path : input.plan.desired.paths) {
     json peer = {{"name", path.peer},
                  {"podCIDR", path.cidr.to_string()},
-                 {"ipipMode", to_string(path.mode)},
+                 {mode_key(path.encapsulation), to_string(path.mode)},
                  {"path", to_string(path.kind)},
                  {"why", path.obstacle.empty() ? path.why : path.obstacle},
                  {"from", origin_of(path.peer, kept, input)},
@@ -83,6 +83,22 @@ json print_tunnel(const StatusInput& input) {
           {"up", device->up()},
           {"pmtudisc", device->ipip && device->ipip->pmtudisc},
           {"rpFilter", netlink::read_sysctl(rp_filter_setting(device->name)).value_or("")}};
+}
+
+json print_vxlan(const StatusInput& input) {
+  const auto& device = input.plan.host.vxlan;
+  const auto& wanted = input.plan.desired.vxlan;
+  if (!wanted || !device) return nullptr;
+  json addresses = json::array();
+  for (const IpAddress& address : wanted->addresses) addresses.push_back(address.to_string());
+  return {{"device", device->name},
+          {"local", wanted->settings.local->to_string()},
+          {"port", wanted->settings.port},
+          {"vni", wanted->settings.vni},
+          {"addresses", std::move(addresses)},
+          {"mtu", device->mtu},
+          {"up", device->up()},
+          {"entries", input.plan.host.vxlan_entries.fdb.size()}};
 }
 
 // This node's first, then the list's.
@@ -159,6 +175,7 @@ json status_document(const StatusInput& input) {
                    {"inOrder", !concerns_node(problems) && !input.plan.changed()},
                    {"podMtu", input.plan.desired.pod_mtu},
                    {"tunnel", print_tunnel(input)},
+                   {"vxlan", print_vxlan(input)},
                    {"rpFilterAll", netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("")},
                    {"dropped", std::move(counters)},
                    {"forgedInnerBy", print_senders(input)},
@@ -189,6 +206,12 @@ std::string print_status(const json& document) {
     text += fmt::format("tunnel {} {} mtu {}{}\n", tunnel["device"].get<std::string>(),
                         tunnel["address"].get<std::string>(), tunnel["mtu"].get<unsigned>(),
                         tunnel["up"].get<bool>() ? "" : " DOWN");
+  if (const json& vxlan = document["vxlan"]; vxlan.is_object())
+    text +=
+        fmt::format("{} from {} port {} VNI {} mtu {}, {} entries{}\n", vxlan["device"].get<std::string>(),
+                    vxlan["local"].get<std::string>(), vxlan["port"].get<unsigned>(),
+                    vxlan["vni"].get<unsigned>(), vxlan["mtu"].get<unsigned>(),
+                    vxlan["entries"].get<std::size_t>(), vxlan["up"].get<bool>() ? "" : " DOWN");
   for (const auto& [name, packets] : document["dropped"].items()) {
     text += fmt::format("dropped {}: {} packets\n", name, packets.get<std::uint64_t>());
     if (name == "forged_inner") text += print_busiest(document["forgedInnerBy"]);

@@ -67,6 +67,14 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"Array", "[]", {"must be an object"}}, Wrong{"Empty", list(""), {"nodes: is missing or empty"}},
         Wrong{"NoNodes", "{}", {"nodes: is missing or empty"}},
         Wrong{"SelfMissing", list(b), {"nodes: this node, \"A\", is not among them"}},
+        Wrong{"BothModes",
+              list(a, R"("ipipMode":"CrossSubnet","vxlanMode":"Always",)"),
+              {"vxlanMode: is \"Always\" and ipipMode \"CrossSubnet\": one of the two must be Never"}},
+        Wrong{"BothModesOfANode",
+              list(node_json("A", "1.2.3.4", "10.10.0.0/24", R"(,"ipipMode":"Always","vxlanMode":"Always")")),
+              {"nodes[0].vxlanMode: is \"Always\" and ipipMode \"Always\""}},
+        Wrong{"VxlanPort", list(a, R"("vxlanPort":65536,)"), {"vxlanPort: "}},
+        Wrong{"VxlanVni", list(a, R"("vxlanVNI":16777216,)"), {"vxlanVNI: "}},
         Wrong{"UnknownKey", list(a, R"("typo":1,)"), {"typo: unknown key"}},
         Wrong{"UnknownNodeKey",
               list(node_json("A", "1.2.3.4", "10.10.0.0/24", R"(,"ip":"x")")),
@@ -185,6 +193,47 @@ TEST(Cluster, PrefixesOfOtherPluginsPodsAreAccepted) {
     EXPECT_EQ(refusal(list(a, std::string(R"("podInterfacePrefix":")") + prefix + "\",")), "");
 }
 
+TEST(Cluster, VxlanModeAloneTurnsIpipOff) {
+  const Cluster cluster =
+      parse(list(a + "," + b, R"("vxlanMode":"CrossSubnet","vxlanPort":8472,"vxlanVNI":1,)"));
+  EXPECT_EQ(cluster.encapsulation, Encapsulation::vxlan);
+  EXPECT_EQ(cluster.mode, IpipMode::cross_subnet);
+  EXPECT_EQ(cluster.vxlan_port, 8472);
+  EXPECT_EQ(cluster.vxlan_vni, 1u);
+  EXPECT_EQ(parse(print_cluster(cluster)), cluster);
+  const Cluster ipip = parse(list(a + "," + b, R"("vxlanMode":"Never",)"));
+  EXPECT_EQ(ipip.encapsulation, Encapsulation::ipip);
+  EXPECT_EQ(ipip.mode, IpipMode::cross_subnet) << "its default stays";
+}
+
+TEST(Cluster, ANodeThatNamesVxlanUsesItWithEveryOther) {
+  Cluster cluster = parse(list(a + "," + b));
+  EXPECT_EQ(encapsulation_between(cluster, cluster.peers[0]), Encapsulation::ipip);
+  cluster.peers[0].mode = IpipMode::always;
+  cluster.peers[0].encapsulation = Encapsulation::vxlan;
+  EXPECT_EQ(encapsulation_between(cluster, cluster.peers[0]), Encapsulation::vxlan);
+  cluster.self.mode = IpipMode::always;  // of IPIP
+  EXPECT_EQ(encapsulation_between(cluster, cluster.peers[0]), Encapsulation::vxlan);
+  cluster.peers[0].mode = IpipMode::never;  // of VXLAN, which nobody has: it names nothing
+  cluster.self.mode.reset();
+  EXPECT_EQ(encapsulation_between(cluster, cluster.peers[0]), Encapsulation::ipip);
+  EXPECT_EQ(mode_between(cluster, cluster.peers[0]), IpipMode::cross_subnet);
+}
+
+TEST(Cluster, MacsOfVxlanEndsFollowFromTheAddress) {
+  EXPECT_EQ(vxlan_mac(*IpAddress::parse("172.16.91.202")).to_string(), "02:6f:ac:10:5b:ca");
+  const MacAddress one = vxlan_mac(*IpAddress::parse("fd00::1"));
+  EXPECT_EQ(one.bytes[0], 0x06);
+  EXPECT_NE(one, vxlan_mac(*IpAddress::parse("fd00::2")));
+  EXPECT_NE(one, vxlan_mac(*IpAddress::parse("fd00:1::1")));
+}
+
+TEST(Cluster, VxlanNeedsNoNodeAddressOfThePodsFamily) {
+  const std::string dual = R"({"name":"A","nodeIP":"172.16.91.201","podCIDRs":["10.10.0.0/24","fd00::/64"]})";
+  EXPECT_NE(refusal(list(dual)).find("needs nodeIPv6"), std::string::npos);
+  EXPECT_EQ(refusal(list(dual, R"("vxlanMode":"Always",)")), "");
+}
+
 TEST(Cluster, TwoNodesSeeTheSameModeBetweenThem) {
   const IpipMode modes[] = {IpipMode::never, IpipMode::cross_subnet, IpipMode::always};
   std::vector<std::optional<IpipMode>> choices{std::nullopt};
@@ -192,11 +241,25 @@ TEST(Cluster, TwoNodesSeeTheSameModeBetweenThem) {
   for (const IpipMode common : modes)
     for (const auto& one : choices)
       for (const auto& other : choices) {
-        Cluster here, there;
-        here.mode = there.mode = common;
-        here.self.mode = there.peers.emplace_back().mode = one;
-        there.self.mode = here.peers.emplace_back().mode = other;
-        EXPECT_EQ(mode_between(here, here.peers[0]), mode_between(there, there.peers[0]));
+        for (unsigned bits = 0; bits < 8; ++bits) {  // who means VXLAN
+          const auto chosen = [&](unsigned bit) {
+            return (bits & bit) != 0 ? Encapsulation::vxlan : Encapsulation::ipip;
+          };
+          Node first, second;
+          first.mode = one;
+          first.encapsulation = chosen(1);
+          second.mode = other;
+          second.encapsulation = chosen(2);
+          Cluster here, there;
+          here.mode = there.mode = common;
+          here.encapsulation = there.encapsulation = chosen(4);
+          here.self = first;
+          here.peers = {second};
+          there.self = second;
+          there.peers = {first};
+          EXPECT_EQ(mode_between(here, second), mode_between(there, first));
+          EXPECT_EQ(encapsulation_between(here, second), encapsulation_between(there, first));
+        }
       }
 }
 

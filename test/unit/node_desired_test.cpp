@@ -55,6 +55,56 @@ TEST(Desired, APeerForWhichWeAreOnLinkIsDroppedByAStrictInterface) {
   EXPECT_EQ(obstacle(IpipMode::always), "") << "it sends through the tunnel, too";
 }
 
+TEST(Desired, VxlanCarriesIpv6BetweenIpv4Nodes) {
+  Cluster cluster = seed_cluster(IpipMode::cross_subnet);
+  cluster.encapsulation = Encapsulation::vxlan;
+  cluster.peers[0].pod_cidrs.push_back(prefix("fd00:10:1::/64"));
+  cluster.self.pod_cidrs.push_back(prefix("fd00:10::/64"));
+  const Desired wanted = desired(cluster, seed_host());
+  ASSERT_EQ(wanted.paths.size(), 2u);
+  EXPECT_EQ(wanted.paths[0].kind, PathKind::direct);
+  EXPECT_EQ(wanted.paths[1].kind, PathKind::vxlan);
+  EXPECT_EQ(wanted.paths[1].why, "it has no IPv6 address");
+  EXPECT_EQ(wanted.pod_mtu, 1450u);
+  ASSERT_EQ(wanted.vxlan_entries.fdb.size(), 1u);
+  EXPECT_FALSE(wanted.tunnel);
+  const auto lines = planned(cluster, seed_host());
+  EXPECT_TRUE(
+      has(lines, "bridge fdb replace 02:6f:ac:10:5b:ca dev vxlan.onlink dst 172.16.91.202 self permanent"));
+}
+
+// Of its two devices the one is IPIP's, the other VXLAN's: pods' packets may have to go through either.
+TEST(Desired, BesideIpipTheSmallerMtuCounts) {
+  Cluster cluster = seed_cluster(IpipMode::always);
+  Node third = cluster.peers[0];
+  third.name = "C";
+  third.ipv4 = IpAddress::parse("172.16.91.203");
+  third.pod_cidrs = {prefix("10.10.2.0/24")};
+  third.mode = IpipMode::always;
+  third.encapsulation = Encapsulation::vxlan;
+  cluster.peers.push_back(third);
+  const Desired wanted = desired(cluster, seed_host());
+  EXPECT_EQ(wanted.tunnel->mtu, 1480u);
+  EXPECT_EQ(wanted.vxlan->mtu, 1450u);
+  EXPECT_EQ(wanted.pod_mtu, 1450u);
+}
+
+// Its device is not somebody else's of that name.
+TEST(Desired, AForeignDeviceOfThatNameIsLeftAlone) {
+  Cluster cluster = seed_cluster(IpipMode::always);
+  cluster.encapsulation = Encapsulation::vxlan;
+  Host host = seed_host();
+  host.vxlan = netlink::Link{};
+  host.vxlan->index = 9;
+  host.vxlan->name = vxlan_name;
+  host.vxlan->kind = "bridge";
+  const Desired wanted = desired(cluster, host);
+  EXPECT_EQ(wanted.paths[0].kind, PathKind::none);
+  EXPECT_NE(why(wanted).find("vxlan.onlink is of kind \"bridge\", not vxlan: left alone"), std::string::npos);
+  for (const std::string& line : planned(cluster, host))
+    EXPECT_EQ(line.find("vxlan"), std::string::npos) << line;
+}
+
 TEST(Desired, CrossSubnetAsksTheKernel) {
   Host host = seed_host();
   EXPECT_EQ(desired(seed_cluster(IpipMode::cross_subnet), host).paths[0].kind, PathKind::direct);

@@ -161,6 +161,18 @@ TEST(KubernetesNodeJson, AnnotationsOverride) {
   EXPECT_EQ(placed.mode, IpipMode::never);
   EXPECT_EQ(placed.tunnel_address->to_string(), "10.10.0.7");
 
+  node.vxlan_mode = "CrossSubnet";  // beside "Never" of the other
+  const Node vxlan = placed_node(node, problems).node;
+  EXPECT_EQ(vxlan.mode, IpipMode::cross_subnet);
+  EXPECT_EQ(vxlan.encapsulation, Encapsulation::vxlan);
+  node.mode = "Always";
+  EXPECT_TRUE(placed_node(node, problems).unknown.mode) << "both: what it was stays";
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_NE(problems[0].find("annotation onlink.io/vxlan-mode: is \"CrossSubnet\", and onlink.io/ipip-mode"),
+            std::string::npos);
+  problems.clear();
+  node.vxlan_mode.reset();
+
   node.mode = "never";
   node.node_ip = "192.0.2.9,192.0.2.10";
   node.tunnel_address = "fd00::1";

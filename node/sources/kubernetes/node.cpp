@@ -17,35 +17,18 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* mode_key = "onlink.io/ipip-mode";
+constexpr const char* ipip_key = "onlink.io/ipip-mode";
+constexpr const char* vxlan_key = "onlink.io/vxlan-mode";
 constexpr const char* node_ip_key = "onlink.io/node-ip";
 constexpr const char* tunnel_key = "onlink.io/tunnel-address";
 
 // The keys that are kept, wherever they stand; all others are dropped with what is below them as they are
 // parsed. A Node has 10 to 50 KB, this is less than one of it.
-constexpr std::array kept_keys = {"type",
-                                  "object",
-                                  "items",
-                                  "metadata",
-                                  "name",
-                                  "resourceVersion",
-                                  "continue",
-                                  "annotations",
-                                  mode_key,
-                                  node_ip_key,
-                                  tunnel_key,
-                                  "spec",
-                                  "podCIDR",
-                                  "podCIDRs",
-                                  "status",
-                                  "addresses",
-                                  "address",
-                                  "conditions",
-                                  "reason",
-                                  "code",
-                                  "message",
-                                  "kind",
-                                  "creationTimestamp"};
+constexpr std::array kept_keys = {
+    "type",       "object",      "items",    "metadata", "name",      "resourceVersion",
+    "continue",   "annotations", ipip_key,   vxlan_key,  node_ip_key, tunnel_key,
+    "spec",       "podCIDR",     "podCIDRs", "status",   "addresses", "address",
+    "conditions", "reason",      "code",     "message",  "kind",      "creationTimestamp"};
 static_assert(kept_keys.size() <= 32);
 
 // Takes a document's events as the parser sees them.
@@ -104,7 +87,8 @@ KubernetesNode parse_node(const json& object) {
   if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
   node.created = text(metadata, "creationTimestamp");
   const json& annotations = at(metadata, "annotations");
-  node.mode = optional_text(annotations, mode_key);
+  node.mode = optional_text(annotations, ipip_key);
+  node.vxlan_mode = optional_text(annotations, vxlan_key);
   node.node_ip = optional_text(annotations, node_ip_key);
   node.tunnel_address = optional_text(annotations, tunnel_key);
   const json& spec = at(object, "spec");
@@ -173,6 +157,32 @@ void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
   }
 }
 
+// Of both the one that says more, as in the file.
+void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
+  const auto refuse = [&](const char* key, const std::string& words) {
+    placed.unknown.mode = true;
+    problems.push_back(fmt::format("{}: annotation {}: {}", placed.path, key, words));
+  };
+  const auto take = [&](const std::optional<std::string>& words, const char* key,
+                        Encapsulation encapsulation) {
+    if (!words) return;
+    const auto mode = parse_mode(*words);
+    if (!mode) return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *words));
+    if (placed.node.mode.value_or(IpipMode::never) != IpipMode::never) {
+      if (*mode != IpipMode::never)
+        refuse(key, fmt::format("is \"{}\", and {} \"{}\": one of the two must be Never", *words, ipip_key,
+                                to_string(*placed.node.mode)));
+      return;
+    }
+    if (placed.node.mode && *mode == IpipMode::never) return;
+    placed.node.mode = mode;
+    placed.node.encapsulation = encapsulation;
+  };
+  take(from.mode, ipip_key, Encapsulation::ipip);
+  take(from.vxlan_mode, vxlan_key, Encapsulation::vxlan);
+  if (placed.unknown.mode) placed.node.mode.reset();
+}
+
 }  // namespace
 
 PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& problems) {
@@ -183,13 +193,7 @@ PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& pro
   read_addresses(from, placed, problems);
   read_cidrs(from, placed, problems);
   placed.unknown.addresses = true;  // one that is not there
-  if (from.mode) {
-    placed.node.mode = parse_mode(*from.mode);
-    placed.unknown.mode = !placed.node.mode;
-    if (placed.unknown.mode)
-      problems.push_back(fmt::format("{}: annotation {}: must be Always, CrossSubnet or Never, not \"{}\"",
-                                     placed.path, mode_key, *from.mode));
-  }
+  read_modes(from, placed, problems);
   if (from.tunnel_address) {
     const auto address = IpAddress::parse(*from.tunnel_address);
     placed.unknown.tunnel_address = !address || !address->is_v4();

@@ -23,6 +23,7 @@ struct KubernetesNode {
   std::optional<std::string> tunnel_address;  // onlink.io/tunnel-address
   // The condition NetworkUnavailable: "False OnlinkIsUp"; empty: there is none.
   std::string network;
+  std::optional<std::string> vxlan_mode = {};  // onlink.io/vxlan-mode
 
   bool operator==(const KubernetesNode&) const = default;
 };
