@@ -56,6 +56,22 @@ pod_by_hand() { # HOST NAME ADDRESS
   ip -n "$1" route add "$3/32" dev "$end" scope link proto 169
 }
 
+# dual_pod HOST NAME: a pod with the next address of each family; they are in ${v4[NAME]} and ${v6[NAME]}.
+declare -A v4=() v6=()
+dual_pod() {
+  local number
+  case $1 in A) number=0 ;; B) number=1 ;; esac
+  pod "$2"
+  on "$1" env CNI_COMMAND=ADD CNI_CONTAINERID="$2" CNI_NETNS="/run/netns/$2" CNI_IFNAME=eth0 CNI_PATH="$bin" \
+    "$bin/onlink" >"$work/$2.result" <<END || fail "attach $2: $(cat "$work/$2.result")"
+{"cniVersion":"1.1.0","name":"pods","type":"onlink","runDir":"$work/$1/run",
+ "ipam":{"type":"onlink-ipam","ranges":[[{"subnet":"10.10.$number.0/24"}],[{"subnet":"fd00:10:$number::/64"}]],"dataDir":"$work/$1/ipam"}}
+END
+  v4[$2]=$(jq -r '.ips[0].address' "$work/$2.result")
+  v6[$2]=$(jq -r '.ips[1].address' "$work/$2.result")
+  v4[$2]=${v4[$2]%/*} v6[$2]=${v6[$2]%/*}
+}
+
 # node HOST VERB [ARGUMENT...]: onlink-node on a host, with $cluster as its file. Output in $out, exit status in $status.
 cluster=$work/cluster.json
 node_command() { # HOST: the words before the verb

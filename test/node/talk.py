@@ -49,13 +49,28 @@ def answers(ping):
             yield sender[0], identity, sequence
 
 
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def answers6(ping):
+    """The same of ICMPv6: the kernel gives no header of IPv6, and fills the checksum in."""
+    while select.select([ping], [], [], 0)[0]:
+        packet, sender = ping.recvfrom(2048)
+        kind, _, _, identity, sequence = struct.unpack("!BBHHH", packet[:8])
+        if kind == 129:
+            yield sender[0], identity, sequence
+
+
 def ping_once(name, address):
-    ping = open_in(name, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    ping.sendto(echo_request(1, 1), (address, 0))
+    v6 = family_of(address) == socket.AF_INET6
+    protocol = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
+    ping = open_in(name, family_of(address), socket.SOCK_RAW, protocol)
+    ping.sendto(struct.pack("!BBHHH", 128, 0, 0, 1, 1) if v6 else echo_request(1, 1), (address, 0))
     end = time.monotonic() + 20
     while time.monotonic() < end:
         select.select([ping], [], [], 0.5)
-        if (address, 1, 1) in answers(ping):
+        if (address, 1, 1) in (answers6(ping) if v6 else answers(ping)):
             return
     sys.exit(f"{name} gets no ping back from {address}")
 
@@ -72,7 +87,7 @@ def transfer(server, name, address, data):
     server.settimeout(20)
     receiver = threading.Thread(target=receive)
     receiver.start()
-    client = open_in(name, socket.AF_INET, socket.SOCK_STREAM)
+    client = open_in(name, family_of(address), socket.SOCK_STREAM)
     client.settimeout(20)
     client.connect((address, 5001))
     client.sendall(data)
@@ -84,10 +99,10 @@ def transfer(server, name, address, data):
 
 def pairs(pods):
     servers = {}
-    for name in pods:
-        servers[name] = open_in(name, socket.AF_INET, socket.SOCK_STREAM)
+    for name, address in pods.items():
+        servers[name] = open_in(name, family_of(address), socket.SOCK_STREAM)
         servers[name].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        servers[name].bind(("0.0.0.0", 5001))
+        servers[name].bind((address, 5001))
         servers[name].listen()
     data = os.urandom(1 << 20)
     count = 0
