@@ -12,11 +12,11 @@ cluster_of[A]=$conf/cluster.json
 node A plan; ok "the example: $errors"
 case $out in *"10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"*"table inet onlink"*) ;; *) fail "plan of the example: $out" ;; esac
 unset 'cluster_of[A]'
-everything='{"ipipMode":"Always","ipipModeIPv6":"Never","masquerade":true,"masqueradeExclude":["192.0.2.0/24"],"filter":true,
+everything='{"ipipMode":"Always","ipipModeIPv6":"Never","vxlanMode":"Never","vxlanPort":4789,"vxlanVNI":4096,"masquerade":true,"masqueradeExclude":["192.0.2.0/24"],"filter":true,
   "ipipSources":["192.0.2.7/32"],"podInterfacePrefix":"onl","resyncSeconds":60,"maxWithdrawPercent":50,"source":{"type":"file"},
   "bgp":{"asNumber":64512,"routeReflectors":["A"],"clusterId":"192.0.2.9","password":"x","passwordFile":"/x","gracefulRestartSeconds":120,
     "prefixes":["10.10.0.0/16"]},
-  "nodes":[{"name":"A","nodeIP":"172.16.91.201","nodeIPv6":"fd00::1","podCIDRs":["10.10.0.0/24"],"ipipMode":"Never","tunnelAddress":"10.10.0.1"}]}'
+  "nodes":[{"name":"A","nodeIP":"172.16.91.201","nodeIPv6":"fd00::1","podCIDRs":["10.10.0.0/24"],"ipipMode":"Never","vxlanMode":"Never","tunnelAddress":"10.10.0.1"}]}'
 for where in . .nodes[0] .bgp; do
   case $where in .) schema=.properties ;; .bgp) schema=.properties.bgp.properties ;; *) schema=.properties.nodes.items.properties ;; esac
   same "keys of the schema at $where" "$(jq -c "$schema | keys" "$conf/cluster.schema.json")" "$(jq -c "$where | keys" <<<"$everything")"
