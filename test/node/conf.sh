@@ -61,7 +61,8 @@ fi
 import configparser, sys
 parsed = configparser.ConfigParser(delimiters=("=",))
 parsed.read(sys.argv[1])
-sys.exit(parsed["keyfile"]["unmanaged-devices"].split(";") != ["interface-name:onl*", "interface-name:tunl0"])
+sys.exit(parsed["keyfile"]["unmanaged-devices"].split(";") != ["interface-name:onl*", "interface-name:tunl0",
+                                                              "interface-name:vxlan.onlink"])
 PY
 # Both are shown at work by test/runtime/network_managers.sh.
 done_testing
