@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: both guests
+# runs on: guest 6.12
 # The nftables table beside the live tunnel: forged IPIP from a stranger, from a pod and from a node that speaks for others
 # is dropped and counted while the pods talk through it; masquerade, and the source of what was bound before.
 # shellcheck source=lib.bash
