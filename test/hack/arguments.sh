@@ -15,7 +15,7 @@ refused() { # WORD COMMAND...: refused for that word
   [[ $out == *Usage:* ]] || fail "${*:2}: no usage: $out"
 }
 for script in "$hack"/*; do
-  [ -x "$script" ] || continue
+  [ -f "$script" ] && [ -x "$script" ] || continue
   run timeout 60 "$script" --help
   checks=$((checks + 1))
   [ $status = 0 ] && [[ $out == *"Usage: hack/${script##*/}"* ]] || fail "$script --help: exit status $status: $out"
@@ -31,4 +31,7 @@ refused wrong "$hack/test" --kubernetes wrong
 refused --seconds "$hack/fuzz" --seconds soon
 refused --peer "$hack/bench" --peer /wrong
 refused wrong "$hack/image" file name wrong
+refused m68k "$hack/package" --arch m68k
+refused wrong "$hack/document" wrong
+refused 11 "$hack/matrix" --releases 11
 echo "arguments.sh: $checks checks passed"
