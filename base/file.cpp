@@ -127,9 +127,11 @@ void replace_file(int directory, const std::string& path, std::string_view conte
   const std::string temporary = path + ".tmp." + std::to_string(::getpid());
   (void)::unlinkat(directory, temporary.c_str(), 0);  // left by an earlier process with this id
   try {
-    const UniqueFd fd = open_file(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-    write_all(fd.get(), content, temporary);
-    if (durable) sync(fd.get(), temporary);
+    {
+      const UniqueFd fd = open_file(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+      write_all(fd.get(), content, temporary);
+      if (durable) sync(fd.get(), temporary);
+    }  // closed: a program that is open for writing cannot be executed under its new name (ETXTBSY)
     if (::renameat(directory, temporary.c_str(), directory, path.c_str()) != 0)
       throw system_failure("rename " + temporary + " to " + path);
   } catch (...) {

@@ -37,6 +37,17 @@ both_work
 kill -0 $old || fail "the running one has ended"
 kill $old; wait $old || true
 
+# Whoever executes it at the moment in which it appears can: it is not open for writing any more (ETXTBSY).
+if command -v strace >/dev/null; then
+  cp "$(command -v sleep)" "$to/onlink"
+  old=$(stat -c %i "$to/onlink")
+  strace -o /dev/null -e 'inject=/^rename:delay_exit=3000000' "$from/onlink-node" install --bin-dir "$to" >"$work/out" 2>&1 & installer=$!
+  replaced() { [ "$(stat -c %i "$to/onlink")" != "$old" ]; }
+  eventually 20 replaced
+  works onlink
+  wait $installer || fail "install: $(cat "$work/out")"
+fi
+
 # Killed at any moment, it leaves the old or the new, and the next one gets on.
 for delay in $(seq 0 0.001 0.03); do
   cp "$bin/onlink" "$to/onlink.new"; printf '%s' "$delay" >>"$to/onlink.new"; mv "$to/onlink.new" "$to/onlink"
