@@ -28,7 +28,7 @@ onlink_drop_in(networkmanager-onlink.conf NetworkManager/conf.d/onlink.conf)
 onlink_drop_in(rt_protos.d-onlink.conf iproute2/rt_protos.d/onlink.conf)
 
 install(FILES README.md SECURITY.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
-install(FILES docs/errors.md docs/files.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
+install(FILES docs/errors.md docs/files.md docs/migrate.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 install(DIRECTORY conf/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT doc)
 
 # Manual pages and completions, by what the programs print with --help: programs of another processor cannot be asked.
@@ -40,8 +40,7 @@ set(documented onlink onlink-ipam onlink-node)
 set(documents)
 function(onlink_document form program file)
   add_custom_command(OUTPUT ${made}/${file}
-    COMMAND ${CMAKE_SOURCE_DIR}/hack/document ${form} $<TARGET_FILE:${program}> >${made}/${file}.new
-    COMMAND ${CMAKE_COMMAND} -E rename ${made}/${file}.new ${made}/${file}
+    COMMAND ${CMAKE_SOURCE_DIR}/hack/document ${form} $<TARGET_FILE:${program}> ${made}/${file}
     DEPENDS ${program} ${CMAKE_SOURCE_DIR}/hack/document ${CMAKE_SOURCE_DIR}/hack/help.awk ${ARGN} VERBATIM)
   set(documents ${documents} ${made}/${file} PARENT_SCOPE)
 endfunction()
