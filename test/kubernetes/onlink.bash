@@ -3,14 +3,14 @@
 
 onlink_image=${ONLINK_IMAGE:-$repository/build/onlink-node.tar}
 [ -e "$onlink_image" ] || skip "no image (hack/image)"
-manifest=$conf/onlink.yaml
+manifest=$conf/base/onlink.yaml
 
 # install_onlink: the manifest as it is. Nodes that join later need bring_image before.
 bring_image() { import_image "$1" "$onlink_image"; }
 install_onlink() {
   local node
   for node in "${!holder_of[@]}"; do bring_image "$node"; done
-  kubectl apply -f "$manifest" >$work/log/apply || fail "kubectl apply -f onlink.yaml"
+  kubectl apply -k "$conf/overlays/kubeadm" >$work/log/apply || fail "kubectl apply -k overlays/kubeadm"
 }
 nodes_ready() { # NODE...
   local node

@@ -62,11 +62,11 @@ for node in n1 n2; do wait_for 90 "the pods' interfaces are gone from $node" no_
 kubectl -n kube-system delete daemonset onlink-node >>$work/log/apply
 no_agent() { [ -z "$(agent_of n1)$(agent_of n2)" ]; }
 wait_for 60 "no agent" no_agent
-kubectl apply -f "$conf/remove.yaml" >>$work/log/apply
+kubectl apply -k "$conf/remove" >>$work/log/apply
 wait_for 120 "removed" kubectl -n kube-system rollout status --timeout=1s daemonset/onlink-node-remove
 for node in n1 n2; do wait_for 60 "$node is not Ready" node_is $node Ready False; done
 same "the condition NetworkUnavailable" "$(kubectl get node n1 -o json | jq -c '[.status.conditions[] | select(.type == "NetworkUnavailable" and .status == "False")]')" "[]"
-kubectl delete --ignore-not-found -f "$conf/remove.yaml" -f "$manifest" >>$work/log/apply
+kubectl delete --ignore-not-found -f "$conf/remove/remove.yaml" -f "$manifest" >>$work/log/apply
 for node in n1 n2; do in_node $node rm -r /opt/cni/bin/onlink /opt/cni/bin/onlink-ipam /run/onlink /var/lib/onlink; done
 until_true 60 eval '[ "$(untouched n1)" = "$before" ]' || true
 same "what is there, without onlink" "$(untouched n1)" "$before"
