@@ -33,5 +33,6 @@ refused --peer "$hack/bench" --peer /wrong
 refused wrong "$hack/image" file name wrong
 refused m68k "$hack/package" --arch m68k
 refused wrong "$hack/document" wrong
+refused wrong "$hack/readme" wrong
 refused 11 "$hack/matrix" --releases 11
 echo "arguments.sh: $checks checks passed"
