@@ -60,7 +60,7 @@ enter() { # ROOT SOURCE COMMAND...
   mount -t tmpfs tmpfs "$root/run"
   mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
   mkdir "$root/.machine"
-  cd "$root"
+  cd "$root" || exit
   pivot_root . .machine
   # shellcheck disable=SC2016
   exec chroot . env -i "HOME=/root" "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 \
