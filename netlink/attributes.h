@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
 #include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
@@ -27,6 +28,9 @@ inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};
 inline constexpr Attribute<std::uint32_t> link_master{IFLA_MASTER};
 inline constexpr Attribute<std::int32_t> link_peer_netns{IFLA_LINK_NETNSID};
 inline constexpr Attribute<std::int32_t> link_target_netns{IFLA_TARGET_NETNSID};
+// Of RTM_GETNSID, behind a struct rtgenmsg.
+inline constexpr Attribute<std::int32_t> netns_id{NETNSA_NSID};
+inline constexpr Attribute<std::uint32_t> netns_descriptor{NETNSA_FD};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};
 inline constexpr Attribute<std::uint32_t> link_extensions{IFLA_EXT_MASK};
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};

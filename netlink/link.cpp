@@ -285,6 +285,19 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
 
 // A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
 // (rtnl_get_net_ns_capable: EINVAL).
+std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
+  Message request =
+      Message::question(RTM_GETNSID, [path = netns.path()] { return "ask for the ID of " + path; });
+  (void)request.header<rtgenmsg>();
+  request.put(netns_descriptor, static_cast<std::uint32_t>(netns.fd()));
+  std::optional<std::int32_t> id;
+  socket.execute(std::move(request), [&](const nlmsghdr& answer) {
+    const rtgenmsg* header = nullptr;
+    id = Attributes::of(answer, header).get(netns_id);
+  });
+  return id && *id >= 0 ? id : std::nullopt;
+}
+
 std::optional<Link> find_peer(Socket& socket, const Link& link) {
   if (!link.peer_netns) return find_link(socket, link.peer);
   if (*link.peer_netns < 0) return std::nullopt;

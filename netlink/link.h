@@ -121,6 +121,8 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index);
 // or a mount. False as soon as the namespace has died, while the kernel is still about to take its interfaces
 // away.
 bool peer_lives(Socket& socket, const Link& link);
+// The ID that the socket's namespace has for another one; nothing where it has none.
+std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns);
 // The other end itself; nothing where it does not live.
 std::optional<Link> find_peer(Socket& socket, const Link& link);
 // Whether there is such a link of a kind: a dump that ends at the first one.

@@ -27,6 +27,7 @@
 #include "node/rules/firewall.h"
 #include "node/service.h"
 #include "node/verbs/bird_config.h"
+#include "node/verbs/check.h"
 #include "node/verbs/clean.h"
 #include "node/verbs/install.h"
 #include "node/verbs/status.h"
@@ -41,6 +42,8 @@ struct Options {
   std::string node_name;
   Directories directories;
   std::string bin_dir = "/opt/cni/bin";
+  std::string data_dir = "/var/lib/cni/networks";
+  std::string subject;
   bool allow_empty = false;
   bool json = false;
   bool ready = false;
@@ -146,6 +149,17 @@ int status(const Options& options) {
   return options.ready || document["problems"].empty() ? 0 : 3;
 }
 
+int check(const Options& options) {
+  Reconciler reconciler(options.directories);
+  const auto service = load_service_state(options.directories);
+  const Nodes nodes = nodes_in_use(options, service);
+  const Pass pass = reconciler.plan(nodes);
+  const StatusInput input{nodes, pass, reconciler.state(), service, {}};
+  const auto document = check_document({reconciler.socket(), input, options.subject, options.data_dir});
+  fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_check(document));
+  return check_exit_status(document);
+}
+
 // A blocked signal reaches also the first process of a container, which the others pass by.
 void wait_to_be_ended() {
   std::fflush(stdout);
@@ -212,7 +226,13 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
       ->capture_default_str();
   away->add_flag("--wait", options.wait,
                  "then wait for SIGTERM: for whoever would start again what has ended");
-  look->add_flag("--json", options.json, "as JSON");
+  CLI::App* probe =
+      verb("check", check, "ask the other nodes and the pods of this one, and say what is to blame");
+  probe->add_option(
+      "subject", options.subject,
+      "only this: a peer's name, an address, or a pod by container ID, address, interface or name");
+  probe->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
+  for (CLI::App* command : {look, probe}) command->add_flag("--json", options.json, "as JSON");
   look->add_flag(
       "--ready", options.ready,
       "exit status 0 also where only other nodes, or the list of them, are at fault: for readiness probes");
@@ -253,6 +273,9 @@ int main(int argc, char** argv) {
     const int status = chosen(options);
     if (std::fflush(stdout) != 0) throw system_failure("print");  // what is told to nobody is not told
     return status;
+  } catch (const UnknownSubject& wrong) {
+    print_error(fmt::format("onlink-node: {}\n", wrong.what()));
+    return 2;
   } catch (const std::exception& failure) {
     print_error(fmt::format("onlink-node: {}\n", failure.what()));
     return 1;

@@ -101,6 +101,8 @@ json print_vxlan(const StatusInput& input) {
           {"entries", input.plan.host.vxlan_entries.fdb.size()}};
 }
 
+}  // namespace
+
 // This node's first, then the list's.
 ProblemList all_problems(const StatusInput& input) {
   ProblemList problems = input.plan.problems;
@@ -109,12 +111,18 @@ ProblemList all_problems(const StatusInput& input) {
     if (const std::string& words = input.service->source_problem; !words.empty())
       problems.push_back({"list-incomplete", Subject::list, input.service->source + ": " + words});
   }
-  const auto rank = [](const Problem& problem) {
-    return problem.subject == Subject::node ? 0 : problem.subject == Subject::list ? 1 : 2;
-  };
   std::stable_sort(problems.begin(), problems.end(),
-                   [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+                   [](const Problem& a, const Problem& b) { return rank(a.subject) < rank(b.subject); });
   return problems;
+}
+
+int rank(Subject subject) { return subject == Subject::node ? 0 : subject == Subject::list ? 1 : 2; }
+
+std::vector<std::string> path_states(const Pass& plan) {
+  const States states(plan.changes);
+  std::vector<std::string> texts;
+  for (const PeerPath& path : plan.desired.paths) texts.push_back(states.of(path));
+  return texts;
 }
 
 const char* label(Subject subject) {
@@ -127,6 +135,8 @@ const char* label(Subject subject) {
       return "problem elsewhere";
   }
 }
+
+namespace {
 
 // Those whose packets had a source inside that is not theirs, the busiest first.
 json print_senders(const StatusInput& input) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "nft/table.h"
 #include "node/reconcile.h"
@@ -20,6 +21,14 @@ struct StatusInput {
   std::optional<ServiceState> service;
   nft::Counts counts;
 };
+
+// What is wrong by all that is known without asking anybody; this node's first, then the list's.
+ProblemList all_problems(const StatusInput& input);
+int rank(Subject subject);  // in that order
+// "problem", "problem elsewhere"
+const char* label(Subject subject);
+// Of each path: "ok" where its route is as it should be and nothing is known to be in its way, else what is wrong.
+std::vector<std::string> path_states(const Pass& plan);
 
 nlohmann::json status_document(const StatusInput& input);
 // The same for people.

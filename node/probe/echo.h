@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Echo requests to many at once (icmp(7)): who answers, who refuses, and how large a packet arrives whole. Changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/unique_fd.h"
+
+namespace onlink::node {
+
+struct Echo {
+  IpAddress to;
+  std::uint32_t length = 84;           // bytes of the whole IP packet
+  std::optional<IpAddress> from = {};  // IPv4; nothing: what the kernel chooses
+};
+
+struct EchoResult {
+  enum class What : std::uint8_t { answered, silent, refused, unsent } what = What::silent;
+  std::int64_t microseconds = 0;  // answered
+  IpAddress from = {};            // refused: who says so, in which ICMP message
+  std::uint8_t type = 0, code = 0;
+  std::uint32_t mtu = 0;  // where it is of size: what fits; 0: not told
+  int error = 0;          // unsent: errno; EMSGSIZE where this host itself lets nothing so large leave
+
+  bool answered() const { return what == What::answered; }
+  bool is_too_large() const;
+};
+
+struct EchoTimes {
+  int tries = 3;
+  std::int64_t wait_ms = 600;  // after each, for those that have not answered; less where all have
+};
+
+class Pinger {
+ public:
+  // Its sockets belong to the network namespace of the calling thread now. Throws Failure; needs CAP_NET_RAW.
+  Pinger();
+
+  // One result for each, in their order; at most 60,000. whole: with "don't fragment", whatever path MTU was learned.
+  std::vector<EchoResult> ask(std::span<const Echo> echoes, bool whole = false, EchoTimes times = {});
+  // The identifier of all of them, in network byte order as in the packet.
+  std::uint16_t id() const { return id_; }
+
+ private:
+  void send(const Echo& echo, std::uint16_t place, EchoResult& result);
+  void receive(std::span<const Echo> echoes, std::vector<EchoResult>& results, std::size_t& open);
+  void take_v4(std::span<const unsigned char> packet, std::span<const Echo> echoes,
+               std::vector<EchoResult>& results, std::size_t& open);
+  void take_v6(std::span<const unsigned char> message, const IpAddress& from, std::span<const Echo> echoes,
+               std::vector<EchoResult>& results, std::size_t& open);
+
+  UniqueFd v4_, v6_;  // v6_: none where the kernel has no IPv6
+  std::uint16_t id_;
+  std::vector<std::int64_t> sent_;  // CLOCK_MONOTONIC, nanoseconds
+};
+
+}  // namespace onlink::node

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/probe/peers.h"
+
+#include <fmt/format.h>
+#include <linux/neighbour.h>
+#include <netinet/ip_icmp.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "netlink/neighbour.h"
+#include "netlink/route.h"
+#include "node/probe/wire.h"
+#include "node/probe/words.h"
+
+namespace onlink::node {
+namespace {
+
+constexpr std::uint32_t smallest_size = 576;  // that every IPv4 link carries
+constexpr std::size_t steps = 12;             // sizes asked at once on the way to the largest
+constexpr std::size_t looked_at = 32;         // peers that do not answer and are looked at on the wire
+
+const char* state_name(std::uint16_t state) {
+  switch (state) {
+    case NUD_INCOMPLETE:
+      return "INCOMPLETE";
+    case NUD_REACHABLE:
+      return "REACHABLE";
+    case NUD_STALE:
+      return "STALE";
+    case NUD_DELAY:
+      return "DELAY";
+    case NUD_PROBE:
+      return "PROBE";
+    case NUD_FAILED:
+      return "FAILED";
+    case NUD_PERMANENT:
+      return "PERMANENT";
+    default:
+      return "NONE";
+  }
+}
+
+class Checker {
+ public:
+  Checker(netlink::Socket& socket, const PeerQuestion& question) : socket_(socket), question_(question) {
+    for (const Node& peer : question.cluster.peers) peers_.emplace_back(&peer);
+    for (const netlink::Address& address : question.host.tunnel_addresses)
+      if (address.prefix.address.is_v4()) own_end_ = address.prefix.address;
+  }
+
+  std::vector<PeerCheck> check() {
+    for (std::size_t i = 0; i < question_.desired.paths.size(); ++i) begin(question_.desired.paths[i]);
+    ask_all();
+    ask_sizes();
+    look_up();
+    for (std::size_t i = 0; i < checks_.size(); ++i) judge(i);
+    look_at_wire();
+    return std::move(checks_);
+  }
+
+ private:
+  const Node* peer_of(const std::string& name) const {
+    for (const Node* peer : peers_)
+      if (peer->name == name) return peer;
+    return nullptr;
+  }
+
+  void begin(const PeerPath& path) {
+    PeerCheck check;
+    check.peer = path.peer;
+    check.cidr = path.cidr;
+    check.kind = path.kind;
+    const Node* peer = peer_of(path.peer);
+    const bool v4 = path.cidr.address.is_v4();
+    check.node_address = v4 ? *peer->ipv4 : *peer->ipv6;
+    const auto end = tunnel_address(*peer);
+    if (v4 && end && may_tunnel(question_.cluster, *peer) && path.cidr.contains(*end))
+      check.far_address = end;
+    const auto source = question_.host.sources.find(check.node_address);
+    if (source != question_.host.sources.end()) check.source = source->second;
+    checks_.push_back(std::move(check));
+  }
+
+  // From our end of the tunnel also where the way is direct: the answer then takes the peer's way to our pods.
+  Echo far_echo(const PeerCheck& check) const {
+    return {.to = *check.far_address, .from = check.kind == PathKind::direct ? own_end_ : std::nullopt};
+  }
+
+  void ask_all() {
+    std::vector<Echo> echoes;
+    std::vector<EchoResult*> places;
+    for (PeerCheck& check : checks_) {
+      echoes.push_back({.to = check.node_address});
+      places.push_back(&check.node);
+      if (!check.far_address) continue;
+      echoes.push_back(far_echo(check));
+      places.push_back(&check.far);
+    }
+    const auto results = pinger_.ask(echoes);
+    for (std::size_t i = 0; i < results.size(); ++i) *places[i] = results[i];
+  }
+
+  // The whole size first; then, where it does not arrive, ever closer.
+  void ask_sizes() {
+    std::vector<std::pair<PeerCheck*, Echo>> questions;
+    for (PeerCheck& check : checks_) {
+      if (check.kind == PathKind::none || question_.desired.pod_mtu == 0 || !check.answers()) continue;
+      Echo echo = check.far.answered() ? far_echo(check) : Echo{.to = check.node_address};
+      const bool outside = !check.far.answered() && check.kind == PathKind::tunnel;
+      if (outside) continue;  // whatever passes there, the tunnel does not
+      check.asked_size = echo.length = question_.desired.pod_mtu;
+      questions.emplace_back(&check, echo);
+    }
+    std::vector<Echo> echoes;
+    for (const auto& [check, echo] : questions) echoes.push_back(echo);
+    const auto results = pinger_.ask(echoes, true, {.tries = 2, .wait_ms = 600});
+    std::vector<Search> searches;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      PeerCheck& check = *questions[i].first;
+      if (results[i].answered())
+        check.largest_size = check.asked_size;
+      else
+        searches.push_back({&check, questions[i].second, smallest_size, check.asked_size, results[i]});
+    }
+    search(searches);
+  }
+
+  struct Search {
+    PeerCheck* check;
+    Echo echo;
+    std::uint32_t low;   // passes, or is not worth less
+    std::uint32_t high;  // does not pass
+    EchoResult refusal;
+  };
+  void search(std::vector<Search>& searches) {
+    for (const Search& search : searches) refusals_.emplace_back(search.check, search.refusal);
+    for (int round = 0; round < 3 && !searches.empty(); ++round) {
+      std::vector<Echo> echoes;
+      for (Search& search : searches)
+        for (std::size_t i = 0; i < steps; ++i) {
+          Echo echo = search.echo;
+          echo.length = search.low + static_cast<std::uint32_t>((search.high - search.low) * i / steps);
+          echoes.push_back(echo);
+        }
+      const auto results = pinger_.ask(echoes, true, {.tries = 2, .wait_ms = 400});
+      for (std::size_t at = 0; at < results.size(); ++at) {
+        Search& search = searches[at / steps];
+        if (results[at].answered()) {
+          search.check->largest_size = std::max(search.check->largest_size, echoes[at].length);
+          search.low = std::max(search.low, echoes[at].length);
+        } else {
+          search.high = std::min(search.high, std::max(echoes[at].length, search.low + 1));
+        }
+      }
+      std::erase_if(searches, [](const Search& search) {
+        return search.check->largest_size == 0 || search.high - search.low <= 1;
+      });
+    }
+  }
+
+  // After the questions: what the kernel knows now.
+  void look_up() {
+    std::vector<IpAddress> addresses;
+    for (const PeerCheck& check : checks_)
+      addresses.push_back(check.far_address      ? *check.far_address
+                          : check.cidr.is_host() ? check.cidr.address
+                                                 : check.cidr.address.next());
+    const auto routes = netlink::lookup_routes(socket_, addresses);
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      PeerCheck& check = checks_[i];
+      if (routes[i]) check.route = netlink::to_string(*routes[i], question_.host.link_name(routes[i]->link));
+      const netlink::Route* way = question_.host.path_to(check.node_address);
+      if (way == nullptr || way->link == 0) continue;
+      const IpAddress next = way->gateway.value_or(check.node_address);
+      if (const auto neighbour = netlink::find_neighbour(socket_, way->link, next))
+        check.neighbour = fmt::format("{} {} {}", question_.host.link_name(way->link), next.to_string(),
+                                      state_name(neighbour->state));
+    }
+  }
+
+  static void blame(PeerCheck& check, const char* kind, Subject subject, const std::string& words) {
+    check.problem = Problem{
+        kind, subject, fmt::format("{} ({}): {}", check.peer, check.cidr.to_string(), words), check.peer};
+  }
+
+  void judge(std::size_t place) {
+    PeerCheck& check = checks_[place];
+    const PeerPath& path = question_.desired.paths[place];
+    const std::string& state = question_.states[place];
+    if (path.kind == PathKind::none) return blame(check, path.problem.c_str(), Subject::node, path.why);
+    if (state != "ok" && state != "blocked")
+      return blame(check, "route-wrong", Subject::node,
+                   fmt::format("its route is {}; the kernel takes: {}", state,
+                               check.route.empty() ? "none" : check.route));
+    // That a neighbour did not answer some time ago counts no more where it does now.
+    const bool settled = path.problem == "peer-unreachable" && check.answers();
+    if (!path.obstacle.empty() && !settled)
+      return blame(check, path.problem.c_str(), path.is_elsewhere ? Subject::peer : Subject::node,
+                   path.obstacle);
+    if (!check.answers()) return judge_silence(check);
+    if (check.far_address && !check.far.answered()) return judge_half(check);
+    if (check.asked_size != 0 && check.largest_size < check.asked_size) judge_size(check);
+  }
+
+  void judge_silence(PeerCheck& check) {
+    if (check.neighbour.ends_with("FAILED") || check.neighbour.ends_with("INCOMPLETE"))
+      return blame(
+          check, "peer-unreachable", Subject::peer,
+          fmt::format("nobody answers for the neighbour {}: it is off, or cable, VLAN or address are wrong",
+                      check.neighbour));
+    const std::string words = words_of(check.node, "");
+    if (check.node.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
+    blame(check, "node-silent", Subject::peer,
+          words.empty()
+              ? fmt::format("{} does not answer, neither directly nor as {}: it is off, or a firewall "
+                            "drops everything on the way",
+                            check.node_address.to_string(),
+                            check.far_address ? check.far_address->to_string() : "a pod's node")
+              : words);
+  }
+
+  // The node itself answers, its address among its pods does not.
+  void judge_half(PeerCheck& check) {
+    const std::string words = words_of(check.far, "");
+    if (check.kind == PathKind::tunnel) {
+      if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
+      // net/ipv4/tunnel4.c answers so where no tunnel takes the packet.
+      if (check.far.what == EchoResult::What::refused && check.far.from == check.node_address &&
+          (check.far.code == ICMP_PROT_UNREACH || check.far.code == ICMP_PORT_UNREACH))
+        return blame(
+            check, "no-ipip-there", Subject::peer,
+            fmt::format("{} refuses protocol 4: its tunnel is down or missing (onlink-node does not run "
+                        "there), or a firewall there rejects it",
+                        check.far.from.to_string()));
+      if (!words.empty()) return blame(check, "tunnel-refused", Subject::peer, words);
+      return blame(
+          check, "tunnel-silent", Subject::peer,
+          fmt::format("protocol 4 does not pass: {} answers, {} through the tunnel does not. A firewall or "
+                      "the cloud's network drops IPIP, or onlink-node does not run there, or knows this node "
+                      "by another address than {}: run \"onlink-node check {}\" there",
+                      check.node_address.to_string(), check.far_address->to_string(),
+                      check.source ? check.source->to_string() : "this one", question_.cluster.self.name));
+    }
+    // A node all of whose peers are on-link may do without a tunnel, and then has no such address.
+    if (!own_end_) return;
+    const Echo plain[] = {{.to = *check.far_address}};
+    const bool from_node = pinger_.ask(plain, false, {.tries = 2, .wait_ms = 400})[0].answered();
+    if (from_node)
+      blame(
+          check, "no-way-back", Subject::peer,
+          fmt::format("{} answers this node, but not {}, which is of its pod subnet: {} has no route back to "
+                      "the pods here, or something on the way drops what is from pods",
+                      check.far_address->to_string(), own_end_->to_string(), check.peer));
+    else if (!words.empty())
+      blame(check, "far-refused", Subject::peer, words);
+    else
+      blame(check, "pods-silent", Subject::peer,
+            fmt::format(
+                "{} answers, its address among its pods, {}, does not: onlink-node does not run there, or "
+                "the network drops packets of pods (a cloud's check of source and destination)",
+                check.node_address.to_string(), check.far_address->to_string()));
+  }
+
+  void judge_size(PeerCheck& check) {
+    EchoResult refusal;
+    for (const auto& [whose, result] : refusals_)
+      if (whose == &check) refusal = result;
+    const bool here = refusal.what == EchoResult::What::unsent;
+    std::string words = fmt::format("packets of {} bytes do not pass", check.asked_size);
+    if (check.largest_size != 0) words += fmt::format(", of {} do", check.largest_size);
+    if (here)
+      words += ": this host itself lets none leave: an interface has a smaller MTU than pods have";
+    else if (refusal.is_too_large())
+      words += fmt::format(": {} says so{}", refusal.from.to_string(),
+                           refusal.mtu == 0 ? "" : fmt::format(", {} would fit", refusal.mtu));
+    else
+      words += ", and nobody says so: connections of pods hang";
+    const netlink::Route* way = question_.host.path_to(check.node_address);
+    if (!here && check.largest_size != 0 && way != nullptr)
+      words += fmt::format("; a smaller MTU mends it: ip link set {} mtu {}, on both nodes, and pods anew",
+                           question_.host.link_name(way->link),
+                           check.largest_size + (check.kind == PathKind::tunnel ? 20 : 0));
+    blame(check, "mtu", here ? Subject::node : Subject::peer, words);
+  }
+
+  // Of those whose tunnel or pods are silent: whether our packet leaves, and whether an answer comes.
+  void look_at_wire() {
+    std::vector<PeerCheck*> silent;
+    for (PeerCheck& check : checks_)
+      if (check.problem && check.far_address && check.far_address->is_v4() && silent.size() < looked_at &&
+          (check.problem->kind == "tunnel-silent" || check.problem->kind == "pods-silent" ||
+           check.problem->kind == "no-way-back"))
+        silent.push_back(&check);
+    if (silent.empty()) return;
+    Wire wire;
+    std::vector<Echo> echoes;
+    for (const PeerCheck* check : silent) echoes.push_back(far_echo(*check));
+    const Dropped before = Dropped::now();
+    (void)pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 600});
+    const auto sights = wire.take(pinger_.id());
+    const std::string droppers = Dropped::now().since(before);
+    for (PeerCheck* check : silent) judge_sights(*check, sights, droppers);
+  }
+
+  void judge_sights(PeerCheck& check, const std::vector<Sight>& sights, const std::string& droppers) {
+    const bool tunnel = check.kind == PathKind::tunnel;
+    const auto is_outside = [&](const Sight& sight) { return sight.outer_source.has_value() == tunnel; };
+    const auto left = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
+      return sight.is_leaving && !sight.is_reply && sight.destination == *check.far_address &&
+             is_outside(sight);
+    });
+    const auto back = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
+      return !sight.is_leaving && sight.is_reply && sight.source == *check.far_address && is_outside(sight);
+    });
+    if (left == sights.end())
+      return blame(
+          check, "dropped-here", Subject::node,
+          fmt::format(
+              "what is sent to {} does not leave this node: {}", check.far_address->to_string(),
+              droppers.empty() ? "a chain of output or postrouting drops it (nft list ruleset)" : droppers));
+    if (back == sights.end()) {
+      if (left->outer_source && check.problem)
+        check.problem->text +=
+            fmt::format(" (it left on {} from {}, and nothing came back)",
+                        question_.host.link_name(left->link), left->outer_source->to_string());
+      return;
+    }
+    std::string why = droppers;
+    if (tunnel && *back->outer_source != check.node_address)
+      why = fmt::format("it comes from {}, and only {} may send IPIP for it", back->outer_source->to_string(),
+                        check.node_address.to_string());
+    else if (why.empty())
+      why = "a chain of input drops it (nft list ruleset, iptables-legacy -S)";
+    const bool theirs = tunnel && *back->outer_source != check.node_address;
+    blame(check, "dropped-here", theirs ? Subject::peer : Subject::node,
+          fmt::format("its answer arrives on {} and is dropped by this node: {}",
+                      question_.host.link_name(back->link), why));
+  }
+
+  netlink::Socket& socket_;
+  const PeerQuestion& question_;
+  Pinger pinger_;
+  std::vector<const Node*> peers_;
+  std::optional<IpAddress> own_end_;
+  std::vector<PeerCheck> checks_;
+  std::vector<std::pair<const PeerCheck*, EchoResult>> refusals_;
+};
+
+}  // namespace
+
+std::vector<PeerCheck> check_peers(netlink::Socket& socket, const PeerQuestion& question) {
+  return Checker(socket, question).check();
+}
+
+}  // namespace onlink::node

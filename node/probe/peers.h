@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the other nodes are reached, by asking them: their own addresses, and through the way that pods' packets take the address
+// that each has in its pod subnet. Where not, what is to blame, as far as it can be told from here. Changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/socket.h"
+#include "node/cluster/cluster.h"
+#include "node/cluster/problem.h"
+#include "node/probe/echo.h"
+#include "node/routes/desired.h"
+#include "node/routes/host.h"
+
+namespace onlink::node {
+
+// What is known of one pod subnet of a peer.
+struct PeerCheck {
+  std::string peer;
+  IpPrefix cidr;
+  PathKind kind = PathKind::none;
+  std::string route;                // that the kernel takes for an address of the subnet; empty: none
+  std::string neighbour;            // "eth0 172.16.91.202 REACHABLE"; empty: the way there has none
+  std::optional<IpAddress> source;  // of what leaves for the node: IPIP's outer one
+  IpAddress node_address;
+  EchoResult node;
+  std::optional<IpAddress> far_address;  // the node's in its pod subnet; nothing: it has none that is known
+  EchoResult far;
+  std::uint32_t asked_size = 0;    // the largest packet that pods send there; 0: not known, not asked
+  std::uint32_t largest_size = 0;  // that arrives whole
+  std::optional<Problem> problem;
+
+  bool answers() const { return node.answered() || far.answered(); }
+};
+
+struct PeerQuestion {
+  const Cluster& cluster;
+  const Host& host;
+  const Desired& desired;           // with what was found to be in the way
+  std::vector<std::string> states;  // of each of its paths: "ok", or what is wrong with the route ("missing")
+};
+// One for each path, in their order. Some seconds, however many they are. In the network namespace of the socket, which must be
+// the caller's. Throws Failure.
+std::vector<PeerCheck> check_peers(netlink::Socket& socket, const PeerQuestion& question);
+
+}  // namespace onlink::node

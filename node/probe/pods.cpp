@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/probe/pods.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
+#include <net/if.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/file.h"
+#include "netlink/address.h"
+#include "netlink/neighbour.h"
+#include "netlink/route.h"
+#include "node/probe/wire.h"
+#include "node/probe/words.h"
+
+namespace onlink::node {
+namespace {
+
+constexpr std::size_t peers_asked = 50;  // by a pod
+constexpr const char* gateway = "169.254.1.1";
+
+// "onlink <network> <container> <ifname>"
+std::optional<PodCheck> read_alias(const netlink::Link& link) {
+  if (!link.alias.starts_with(netlink::host_end_alias)) return std::nullopt;
+  std::vector<std::string> words;
+  std::string_view rest = std::string_view(link.alias).substr(netlink::host_end_alias.size());
+  while (!rest.empty() && words.size() < 4) {
+    words.emplace_back(rest.substr(0, rest.find(' ')));
+    rest.remove_prefix(std::min(rest.size(), words.back().size() + 1));
+  }
+  if (words.size() != 3) return std::nullopt;
+  PodCheck pod;
+  pod.network = words[0];
+  pod.container = words[1];
+  pod.ifname = words[2];
+  pod.link = link;
+  return pod;
+}
+
+void blame(PodCheck& pod, const char* kind, const std::string& words) {
+  const std::string who = pod.name.empty() ? "container " + pod.container : "pod " + pod.name;
+  pod.problems.push_back(
+      {kind, Subject::node, fmt::format("{}, {} ({}): {}", who, pod.ifname, pod.link.name, words)});
+}
+
+// Whose lease it is stands in the file; the time is the file's.
+void read_lease(const std::string& data_dir, PodCheck& pod) {
+  for (const IpAddress& address : pod.addresses) {
+    const std::string path = fmt::format("{}/{}/{}", data_dir, pod.network, address.to_string());
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) continue;
+    const std::string text = read_file(AT_FDCWD, path).value_or("");
+    pod.lease = path;
+    pod.since = in_utc(status.st_mtim.tv_sec);
+    const std::string holder = text.substr(0, text.find_first_of("\r\n"));
+    if (!holder.empty() && holder != pod.container)
+      blame(pod, "lease-of-another",
+            fmt::format("{} is reserved for container {}", address.to_string(), holder));
+  }
+}
+
+// The paths by which network namespaces can be had, each namespace once.
+std::vector<std::string> namespace_paths() {
+  std::vector<std::string> paths;
+  std::set<std::pair<dev_t, ino_t>> seen;
+  const auto take = [&](const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && seen.emplace(status.st_dev, status.st_ino).second)
+      paths.push_back(path);
+  };
+  std::error_code ignored;
+  for (const char* folder : {"/run/netns", "/run/docker/netns"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+      take(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") == std::string::npos) take(entry.path().string() + "/ns/net");
+  }
+  return paths;
+}
+
+void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
+  std::map<std::int32_t, std::vector<PodCheck*>> wanted;
+  for (PodCheck& pod : pods)
+    if (pod.link.peer_netns) wanted[*pod.link.peer_netns].push_back(&pod);
+  for (const std::string& path : namespace_paths()) {
+    if (wanted.empty()) return;
+    try {
+      const auto id = netlink::find_netns_id(socket, netlink::Netns::open(path));
+      const auto found = id ? wanted.find(*id) : wanted.end();
+      if (found == wanted.end()) continue;
+      for (PodCheck* pod : found->second) pod->netns = path;
+      wanted.erase(found);
+    } catch (const Failure&) {
+      continue;  // a process that has ended, a file that is no namespace
+    }
+  }
+}
+
+class PodChecker {
+ public:
+  PodChecker(netlink::Socket& socket, const PodQuestion& question)
+      : socket_(socket), question_(question), home_(socket.netns()) {}
+
+  void check_on_host(PodCheck& pod) {
+    const netlink::Link& link = pod.link;
+    if (!netlink::peer_lives(socket_, link))
+      return blame(pod, "pod-gone", "its namespace is gone: DEL was never called");
+    if (!link.up())
+      return blame(pod, "link-down", fmt::format("the host's end is down: ip link set {} up", link.name));
+    if ((link.flags & IFF_RUNNING) == 0) return blame(pod, "pod-link-down", "the pod's end is down");
+    if (pod.addresses.empty()) return blame(pod, "route-missing", "the host has no route to it");
+    const netlink::RouteFilter its{.table = RT_TABLE_MAIN, .link = link.index};
+    const auto routes = netlink::list_routes(socket_, its);
+    for (const IpAddress& address : pod.addresses) check_address(pod, address, routes);
+    if (link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0 && !link.ipv4_conf.empty())
+      blame(pod, "no-forwarding", fmt::format("net.ipv4.conf.{}.forwarding is 0", link.name));
+    if (question_.pod_mtu != 0 && link.mtu > question_.pod_mtu)
+      blame(pod, "mtu",
+            fmt::format(
+                "its MTU is {}, only {} pass to every node: large packets are lost where ICMP is; it was "
+                "attached before the MTU was known, or its configuration says so",
+                link.mtu, question_.pod_mtu));
+  }
+
+  void check_inside(PodCheck& pod) {
+    if (pod.netns.empty() || !pod.problems.empty()) return;
+    const auto inside = netlink::Netns::open(pod.netns);
+    auto socket = netlink::Socket::open_in(inside, home_);
+    const auto link = netlink::find_link(socket, pod.ifname);
+    if (!link) return blame(pod, "pod-link-gone", "the pod has no such interface: it was renamed or moved");
+    if (!link->up()) blame(pod, "pod-link-down", "the pod's end is down");
+    const auto addresses = netlink::list_addresses(socket, link->index);
+    for (const IpAddress& address : pod.addresses)
+      if (std::none_of(addresses.begin(), addresses.end(),
+                       [&](const netlink::Address& each) { return each.prefix.address == address; }))
+        return blame(
+            pod, "pod-address-gone",
+            fmt::format("the pod itself has not {}", address.to_string()));  // its routes went with it
+    bool has_default = false;
+    for (const netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN})) {
+      if (!route.dst.address.is_v4()) continue;
+      const auto out = netlink::find_link(socket, route.link);
+      pod.routes.push_back(netlink::to_string(route, out ? out->name : ""));
+      has_default = has_default || route.dst.length == 0;
+    }
+    const bool v4 = std::any_of(pod.addresses.begin(), pod.addresses.end(),
+                                [](const IpAddress& address) { return address.is_v4(); });
+    if (!v4) return;
+    if (!has_default) blame(pod, "pod-no-default", "the pod has no default route");
+    for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link->index))
+      pod.neighbours.push_back(
+          fmt::format("{} {}", neighbour.address.to_string(), neighbour.mac.to_string()));
+    const auto way = netlink::find_neighbour(socket, link->index, *IpAddress::parse(gateway));
+    pod.has_gateway = way && (way->state & NUD_PERMANENT) != 0;
+    if (way && pod.link.mac && way->mac != *pod.link.mac && (way->state & NUD_PERMANENT) != 0)
+      blame(pod, "pod-neighbour",
+            fmt::format("the pod's gateway {} has {} for its MAC, the host's end has {}", gateway,
+                        way->mac.to_string(), pod.link.mac->to_string()));
+  }
+
+  // From within the pod to the nodes that this node itself reaches: what is lost on the way through this host.
+  void check_forwarding(PodCheck& pod) {
+    std::vector<Echo> echoes;
+    std::vector<const PeerCheck*> asked;
+    for (const PeerCheck& peer : question_.peers) {
+      if (peer.problem || !peer.answers() || !peer.node_address.is_v4() || echoes.size() == peers_asked)
+        continue;
+      echoes.push_back({.to = peer.far.answered() ? *peer.far_address : peer.node_address});
+      asked.push_back(&peer);
+    }
+    if (pod.netns.empty() || echoes.empty() || !pod.problems.empty()) return;
+    Wire wire;
+    const Dropped before = Dropped::now();
+    std::vector<EchoResult> results;
+    std::uint16_t id = 0;
+    {
+      const auto inside = netlink::Netns::open(pod.netns);
+      const netlink::NetnsScope scope(inside, home_);
+      Pinger pinger;
+      results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
+      id = pinger.id();
+    }
+    const auto sights = wire.take(id);
+    const std::string droppers = Dropped::now().since(before);
+    for (std::size_t i = 0; i < results.size(); ++i)
+      if (!results[i].answered()) judge(pod, *asked[i], echoes[i].to, results[i], sights, droppers);
+  }
+
+ private:
+  void check_address(PodCheck& pod, const IpAddress& address, const std::vector<netlink::Route>& routes) {
+    const auto route = std::find_if(routes.begin(), routes.end(), [&](const netlink::Route& each) {
+      return each.dst == IpPrefix::host(address);
+    });
+    if (route == routes.end())
+      blame(pod, "route-missing",
+            fmt::format("the host's route is missing: ip route add {} dev {} scope link proto 169",
+                        IpPrefix::host(address).to_string(), pod.link.name));
+    const auto way = netlink::lookup_route(socket_, address);
+    if (route != routes.end() && (!way || way->link != pod.link.index)) {
+      const auto other = way ? netlink::find_link(socket_, way->link) : std::nullopt;
+      blame(pod, "route-overridden",
+            fmt::format("packets to {} take {}", address.to_string(),
+                        way ? netlink::to_string(*way, other ? other->name : "") : "no route"));
+    }
+    const auto neighbour = netlink::find_neighbour(socket_, pod.link.index, address);
+    if (neighbour && neighbour->state == NUD_FAILED)
+      blame(pod, "neighbour-failed",
+            fmt::format("nobody answers for {} on its interface", address.to_string()));
+    if (!neighbour || (neighbour->state & NUD_PERMANENT) == 0) return;
+    const auto peer = netlink::find_peer(socket_, pod.link);
+    if (peer && peer->mac && neighbour->mac != *peer->mac)
+      blame(pod, "neighbour-wrong",
+            fmt::format("the host has {} for the MAC of {}, the pod has {}", neighbour->mac.to_string(),
+                        address.to_string(), peer->mac->to_string()));
+  }
+
+  void judge(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const EchoResult& result,
+             const std::vector<Sight>& sights, const std::string& droppers) {
+    const auto seen = [&](bool leaving, bool reply, bool at_pod) {
+      return std::any_of(sights.begin(), sights.end(), [&](const Sight& sight) {
+        const bool of_it = (reply ? sight.source : sight.destination) == to;
+        // In the tunnel's own device it is still here.
+        const bool here = question_.host.tunnel && sight.link == question_.host.tunnel->index;
+        return of_it && sight.is_reply == reply && sight.is_leaving == leaving &&
+               (sight.link == pod.link.index) == at_pod && (at_pod || !here);
+      });
+    };
+    const std::string whom = fmt::format("{} ({})", peer.peer, to.to_string());
+    if (result.what == EchoResult::What::unsent)
+      return blame(pod, "pod-cannot-send", fmt::format("to {}: {}", whom, words_of(result, "")));
+    const std::string here = droppers.empty() ? words_of(result,
+                                                         "a chain of forward drops it (nft list ruleset, "
+                                                         "iptables-legacy -S FORWARD)")
+                                              : droppers;
+    if (!seen(false, false, true) && !pod.has_gateway)
+      return blame(
+          pod, "pod-neighbour",
+          fmt::format("the pod has lost its gateway's neighbour: ip neigh replace {} dev {} lladdr {} nud "
+                      "permanent, in the pod",
+                      gateway, pod.ifname, pod.link.mac ? pod.link.mac->to_string() : "?"));
+    if (!seen(false, false, true))
+      return blame(
+          pod, "pod-silent",
+          fmt::format("what it sends to {} does not arrive at the host's end: its own routes or rules",
+                      whom));
+    if (!seen(true, false, false))
+      return blame(pod, "forward-dropped",
+                   fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
+    if (!seen(false, true, false)) {
+      pod.problems.push_back(
+          {"pod-unanswered", Subject::peer,
+           fmt::format(
+               "container {} ({}): what it sends to {} leaves this node, and nothing comes back, though this "
+               "node itself is answered: that node or the network drops what is from {}",
+               pod.container, pod.link.name, whom, pod.addresses.front().to_string()),
+           peer.peer});
+      return;
+    }
+    blame(pod, "forward-dropped",
+          fmt::format("the answer of {} arrives and is dropped on this node: {}", whom, here));
+  }
+
+  netlink::Socket& socket_;
+  const PodQuestion& question_;
+  netlink::Netns home_;
+};
+
+}  // namespace
+
+std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data_dir) {
+  std::vector<PodCheck> pods;
+  for (const netlink::Link& link : netlink::list_links(socket, "veth"))
+    if (auto pod = read_alias(link)) pods.push_back(std::move(*pod));
+  std::map<std::uint32_t, PodCheck*> by_link;
+  for (PodCheck& pod : pods) by_link[pod.link.index] = &pod;
+  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+  for (const netlink::Route& route : netlink::list_routes(socket, ours)) {
+    const auto pod = by_link.find(route.link);
+    if (pod != by_link.end() && is_attachment_route(route))
+      pod->second->addresses.push_back(route.dst.address);
+  }
+  for (PodCheck& pod : pods) {
+    // Without its route, the pod's own word.
+    if (pod.addresses.empty() && pod.link.peer_netns)
+      for (const auto& address : netlink::list_addresses_in(socket, *pod.link.peer_netns, pod.link.peer))
+        if (address.scope == RT_SCOPE_UNIVERSE) pod.addresses.push_back(address.prefix.address);
+    read_lease(data_dir, pod);
+  }
+  return pods;
+}
+
+void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods) {
+  PodChecker checker(socket, question);
+  for (PodCheck& pod : pods) checker.check_on_host(pod);
+  std::vector<Echo> echoes;
+  std::vector<PodCheck*> asked;
+  for (PodCheck& pod : pods) {
+    if (pod.addresses.empty()) continue;
+    echoes.push_back({.to = pod.addresses.front()});
+    asked.push_back(&pod);
+  }
+  Pinger pinger;
+  const auto results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
+  for (std::size_t i = 0; i < results.size(); ++i) asked[i]->echo = results[i];
+  find_namespaces(socket, pods);
+  // Of many pods one stands for all as to the way through this host.
+  bool forwarded = false;
+  for (PodCheck& pod : pods) {
+    const bool look = question.thorough || !pod.echo.answered() || !forwarded;
+    if (!look) continue;
+    checker.check_inside(pod);
+    if (forwarded && !question.thorough) continue;
+    checker.check_forwarding(pod);
+    forwarded = !pod.netns.empty();
+  }
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/probe/wire.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "base/failure.h"
+
+namespace onlink::node {
+namespace {
+
+IpAddress address_at(std::span<const unsigned char> bytes, std::size_t at) {
+  return IpAddress::from_bytes(bytes.subspan(at, 4));
+}
+
+// ICMP, or ICMP in IPIP, and of that the headers: a busy node's traffic stays where it is.
+void attach_filter(const UniqueFd& fd) {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),                    // protocol
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 4, 0),  // taken
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_IPIP, 0, 4),
+      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),  // length of the outer header
+      BPF_STMT(BPF_LD | BPF_B | BPF_IND, 9),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 160),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
+    throw system_failure("filter what is seen on the interfaces");
+}
+
+std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint16_t id) {
+  Sight sight;
+  const auto header_of = [](std::span<const unsigned char> bytes) -> std::size_t {
+    return bytes.size() < 20 ? 0 : (bytes[0] & 0xfu) * 4u;
+  };
+  std::size_t header = header_of(packet);
+  if (header == 0) return std::nullopt;
+  if (packet[9] == IPPROTO_IPIP) {
+    sight.outer_source = address_at(packet, 12);
+    sight.outer_destination = address_at(packet, 16);
+    if (packet.size() < header + 20) return std::nullopt;
+    packet = packet.subspan(header);
+    header = header_of(packet);
+  }
+  if (packet.size() < header + 8 || packet[9] != IPPROTO_ICMP) return std::nullopt;
+  const auto message = packet.subspan(header);
+  std::uint16_t its = 0;
+  std::memcpy(&its, message.data() + 4, sizeof its);
+  if (its != id || (message[0] != ICMP_ECHO && message[0] != ICMP_ECHOREPLY)) return std::nullopt;
+  sight.is_reply = message[0] == ICMP_ECHOREPLY;
+  sight.source = address_at(packet, 12);
+  sight.destination = address_at(packet, 16);
+  return sight;
+}
+
+}  // namespace
+
+Wire::Wire() : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  if (!fd_) throw system_failure("look at the interfaces (needs CAP_NET_RAW)");
+  attach_filter(fd_);
+  constexpr int buffer = 8 << 20;
+  (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+  sockaddr_ll all{};
+  all.sll_family = AF_PACKET;
+  all.sll_protocol = htons(ETH_P_ALL);  // what leaves is not shown to a socket of one protocol
+  if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&all), sizeof all) != 0)
+    throw system_failure("look at the interfaces");
+}
+
+std::vector<Sight> Wire::take(std::uint16_t id) {
+  std::vector<Sight> sights;
+  unsigned char buffer[256];
+  for (;;) {
+    sockaddr_ll from{};
+    socklen_t length = sizeof from;
+    const ssize_t size =
+        ::recvfrom(fd_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &length);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) break;
+    if (from.sll_protocol != htons(ETH_P_IP)) continue;
+    auto sight = read_sight({buffer, static_cast<std::size_t>(size)}, id);
+    if (!sight) continue;
+    sight->is_leaving = from.sll_pkttype == PACKET_OUTGOING;
+    sight->link = static_cast<std::uint32_t>(from.sll_ifindex);
+    sights.push_back(*sight);
+  }
+  return sights;
+}
+
+}  // namespace onlink::node

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of our echoes is seen on the interfaces themselves (packet(7)): behind every chain and filter on the way out, before them
+// on the way in. So a packet that was dropped here is told from one that others have lost.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/unique_fd.h"
+
+namespace onlink::node {
+
+// An ICMP echo or its reply, seen on an interface; `outer_*` where it was in an IPIP packet. IPv4 only.
+struct Sight {
+  bool is_leaving = false;
+  std::uint32_t link = 0;
+  bool is_reply = false;
+  IpAddress source = {}, destination = {};
+  std::optional<IpAddress> outer_source = {}, outer_destination = {};
+};
+
+class Wire {
+ public:
+  // Looks on from now on, at all interfaces of the calling thread's network namespace. Throws Failure; needs CAP_NET_RAW.
+  Wire();
+  // What was seen of echoes with this identifier (Pinger::id) so far.
+  std::vector<Sight> take(std::uint16_t id);
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace onlink::node

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/verbs/check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/add_once.h"
+#include "node/probe/host.h"
+#include "node/probe/peers.h"
+#include "node/probe/pods.h"
+#include "node/routes/diff.h"
+
+namespace onlink::node {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t shown_changes = 5;
+constexpr std::size_t shortest_container = 4;
+
+struct Chosen {
+  std::string peer;                 // empty: all of them, or none where there is a pod
+  std::optional<std::string> link;  // of the pod
+};
+
+bool is_pod(const PodCheck& pod, const std::string& subject, const std::optional<IpAddress>& address) {
+  if (address) return std::find(pod.addresses.begin(), pod.addresses.end(), *address) != pod.addresses.end();
+  if (subject.size() >= shortest_container && pod.container.starts_with(subject)) return true;
+  return subject == pod.container || subject == pod.link.name || subject == pod.name ||
+         (!pod.name.empty() && pod.name.substr(pod.name.find('/') + 1) == subject);
+}
+
+bool is_peer(const Node& peer, const std::string& subject, const std::optional<IpAddress>& address) {
+  if (!address) return peer.name == subject;
+  return peer.ipv4 == address || peer.ipv6 == address ||
+         std::any_of(peer.pod_cidrs.begin(), peer.pod_cidrs.end(),
+                     [&](const IpPrefix& cidr) { return cidr.contains(*address); });
+}
+
+Chosen choose(const std::string& subject, const Cluster& cluster, const std::vector<PodCheck>& pods) {
+  const auto address = IpAddress::parse(subject);
+  std::vector<std::string> found;
+  Chosen chosen;
+  for (const PodCheck& pod : pods)
+    if (is_pod(pod, subject, address)) {
+      chosen.link = pod.link.name;
+      found.push_back(fmt::format("container {} ({})", pod.container, pod.link.name));
+    }
+  if (found.size() > 1)
+    throw UnknownSubject(fmt::format("\"{}\" is more than one pod: {}", subject, fmt::join(found, ", ")));
+  if (!found.empty()) return chosen;
+  for (const Node& peer : cluster.peers)
+    if (is_peer(peer, subject, address)) return {peer.name, std::nullopt};
+  throw UnknownSubject(
+      fmt::format("\"{}\" is no peer, no address of one, and no pod of this node (container ID, address, "
+                  "interface or name)",
+                  subject));
+}
+
+// The plan for the chosen peer alone; its list of paths stays in the order of the whole.
+Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::string>& states) {
+  Desired part = desired;
+  if (chosen.peer.empty()) return part;
+  part.paths.clear();
+  std::vector<std::string> its;
+  for (std::size_t i = 0; i < desired.paths.size(); ++i)
+    if (desired.paths[i].peer == chosen.peer) {
+      part.paths.push_back(desired.paths[i]);
+      its.push_back(states[i]);
+    }
+  states = std::move(its);
+  return part;
+}
+
+// What should be and is not, apart from the routes of peers, of which each says so itself.
+void note_differences(const Pass& plan, ProblemList& problems) {
+  if (!plan.changed()) return;
+  auto lines = commands(plan.changes, plan.host);
+  if (!plan.rules.empty()) lines.emplace_back("the table inet onlink anew");
+  const std::size_t more = lines.size() > shown_changes ? lines.size() - shown_changes : 0;
+  lines.resize(lines.size() - more);
+  problems.push_back(
+      {"differs", Subject::node,
+       fmt::format("this node is not as it should be; onlink-node apply would do: {}{}",
+                   fmt::join(lines, "; "), more == 0 ? "" : fmt::format("; and {} more", more))});
+}
+
+json print_echo(const EchoResult& result) {
+  switch (result.what) {
+    case EchoResult::What::answered:
+      return fmt::format("answers in {:.1f} ms", static_cast<double>(result.microseconds) / 1000);
+    case EchoResult::What::refused:
+      return fmt::format("refused by {}", result.from.to_string());
+    case EchoResult::What::unsent:
+      return "not sent";
+    default:
+      return "silent";
+  }
+}
+
+json print_peer(const PeerCheck& check) {
+  json peer = {{"name", check.peer},
+               {"podCIDR", check.cidr.to_string()},
+               {"path", to_string(check.kind)},
+               {"ok", !check.problem},
+               {"route", check.route},
+               {"neighbour", check.neighbour},
+               {"source", check.source ? check.source->to_string() : ""},
+               {"node", {{"address", check.node_address.to_string()}, {"echo", print_echo(check.node)}}},
+               {"verdict", check.problem ? check.problem->text : "ok"}};
+  if (check.far_address)
+    peer["pods"] = {{"address", check.far_address->to_string()}, {"echo", print_echo(check.far)}};
+  if (check.asked_size != 0) peer["size"] = {{"asked", check.asked_size}, {"passes", check.largest_size}};
+  return peer;
+}
+
+json print_pod(const PodCheck& check) {
+  json pod = {{"container", check.container},   {"network", check.network},
+              {"ifname", check.ifname},         {"interface", check.link.name},
+              {"mtu", check.link.mtu},          {"ok", check.problems.empty()},
+              {"lease", check.lease},           {"since", check.since},
+              {"netns", check.netns},           {"echo", print_echo(check.echo)},
+              {"addresses", json::array()},     {"routes", check.routes},
+              {"neighbours", check.neighbours}, {"problems", print(check.problems)}};
+  if (!check.name.empty()) pod["pod"] = check.name;
+  for (const IpAddress& address : check.addresses) pod["addresses"].push_back(address.to_string());
+  return pod;
+}
+
+// Those of the pass that the probes do not judge themselves.
+ProblemList general_problems(const StatusInput& status) {
+  ProblemList problems = all_problems(status);
+  std::erase_if(problems, [&](const Problem& problem) {
+    return std::any_of(
+        status.plan.desired.paths.begin(), status.plan.desired.paths.end(),
+        [&](const PeerPath& path) { return path.problem == problem.kind && path.peer == problem.peer; });
+  });
+  return problems;
+}
+
+std::string value(const json& object, const char* key) { return object.value(key, std::string()); }
+
+std::string print_details(const json& peer) {
+  std::string text =
+      fmt::format("peer {}, {}, {}\n", value(peer, "name"), value(peer, "podCIDR"), value(peer, "path"));
+  const auto line = [&](const char* what, const std::string& words) {
+    if (!words.empty()) text += fmt::format("  {:<22} {}\n", what, words);
+  };
+  const json& node = peer["node"];
+  line("route", value(peer, "route"));
+  line("neighbour", value(peer, "neighbour"));
+  line("source of packets", value(peer, "source"));
+  line("the node", fmt::format("{} {}", value(node, "address"), value(node, "echo")));
+  if (peer.contains("pods"))
+    line("among its pods", fmt::format("{} {}", value(peer["pods"], "address"), value(peer["pods"], "echo")));
+  if (peer.contains("size"))
+    line("largest packet", fmt::format("{} of {}", peer["size"]["passes"].get<unsigned>(),
+                                       peer["size"]["asked"].get<unsigned>()));
+  line("verdict", value(peer, "verdict"));
+  return text;
+}
+
+std::string print_details_of_pod(const json& pod) {
+  std::string text = fmt::format("pod {}, container {}, {} in it, {} here, network {}\n",
+                                 pod.value("pod", "of unknown name"), value(pod, "container"),
+                                 value(pod, "ifname"), value(pod, "interface"), value(pod, "network"));
+  const auto line = [&](const char* what, const std::string& words) {
+    if (!words.empty()) text += fmt::format("  {:<22} {}\n", what, words);
+  };
+  line("addresses", fmt::format("{}", fmt::join(pod["addresses"].get<std::vector<std::string>>(), " ")));
+  line("lease", value(pod, "lease").empty()
+                    ? "none found"
+                    : fmt::format("{} since {}", value(pod, "lease"), value(pod, "since")));
+  line("from this host", value(pod, "echo"));
+  line("namespace",
+       value(pod, "netns").empty() ? "not to be had: its inside is not known" : value(pod, "netns"));
+  for (const auto& route : pod["routes"]) line("its route", route.get<std::string>());
+  for (const auto& neighbour : pod["neighbours"]) line("its neighbour", neighbour.get<std::string>());
+  line("verdict", pod["ok"].get<bool>() ? "ok" : "see above");
+  return text;
+}
+
+}  // namespace
+
+json check_document(const CheckInput& input) {
+  const StatusInput& status = input.status;
+  const Cluster& cluster = status.nodes.cluster;
+  auto pods = find_pods(input.socket, input.data_dir);
+  const bool all = input.subject.empty();
+  const Chosen chosen = all ? Chosen{} : choose(input.subject, cluster, pods);
+  auto states = path_states(status.plan);
+  const Desired desired = only(status.plan.desired, chosen, states);
+  const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states});
+  if (chosen.link) std::erase_if(pods, [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });
+  if (!chosen.peer.empty()) pods.clear();
+  check_pods(input.socket, {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value()},
+             pods);
+  const HostCheck host = check_host(cluster.pod_interface_prefix);
+
+  ProblemList problems = general_problems(status);
+  note_differences(status.plan, problems);
+  for (const Problem& problem : host.problems) add_once(problems, problem);
+  json document = {
+      {"node", cluster.self.name}, {"host", host.notes}, {"peers", json::array()},
+      {"pods", json::array()},     {"all", all},         {"running", status.service.has_value()}};
+  for (const PeerCheck& peer : peers) {
+    if (peer.problem) add_once(problems, *peer.problem);
+    if (!chosen.link) document["peers"].push_back(print_peer(peer));
+  }
+  for (const PodCheck& pod : pods) {
+    for (const Problem& problem : pod.problems) add_once(problems, problem);
+    document["pods"].push_back(print_pod(pod));
+  }
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const Problem& a, const Problem& b) { return rank(a.subject) < rank(b.subject); });
+  document["ok"] = problems.empty();
+  document["problems"] = print(problems);
+  return document;
+}
+
+int check_exit_status(const json& document) { return exit_status(parse_problem_list(document["problems"])); }
+
+std::string print_check(const json& document) {
+  const auto problems = parse_problem_list(document["problems"]);
+  const auto good = [](const json& list) {
+    return std::count_if(list.begin(), list.end(), [](const json& each) { return each["ok"].get<bool>(); });
+  };
+  const json& peers = document["peers"];
+  const json& pods = document["pods"];
+  std::string text = fmt::format(
+      "node {}: {}; {} of {} pod subnets reached, {} of {} local pods in order\n", value(document, "node"),
+      problems.empty() ? "all is well" : fmt::format("{} problem(s)", problems.size()), good(peers),
+      peers.size(), good(pods), pods.size());
+  for (const Problem& problem : problems)
+    text += fmt::format("{}: {}\n", label(problem.subject), problem.text);
+  if (document["all"].get<bool>()) return text;
+  for (const json& peer : peers) text += print_details(peer);
+  for (const json& pod : pods) text += print_details_of_pod(pod);
+  for (const json& note : document["host"]) text += fmt::format("host: {}\n", note.get<std::string>());
+  return text;
+}
+
+}  // namespace onlink::node

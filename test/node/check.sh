@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# What is broken between two nodes on one wire, and between a node and its pods, and `check` did not say. Each thing is broken alone
+# and mended again, and in between all is well: what works is not blamed.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+
+pod_mtu=1500
+seed_hosts
+seed_pods
+seed_cluster
+applied A; applied B
+leases=(--data-dir "$work/A/ipam")
+# finds STATUS KIND WORDS [ARGUMENT...]: check ends so, and has one problem of that kind with those words and none of another.
+finds() {
+  node A check --json "${leases[@]}" "${@:4}"
+  same "exit status of check, with $2: $errors$out" "$status" "$1"
+  holds "check finds $2" "[.problems[].kind] | unique == [\"$2\"]" "$out"
+  holds "check finds $2 in words" ".problems | any(.text | contains(\"$3\"))" "$out"
+}
+well() {
+  node A check --json "${leases[@]}" "$@"
+  [ "$status" = 0 ] || fail "check${1:+ $*}: exit status $status: $errors$(jq -c .problems <<<"$out")"
+  holds "all is well" '.ok and .problems == []' "$out"
+}
+attach_end=$(ip -n A -j route show 10.10.0.2 | jq -r '.[0].dev')
+
+on A ping -qc1 172.16.91.202 >/dev/null
+before=$(everything A)
+well
+same "what check has changed" "$(everything A)" "$before"
+holds "the peer" '.peers[0] | .ok and .route == "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169" and
+  (.neighbour | startswith("eth0 172.16.91.202 ")) and .size == {"asked": 1500, "passes": 1500}' "$out"
+for subject in netns01 10.10.0.2 "$attach_end"; do
+  well "$subject"
+  holds "the pod by $subject" '.pods | length == 1 and (.[0] | .container == "netns01" and .addresses == ["10.10.0.2"] and
+    (.lease | endswith("/pods/10.10.0.2")) and .since != "" and (.netns | endswith("netns01")) and (.routes | length == 2))' "$out"
+done
+well 10.10.1.77
+holds "the peer of an address" '[.peers[].name] == ["B"] and .pods == []' "$out"
+node A check B "${leases[@]}"; ok "check B"
+case $out in *"verdict "*" ok"*) ;; *) fail "check B prints: $out" ;; esac
+node A check nobody "${leases[@]}"
+same "a subject that is not there" "$status" 2
+case $errors in *'"nobody" is no peer'*) ;; *) fail "it is told: $errors" ;; esac
+
+# The peer.
+ip -n A route del 10.10.1.0/24
+node A check --json "${leases[@]}"
+same "without the route" "$status" 1
+holds "its route" '.problems | any(.kind == "route-wrong" and (.text | contains("its route is missing")))' "$out"
+applied A
+ip -n A route add 10.10.1.0/25 via 172.16.91.77 dev eth0
+finds 1 route-overridden "packets to 10.10.1.1 take 10.10.1.0/25 via 172.16.91.77"
+ip -n A route del 10.10.1.0/25
+well
+ip -n B link set eth0 down
+ip -n A neigh flush dev eth0
+finds 3 peer-unreachable "nobody answers for the neighbour eth0 172.16.91.202"
+ip -n B link set eth0 up
+applied B
+eventually 10 on A ping -qc1 -W1 172.16.91.202
+well
+on B nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in drop'
+finds 3 node-silent "172.16.91.202 does not answer"
+on B nft 'flush table ip test; add rule ip test in reject with icmp type admin-prohibited'
+finds 3 node-silent "172.16.91.202 refuses it: a firewall rejects it"
+on B nft 'delete table ip test'
+well
+ip link set plug2 mtu 1400 # the wire carries no more to B
+finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
+ip link set plug2 mtu 1500
+well
+
+# The way of pods through this host.
+on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip saddr 10.10.0.2 drop'
+finds 1 forward-dropped "is dropped on this node" netns01
+on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.0.2 drop'
+finds 1 forward-dropped "the answer of B (172.16.91.202) arrives and is dropped on this node" netns01
+on A nft 'delete table ip test'
+well netns01
+ip -n B route del 10.10.0.0/24
+finds 3 pod-unanswered "leaves this node, and nothing comes back" netns01
+applied B
+
+# The pod itself.
+ip -n A route del 10.10.0.2
+finds 1 route-missing "ip route add 10.10.0.2/32 dev $attach_end scope link proto 169" netns01
+ip -n A route add 10.10.0.2 dev "$attach_end" scope link proto 169
+well netns01
+ip -n netns01 route del default
+finds 1 pod-no-default "the pod has no default route" netns01
+ip -n netns01 route add default via 169.254.1.1 dev eth0 onlink
+well netns01
+mac=$(ip -n netns01 -j link show eth0 | jq -r '.[0].address')
+ip -n netns01 link set eth0 address 02:00:00:00:00:77
+finds 1 neighbour-wrong "the pod has 02:00:00:00:00:77" netns01
+ip -n netns01 link set eth0 address "$mac"
+finds 1 pod-neighbour "the pod has lost its gateway's neighbour" netns01 # it went with the change
+ip -n netns01 neigh replace 169.254.1.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee nud permanent
+well netns01
+ip -n netns01 addr del 10.10.0.2/32 dev eth0
+finds 1 pod-address-gone "the pod itself has not 10.10.0.2" netns01
+done_testing
