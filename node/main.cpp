@@ -13,11 +13,13 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/add_once.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
@@ -47,6 +49,8 @@ struct Options {
   bool allow_empty = false;
   bool json = false;
   bool ready = false;
+  bool problems_only = false;
+  bool watch = false;
   bool wait = false;
 };
 
@@ -107,7 +111,16 @@ int plan(const Options& options) {
   Reconciler reconciler(options.directories);
   const Nodes nodes = read_nodes(options);
   Pass pass = reconciler.plan(nodes);
+  if (options.json) {
+    const nlohmann::json document = {{"commands", commands(pass.changes, pass.host)},
+                                     {"rules", pass.rules},
+                                     {"unseen", pass.unseen},
+                                     {"problems", print(pass.problems)}};
+    fmt::print("{}\n", dump_json(document, 2));
+    return exit_status(pass.problems);
+  }
   print_changes(pass);
+  complain(pass.unseen);
   complain(pass.problems);
   return exit_status(pass.problems);
 }
@@ -137,14 +150,44 @@ Nodes nodes_in_use(const Options& options, const std::optional<ServiceState>& se
   return read_nodes(options);
 }
 
-int status(const Options& options) {
+nft::Counts counts_if_allowed(Pass& pass) try {
+  return Firewall::counts("onlink");
+} catch (const Failure& failure) {
+  if (failure.error() != EPERM) throw;
+  add_once(pass.unseen, std::string(failure.what()));
+  return {};
+}
+
+nlohmann::json look_afresh(const Options& options) {
   Reconciler reconciler(options.directories);
   auto service = load_service_state(options.directories);
   const Nodes nodes = nodes_in_use(options, service);
-  const Pass pass = reconciler.plan(nodes);
-  const auto document =
-      status_document({nodes, pass, reconciler.state(), service, Firewall::counts("onlink")});
-  fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_status(document));
+  Pass pass = reconciler.plan(nodes);
+  auto counts = counts_if_allowed(pass);
+  auto document = status_document({nodes, pass, reconciler.state(), service, std::move(counts)});
+  if (!options.subject.empty() && !keep_peer(document, options.subject))
+    throw UnknownSubject(fmt::format("there is no peer \"{}\" with pod subnets", options.subject));
+  return document;
+}
+
+// Until a signal ends the program.
+void watch_status(const Options& options) {
+  constexpr int pause_ms = 2000;
+  const bool screen = ::isatty(STDOUT_FILENO) != 0;
+  for (;;) {
+    fmt::print("{}{}", screen ? "\033[H\033[2J" : "",
+               print_status(look_afresh(options), {options.problems_only}));
+    if (!screen) fmt::print("\n");
+    if (std::fflush(stdout) != 0) throw system_failure("print");
+    if (::poll(nullptr, 0, pause_ms) < 0 && errno != EINTR) throw system_failure("wait");
+  }
+}
+
+int status(const Options& options) {
+  if (options.watch) watch_status(options);
+  const auto document = look_afresh(options);
+  fmt::print("{}",
+             options.json ? dump_json(document, 2) + "\n" : print_status(document, {options.problems_only}));
   if (!document["inOrder"].get<bool>()) return 1;
   return options.ready || document["problems"].empty() ? 0 : 3;
 }
@@ -214,7 +257,8 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
     command->callback([&chosen, action] { chosen = action; });
     return command;
   };
-  verb("plan", plan, "print the commands that would bring this node in order; change nothing");
+  CLI::App* intent =
+      verb("plan", plan, "print the commands that would bring this node in order; change nothing");
   CLI::App* once = verb("apply", apply, "bring this node in order, once");
   CLI::App* always = verb("run", run, "bring this node in order and keep it so");
   CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
@@ -232,7 +276,10 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
       "subject", options.subject,
       "only this: a peer's name, an address, or a pod by container ID, address, interface or name");
   probe->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
-  for (CLI::App* command : {look, probe}) command->add_flag("--json", options.json, "as JSON");
+  look->add_option("peer", options.subject, "only this one");
+  look->add_flag("--problems", options.problems_only, "list only the peers that are not ok");
+  look->add_flag("--watch", options.watch, "print it again every two seconds, until Ctrl-C");
+  for (CLI::App* command : {look, probe, intent}) command->add_flag("--json", options.json, "as JSON");
   look->add_flag(
       "--ready", options.ready,
       "exit status 0 also where only other nodes, or the list of them, are at fault: for readiness probes");

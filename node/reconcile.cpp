@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <iterator>
 #include <map>
@@ -87,7 +88,12 @@ Pass Reconciler::plan(const Nodes& nodes) {
   look(nodes, pass, state_.ipip_missing);
   set_conflicts_apart(pass.changes.add, pass);
   set_conflicts_apart(pass.changes.replace, pass);
-  pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
+  try {
+    pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
+  } catch (const Failure& failure) {
+    if (failure.error() != EPERM) throw;
+    pass.unseen.emplace_back(failure.what());
+  }
   std::vector<netlink::Route> not_there = pass.changes.add;
   not_there.insert(not_there.end(), pass.changes.replace.begin(), pass.changes.replace.end());
   attempt(pass, [&] { look_around(nodes, pass, not_there); });

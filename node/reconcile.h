@@ -26,7 +26,8 @@ struct Pass {
   Changes changes;
   std::string rules;  // nftables commands that were, or would be, run
   std::size_t route_messages = 0;
-  ProblemList problems;  // everything that is not as it should be
+  ProblemList problems;             // everything that is not as it should be
+  std::vector<std::string> unseen;  // what a plan could not look at for want of rights
 
   bool in_order() const { return !concerns_node(problems); }
   bool changed() const { return !changes.empty() || !rules.empty(); }

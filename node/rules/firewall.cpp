@@ -6,6 +6,7 @@
 #include <linux/netfilter.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -292,6 +293,7 @@ std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunne
   if (vxlan) add_tunnel_obstacles(vxlan_packets(vxlan->settings), obstacles);
   return obstacles;
 } catch (const Failure& failure) {
+  if (failure.error() == EPERM || failure.error() == EACCES) return {};  // a plan tells so (Pass::unseen)
   return {failure.what()};
 }
 

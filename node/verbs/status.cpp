@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -190,6 +191,7 @@ json status_document(const StatusInput& input) {
                    {"dropped", std::move(counters)},
                    {"forgedInnerBy", print_senders(input)},
                    {"problems", print(problems)},
+                   {"unseen", input.plan.unseen},
                    {"peers", print_peers(input)}};
   if (input.service)
     document["service"] = {{"pid", input.service->pid},
@@ -202,11 +204,62 @@ json status_document(const StatusInput& input) {
   return document;
 }
 
-std::string print_status(const json& document) {
+namespace {
+
+// "500 pod subnets: 498 ok, 2 blocked"
+std::string count_states(const json& peers) {
+  std::map<std::string, std::size_t> states;
+  for (const json& peer : peers) ++states[peer["state"].get<std::string>()];
+  std::string text = fmt::format("{} pod subnet{} of others", peers.size(), peers.size() == 1 ? "" : "s");
+  const char* separator = ": ";
+  for (const auto& [state, count] : states) {
+    text += fmt::format("{}{} {}", separator, count, state);
+    separator = ", ";
+  }
+  return text;
+}
+
+std::string print_table(const json& peers, const StatusView& view) {
+  std::vector<std::array<std::string, 6>> rows = {{"PEER", "POD SUBNET", "PATH", "STATE", "SINCE", "WHY"}};
+  for (const json& peer : peers)
+    if (!view.problems_only || peer["state"] != "ok")
+      rows.push_back({peer["name"].get<std::string>(), peer["podCIDR"].get<std::string>(),
+                      peer["path"].get<std::string>(), peer["state"].get<std::string>(),
+                      value_or_dash(peer, "since"), peer["why"].get<std::string>()});
+  if (rows.size() == 1) return "";
+  std::array<std::size_t, 6> widths{};
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) text += fmt::format("{:<{}} ", row[i], widths[i]);
+    text += row.back() + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+bool keep_peer(json& document, const std::string& name) {
+  json kept = json::array();
+  for (const json& peer : document["peers"])
+    if (peer["name"] == name) kept.push_back(peer);
+  document["peers"] = kept;
+  json problems = json::array();
+  for (const json& problem : document["problems"])
+    if (problem.value("peer", name) == name) problems.push_back(problem);
+  document["problems"] = problems;
+  return !kept.empty();
+}
+
+std::string print_status(const json& document, StatusView view) {
   std::string text =
-      fmt::format("node {}: {}, {}\n", document["node"].get<std::string>(),
+      fmt::format("node {}: {}, {}; {}; {} problem(s)\n", document["node"].get<std::string>(),
                   document["inOrder"].get<bool>() ? "in order" : "NOT in order",
-                  document["running"].get<bool>() ? "onlink-node run is active" : "no service is running");
+                  document["running"].get<bool>() ? "onlink-node run is active" : "no service is running",
+                  count_states(document["peers"]), document["problems"].size());
+  for (const json& what : document["unseen"])
+    text += fmt::format("not seen for want of rights: {}\n", what.get<std::string>());
   if (const auto service = document.find("service"); service != document.end()) {
     const auto& problem = (*service)["sourceProblem"].get_ref<const std::string&>();
     text += fmt::format("nodes from {}: {}\n", (*service)["source"].get<std::string>(),
@@ -228,13 +281,7 @@ std::string print_status(const json& document) {
   }
   for (const Problem& problem : parse_problem_list(document["problems"]))
     text += fmt::format("{}: {}\n", label(problem.subject), problem.text);
-  text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", "PEER", "POD SUBNET", "PATH", "STATE", "SINCE",
-                      "WHY");
-  for (const json& peer : document["peers"])
-    text += fmt::format("{:<16} {:<18} {:<7} {:<8} {:<21} {}\n", peer["name"].get<std::string>(),
-                        peer["podCIDR"].get<std::string>(), peer["path"].get<std::string>(),
-                        peer["state"].get<std::string>(), value_or_dash(peer, "since"),
-                        peer["why"].get<std::string>());
+  text += print_table(document["peers"], view);
   return text;
 }
 

@@ -32,6 +32,11 @@ std::vector<std::string> path_states(const Pass& plan);
 
 nlohmann::json status_document(const StatusInput& input);
 // The same for people.
-std::string print_status(const nlohmann::json& document);
+struct StatusView {
+  bool problems_only = false;  // only the peers that are not "ok"
+};
+std::string print_status(const nlohmann::json& document, StatusView view = {});
+// Leaves this peer only, and the problems that are not another one's. False where there is none of that name.
+bool keep_peer(nlohmann::json& document, const std::string& name);
 
 }  // namespace onlink::node

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/failure.h"
@@ -273,6 +274,10 @@ void HttpClient::finish(CURL* easy, int code) {
   if (code != CURLE_OK)
     answer.error =
         transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(static_cast<CURLcode>(code));
+  // "Couldn't connect": whether it was refused, or there is no way.
+  if (long reason = 0; code == CURLE_COULDNT_CONNECT &&
+                       curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason) == CURLE_OK && reason != 0)
+    answer.error += fmt::format(": {}", std::strerror(static_cast<int>(reason)));
   transfer.done(answer);
 }
 
