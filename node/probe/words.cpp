@@ -6,10 +6,12 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/failure.h"
