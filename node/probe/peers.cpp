@@ -45,8 +45,9 @@ class Checker {
  public:
   Checker(netlink::Socket& socket, const PeerQuestion& question) : socket_(socket), question_(question) {
     for (const Node& peer : question.cluster.peers) peers_.emplace_back(&peer);
-    for (const netlink::Address& address : question.host.tunnel_addresses)
-      if (address.prefix.address.is_v4()) own_end_ = address.prefix.address;
+    for (const auto* addresses : {&question.host.vxlan_addresses, &question.host.tunnel_addresses})
+      for (const netlink::Address& address : *addresses)
+        if (address.prefix.address.is_v4()) own_end_ = address.prefix.address;
   }
 
   std::vector<PeerCheck> check() {
@@ -73,10 +74,13 @@ class Checker {
     check.kind = path.kind;
     const Node* peer = peer_of(path.peer);
     const bool v4 = path.cidr.address.is_v4();
-    check.node_address = v4 ? *peer->ipv4 : *peer->ipv6;
-    const auto end = tunnel_address(*peer);
-    if (v4 && end && may_tunnel(question_.cluster, *peer) && path.cidr.contains(*end))
-      check.far_address = end;
+    const auto& of_family = v4 ? peer->ipv4 : peer->ipv6;
+    const auto outer = path.kind == PathKind::vxlan ? outer_address(question_.cluster, *peer) : of_family;
+    check.node_address = outer ? *outer : peer->ipv4.value_or(peer->ipv6.value_or(IpAddress()));
+    const auto end = v4 ? tunnel_address(*peer) : tunnel_address_v6(*peer);
+    const bool has_end = may_tunnel(question_.cluster, *peer, Encapsulation::vxlan) ||
+                         (v4 && may_tunnel(question_.cluster, *peer, Encapsulation::ipip));
+    if (end && has_end && path.cidr.contains(*end)) check.far_address = end;
     const auto source = question_.host.sources.find(check.node_address);
     if (source != question_.host.sources.end()) check.source = source->second;
     checks_.push_back(std::move(check));
@@ -84,7 +88,8 @@ class Checker {
 
   // From our end of the tunnel also where the way is direct: the answer then takes the peer's way to our pods.
   Echo far_echo(const PeerCheck& check) const {
-    return {.to = *check.far_address, .from = check.kind == PathKind::direct ? own_end_ : std::nullopt};
+    const bool with_end = check.kind == PathKind::direct && check.far_address->is_v4();
+    return {.to = *check.far_address, .from = with_end ? own_end_ : std::nullopt};
   }
 
   void ask_all() {
@@ -107,7 +112,7 @@ class Checker {
     for (PeerCheck& check : checks_) {
       if (check.kind == PathKind::none || question_.desired.pod_mtu == 0 || !check.answers()) continue;
       Echo echo = check.far.answered() ? far_echo(check) : Echo{.to = check.node_address};
-      const bool outside = !check.far.answered() && check.kind == PathKind::tunnel;
+      const bool outside = !check.far.answered() && check.kind != PathKind::direct;
       if (outside) continue;  // whatever passes there, the tunnel does not
       check.asked_size = echo.length = question_.desired.pod_mtu;
       questions.emplace_back(&check, echo);
@@ -223,6 +228,19 @@ class Checker {
   // The node itself answers, its address among its pods does not.
   void judge_half(PeerCheck& check) {
     const std::string words = words_of(check.far, "");
+    if (check.kind == PathKind::vxlan) {
+      if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
+      if (!words.empty()) return blame(check, "tunnel-refused", Subject::peer, words);
+      return blame(check, "tunnel-silent", Subject::peer,
+                   fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall "
+                               "drops it, or onlink-node "
+                               "does not run there, or has another vxlanPort or vxlanVNI than {0} and {3}, "
+                               "or knows this node by "
+                               "another address: run \"onlink-node check {4}\" there",
+                               question_.cluster.vxlan_port, check.node_address.to_string(),
+                               check.far_address->to_string(), question_.cluster.vxlan_vni,
+                               question_.cluster.self.name));
+    }
     if (check.kind == PathKind::tunnel) {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
       // net/ipv4/tunnel4.c answers so where no tunnel takes the packet.
@@ -279,16 +297,21 @@ class Checker {
     const netlink::Route* way = question_.host.path_to(check.node_address);
     if (!here && check.largest_size != 0 && way != nullptr)
       words += fmt::format("; a smaller MTU mends it: ip link set {} mtu {}, on both nodes, and pods anew",
-                           question_.host.link_name(way->link),
-                           check.largest_size + (check.kind == PathKind::tunnel ? 20 : 0));
+                           question_.host.link_name(way->link), check.largest_size + headers(check));
     blame(check, "mtu", here ? Subject::node : Subject::peer, words);
+  }
+
+  static std::uint32_t headers(const PeerCheck& check) {
+    if (check.kind == PathKind::direct) return 0;
+    return check.kind == PathKind::tunnel ? 20 : check.node_address.is_v4() ? 50 : 70;
   }
 
   // Of those whose tunnel or pods are silent: whether our packet leaves, and whether an answer comes.
   void look_at_wire() {
     std::vector<PeerCheck*> silent;
     for (PeerCheck& check : checks_)
-      if (check.problem && check.far_address && check.far_address->is_v4() && silent.size() < looked_at &&
+      if (check.problem && check.kind != PathKind::vxlan && check.far_address && check.far_address->is_v4() &&
+          silent.size() < looked_at &&
           (check.problem->kind == "tunnel-silent" || check.problem->kind == "pods-silent" ||
            check.problem->kind == "no-way-back"))
         silent.push_back(&check);

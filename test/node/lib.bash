@@ -64,8 +64,8 @@ dual_pod() {
   pod "$2"
   on "$1" env CNI_COMMAND=ADD CNI_CONTAINERID="$2" CNI_NETNS="/run/netns/$2" CNI_IFNAME=eth0 CNI_PATH="$bin" \
     "$bin/onlink" >"$work/$2.result" <<END || fail "attach $2: $(cat "$work/$2.result")"
-{"cniVersion":"1.1.0","name":"pods","type":"onlink","runDir":"$work/$1/run",
- "ipam":{"type":"onlink-ipam","ranges":[[{"subnet":"10.10.$number.0/24"}],[{"subnet":"fd00:10:$number::/64"}]],"dataDir":"$work/$1/ipam"}}
+{"cniVersion":"1.1.0","name":"pods","type":"onlink",
+ "ipam":{"type":"onlink-ipam","runDir":"$work/$1/run","ranges":[[{"subnet":"10.10.$number.0/24"}],[{"subnet":"fd00:10:$number::/64"}]],"dataDir":"$work/$1/ipam"}}
 END
   v4[$2]=$(jq -r '.ips[0].address' "$work/$2.result")
   v6[$2]=$(jq -r '.ips[1].address' "$work/$2.result")

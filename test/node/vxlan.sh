@@ -109,6 +109,14 @@ same "status" "$status $(jq -c '[.peers[] | [.podCIDR, .path, .state, .vxlanMode
   '0 [["10.10.1.0/24","vxlan","ok","Always"],["fd00:10:1::/64","vxlan","ok","Always"]]'
 same "its device" "$(jq -c '.vxlan | [.device, .local, .port, .vni, .mtu, .up, .entries]' <<<"$out")" '["vxlan.onlink","172.16.91.201",4789,4096,1450,true,1]'
 
+# Check asks through the device, for both families; where the port does not pass it says so.
+node A check --json
+same "check" "$status $(jq -c '[.peers[] | [.path, .problem]]' <<<"$out")" '0 [["vxlan",null],["vxlan",null]]'
+on B sh -c 'nft add table inet wall && nft add chain inet wall input "{ type filter hook input priority 0; }" && nft add rule inet wall input udp dport 4789 drop'
+node A check
+same "check where the port is shut" "$status $(grep -c 'UDP 4789 does not pass: 172.16.91.202 answers' <<<"$out$errors")" "3 2"
+on B nft delete table inet wall
+
 # Nobody needs it any more: the device goes, and with it all that was on it.
 seed_cluster "$subnets" '.ipipMode = "Never" | .ipipModeIPv6 = "Never" | .nodes |= map(.podCIDRs = [.podCIDRs[0]])'
 eventually 5 eval '! ip -n A link show vxlan.onlink'
