@@ -175,7 +175,7 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (chosen) make_free(ledger, allocation, *chosen);
     const IpAddress address = chosen ? *chosen : require_any(ledger, allocation);
-    if (ledger.take(address, allocation.owner)) {
+    if (ledger.take(address, allocation.owner, allocation.config.pod)) {
       remember(ledger, allocation.range_set, address);
       return ip_config(allocation.set(), address);
     }

@@ -31,6 +31,7 @@ struct Options {
   std::optional<std::string> network;
   Config config;
   bool json = false;
+  bool help = false;
 };
 
 // A command line that cannot be understood.
@@ -66,7 +67,9 @@ Options parse_options(const std::vector<std::string_view>& arguments) {
       if (i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
       return std::string(arguments[++i]);
     };
-    if (argument == "--network")
+    if (argument == "--help" || argument == "-h")
+      options.help = true;
+    else if (argument == "--network")
       options.network = value();
     else if (argument == "--data-dir")
       options.config.data_dir = value();
@@ -115,15 +118,17 @@ json to_json(const Survey::Item& item, const std::string& network) {
            {"ifname", reservation.owner.ifname},
            {"state", to_string(item.verdict.state)},
            {"why", item.verdict.why}};
+  if (!reservation.pod.empty()) row["pod"] = reservation.pod;
   if (reservation.obstacle.empty()) row["since"] = modified_in_utc(reservation.file);
   return row;
 }
 
 std::string to_table(const json& rows) {
-  constexpr std::array<std::array<const char*, 2>, 7> columns{{{"network", "NETWORK"},
+  constexpr std::array<std::array<const char*, 2>, 8> columns{{{"network", "NETWORK"},
                                                                {"address", "ADDRESS"},
                                                                {"containerID", "CONTAINER"},
                                                                {"ifname", "INTERFACE"},
+                                                               {"pod", "POD"},
                                                                {"since", "SINCE"},
                                                                {"state", "STATE"},
                                                                {"why", "WHY"}}};
@@ -134,6 +139,9 @@ std::string to_table(const json& rows) {
       const std::string text = row.value(key, "");
       cells.push_back(text.empty() ? "-" : text);
     }
+    const bool told =
+        std::any_of(cells.begin() + 1, cells.end(), [](const std::string& cell) { return cell != "-"; });
+    if (key == std::string_view("pod") && !told) continue;  // of a runtime that is not Kubernetes'
     std::size_t width = 0;
     for (const std::string& cell : cells) width = std::max(width, cell.size());
     for (std::size_t i = 0; i < lines.size(); ++i)
@@ -142,11 +150,16 @@ std::string to_table(const json& rows) {
   return fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
+std::size_t count_stale(const Survey& survey) {
+  return static_cast<std::size_t>(
+      std::count_if(survey.items.begin(), survey.items.end(),
+                    [](const Survey::Item& item) { return item.verdict.is_stale(); }));
+}
+
 // "network net1: 4 reserved, 1 of them stale"
 std::string sum_up(const Survey& survey) {
-  const auto stale = std::count_if(survey.items.begin(), survey.items.end(),
-                                   [](const Survey::Item& item) { return item.verdict.is_stale(); });
-  return fmt::format("network {}: {} reserved, {} of them stale", survey.network, survey.items.size(), stale);
+  return fmt::format("network {}: {} reserved, {} of them stale", survey.network, survey.items.size(),
+                     count_stale(survey));
 }
 
 Answer list(const Options& options) {
@@ -228,11 +241,20 @@ Answer check(const Options& options) {
     std::erase_if(surveys, [&](const Survey& survey) { return survey.network != *options.network; });
   if (options.network && surveys.empty()) throw no_network(config_of(options, *options.network));
   Answer answer;
+  json rows = json::array();
+  for (const Survey& survey : surveys)
+    rows.push_back({{"network", survey.network},
+                    {"reserved", survey.items.size()},
+                    {"stale", count_stale(survey)},
+                    {"faults", survey.faults},
+                    {"remarks", survey.remarks}});
+  if (options.json) answer.output = dump_json(rows, 2) + "\n";
   for (const Survey& survey : surveys) {
+    if (!survey.faults.empty()) answer.status = 1;
+    if (options.json) continue;
     answer.output += fmt::format("{}; {} faults\n", sum_up(survey), survey.faults.size());
     for (const std::string& remark : survey.remarks) answer.output += "  " + remark + "\n";
     for (const std::string& fault : survey.faults) answer.output += "  fault: " + fault + "\n";
-    if (!survey.faults.empty()) answer.status = 1;
   }
   return answer;
 }
@@ -245,14 +267,15 @@ std::string help_text() {
 Called by a CNI plugin with CNI_COMMAND and the other variables of the CNI specification, and the configuration
 on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
 
-  onlink-ipam list [NETWORK]      what is reserved: address, container, interface, since when, and whether the
+  onlink-ipam list [NETWORK]      what is reserved: address, container, interface, pod (where Kubernetes
+                                  told its name), since when, and whether the
                                   attachment is alive, stale (proved dead) or unknown (taken for alive), and why;
                                   and how many there are
   onlink-ipam release ADDRESS     give an address back, whoever holds it
   onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records
   onlink-ipam --version, --help
 
-  --json              list: as JSON
+  --json              list, check: as JSON
   --network NETWORK   release: where the address is reserved in more than one
   --data-dir FOLDER   dataDir of the configuration, default {}
   --run-dir FOLDER    runDir of the configuration, default {}
@@ -265,6 +288,7 @@ Exit status: 0 done; 1 it could not be done, or check found faults; 2 the comman
 Answer run_command(const std::vector<std::string_view>& arguments) {
   try {
     const Options options = parse_options(arguments);
+    if (options.help) return {help_text(), "", 0};
     if (options.command == "list") return list(options);
     if (options.command == "release") return release(options);
     if (options.command == "check") return check(options);

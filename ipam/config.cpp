@@ -164,6 +164,21 @@ void add_requested(std::string_view path, std::string_view text, Config& config,
     config.requested.push_back(*address);
 }
 
+// Of a form that Kubernetes allows; anything else is no name to be shown.
+std::string pod_name(const cni::Request& request) {
+  std::string name;
+  for (const char* key : {"K8S_POD_NAMESPACE", "K8S_POD_NAME"}) {
+    const auto arg = request.args.find(key);
+    constexpr std::size_t longest = 253;
+    constexpr const char* allowed = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+    if (arg == request.args.end() || arg->second.empty() || arg->second.size() > longest ||
+        arg->second.find_first_not_of(allowed) != std::string::npos)
+      return "";
+    name += (name.empty() ? "" : "/") + arg->second;
+  }
+  return name;
+}
+
 void read_requested(const cni::Request& request, const JsonReader& root, Config& config, Problems& problems) {
   if (const auto arg = request.args.find("IP"); arg != request.args.end())
     add_requested("CNI_ARGS IP", arg->second, config, problems);
@@ -248,6 +263,7 @@ Config parse_config(const cni::Request& request, Problems& problems) {
   config.range_sets = read_range_sets(ipam, root.child("runtimeConfig"), problems);
   check_number(request.version, config.range_sets, problems);
   read_requested(request, root, config, problems);
+  config.pod = pod_name(request);
   config.routes = read_routes(ipam);
   read_exclude(ipam, config);
   config.resolv_conf = ipam.text("resolvConf").value_or("");

@@ -46,6 +46,10 @@ struct Config {
   // onlink-node writes the address of its tunnel.
   std::vector<IpAddress> reserved;
 
+  // Not a key: "namespace/name" of the pod, where the runtime gives it (CNI_ARGS); a remark for people, beside the
+  // reservation.
+  std::string pod;
+
   // Not a key: of a caller that knows its attachments in the kernel; null for the others.
   HostEnds* host_ends = nullptr;
 };

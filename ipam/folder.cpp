@@ -28,17 +28,20 @@ constexpr mode_t file_mode = 0600;
 constexpr mode_t lock_mode = 0750;
 // tmpfs has "user." attributes since Linux 6.6 only, and "trusted." ones for root since long before.
 constexpr std::array boot_attributes{"user.onlink.boot", "trusted.onlink.boot"};
+constexpr std::array pod_attributes{"user.onlink.pod", "trusted.onlink.pod"};
 
 FileId id_of(const struct stat& status) { return {status.st_ino, nanoseconds(status.st_mtim)}; }
 
-void set_boot(int fd, const std::string& boot) noexcept {
-  for (const char* name : boot_attributes)
-    if (::fsetxattr(fd, name, boot.data(), boot.size(), XATTR_CREATE) == 0 || errno == EEXIST) return;
+using Names = std::array<const char*, 2>;
+
+void set_attribute(int fd, const Names& names, const std::string& value) noexcept {
+  for (const char* name : names)
+    if (::fsetxattr(fd, name, value.data(), value.size(), XATTR_CREATE) == 0 || errno == EEXIST) return;
 }
 
-std::string get_boot(int fd) {
-  std::array<char, 64> value{};
-  for (const char* name : boot_attributes)
+std::string get_attribute(int fd, const Names& names) {
+  std::array<char, 512> value{};
+  for (const char* name : names)
     if (const ssize_t size = ::fgetxattr(fd, name, value.data(), value.size()); size > 0)
       return {value.data(), static_cast<std::size_t>(size)};
   return {};
@@ -135,7 +138,8 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
     }
     reservation.file = id_of(status);
     reservation.owner = parse_owner(read_all(fd->get(), name));
-    reservation.boot = get_boot(fd->get());
+    reservation.boot = get_attribute(fd->get(), boot_attributes);
+    reservation.pod = get_attribute(fd->get(), pod_attributes);
   } catch (const Failure& failure) {
     // Only what it is can make it an obstacle. That a reservation could not be read just now (no descriptor
     // left, an error of the disk) says nothing of whose it is: who took it for a stranger's would leak it.
@@ -170,10 +174,14 @@ std::optional<UniqueFd> Folder::create(const IpAddress& address) const {
   });
 }
 
+void Folder::mark_pod(const UniqueFd& file, const std::string& pod) noexcept {
+  if (!pod.empty()) set_attribute(file.get(), pod_attributes, pod);
+}
+
 FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {
   return with_context(path_, [&] {
     write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
-    set_boot(file.get(), boot);
+    set_attribute(file.get(), boot_attributes, boot);
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) throw system_failure("stat a reservation");
     return id_of(status);
@@ -191,7 +199,8 @@ void Folder::mark_boot(const IpAddress& address, const std::string& boot) const 
       try_open(directory_.get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
   // With another name elsewhere it may be anybody's file.
-  if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1) set_boot(fd.get(), boot);
+  if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1)
+    set_attribute(fd.get(), boot_attributes, boot);
 }
 
 // Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.

@@ -44,6 +44,7 @@ struct Reservation {
   IpAddress address;
   cni::Attachment owner;  // ifname empty: written by an old host-local; both empty: an empty file
   FileId file;
+  std::string pod;             // "namespace/name"; empty where nobody told
   std::string boot;            // ID of the boot that it was made in, or first seen by us; empty where unknown
   std::string obstacle;        // not empty: there is no reservation but this in the way ("a directory")
   bool is_unreadable = false;  // the obstacle is a file that may be anyone's reservation
@@ -94,6 +95,9 @@ class Folder {
   // Marks a file that has no boot mark yet. A file system without extended attributes cannot: then nothing
   // happens.
   void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;
+
+  // The same with the pod's name, of a file that was just made.
+  static void mark_pod(const UniqueFd& file, const std::string& pod) noexcept;
 
   std::optional<IpAddress> last_reserved(std::size_t range_set) const;
   void set_last_reserved(std::size_t range_set, const IpAddress& address) const;

@@ -88,7 +88,7 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
 }
 
 // The file comes first: it changes the folder, so that the next process sees where this one was killed.
-bool Ledger::take(const IpAddress& address, const cni::Attachment& owner) {
+bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod) {
   const auto file = folder_.create(address);
   if (!file) return false;
   try {
@@ -100,6 +100,7 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner) {
                        address.to_string()));
     }
     const FileId id = folder_.fill(*file, owner, evidence_.boot());
+    Folder::mark_pod(*file, pod);
     if (claim) Evidence::complete(*claim, id);
     index_.add(address, owner);
     if (claim) claims_.push_back(std::move(*claim));

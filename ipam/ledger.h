@@ -33,7 +33,7 @@ class Ledger {
   Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
-  bool take(const IpAddress& address, const cni::Attachment& owner);
+  bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod = {});
   // Claims on what was taken: as long as they are kept, others take its attachment for alive.
   std::vector<Evidence::Claim> claims() { return std::move(claims_); }
   void give_back(const Reservation& reservation);

@@ -7,6 +7,7 @@
 #include <linux/neighbour.h>
 #include <net/if.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -61,6 +62,10 @@ void read_lease(const std::string& data_dir, PodCheck& pod) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) continue;
     const std::string text = read_file(AT_FDCWD, path).value_or("");
+    char name[512];
+    for (const char* attribute : {"user.onlink.pod", "trusted.onlink.pod"})
+      if (const ssize_t size = ::getxattr(path.c_str(), attribute, name, sizeof name); size > 0)
+        pod.name.assign(name, static_cast<std::size_t>(size));
     pod.lease = path;
     pod.since = in_utc(status.st_mtim.tv_sec);
     const std::string holder = text.substr(0, text.find_first_of("\r\n"));

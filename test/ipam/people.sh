@@ -28,6 +28,9 @@ before=$(ls -la --time-style=full-iso "$folder")
 try person list; try person list --json
 same "list changes nothing" "$(ls -la --time-style=full-iso "$folder")" "$before"
 
+try person list --help; exits 0; says "onlink-ipam list [NETWORK]"
+try person check --json; exits 1
+holds "check --json" '.[0].network == "net1" and .[0].reserved == 4 and .[0].stale == 1 and (.[0].faults | length == 1)' "$out"
 try person check; exits 1
 says "network net1: 4 reserved, 1 of them stale; 1 faults"
 says "10.1.2.3: stale, its interface $b is gone; it is reclaimed when its address is needed"
@@ -51,6 +54,16 @@ try person list nonet; exits 1; says "there is no network nonet in $data"
 try "$bin/onlink-ipam" --help; exits 0; says "onlink-ipam release ADDRESS"
 try "$bin/onlink-ipam" --version; exits 0; says "CNI protocol versions supported: 0.1.0"
 try script -qec "$bin/onlink-ipam" /dev/null; exits 2; says "See onlink-ipam --help"
+
+# The pod's name, where the runtime tells it; only what can be one. host-local sees no difference.
+attach_named() { cni_args="IgnoreUnknown=1;K8S_POD_NAMESPACE=$2;K8S_POD_NAME=$3" attach_pod "$1"; ok "ADD $1"; }
+attach_named named default web-0
+attach_named odd default $'a\x1b[2Jb'
+try person list net1 --json; exits 0
+holds "the pod's name" '[.[] | select(has("pod")) | .containerID + " " + .pod] == ["named default/web-0"]' "$out"
+try person list net1; exits 0; says "POD"; says "default/web-0"
+same "what is in its file" "$(cat "$folder/$(basename "$(grep -l ^named "$folder"/10.*)")" | tr '\r\n' '  ')" "named  eth0"
+for c in named odd; do attach DEL $c; ok "DEL $c"; gone $c; done
 
 # Waiting for the lock is bounded, and the error names who holds it.
 flock -o "$folder/lock" sleep 30 &

@@ -32,9 +32,9 @@ well
 same "what check has changed" "$(everything A)" "$before"
 holds "the peer" '.peers[0] | .ok and .route == "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169" and
   (.neighbour | startswith("eth0 172.16.91.202 ")) and .size == {"asked": 1500, "passes": 1500}' "$out"
-for subject in netns01 10.10.0.2 "$attach_end"; do
+for subject in netns01 10.10.0.2 "$attach_end" default/netns01; do
   well "$subject"
-  holds "the pod by $subject" '.pods | length == 1 and (.[0] | .container == "netns01" and .addresses == ["10.10.0.2"] and
+  holds "the pod by $subject" '.pods | length == 1 and (.[0] | .container == "netns01" and .pod == "default/netns01" and .addresses == ["10.10.0.2"] and
     (.lease | endswith("/pods/10.10.0.2")) and .since != "" and (.netns | endswith("netns01")) and (.routes | length == 2))' "$out"
 done
 well 10.10.1.77

@@ -34,7 +34,7 @@ pod_at() {
   pod "$name"
   [ -x "$bin/onlink" ] || { pod_by_hand "$@"; return; }
   on "$host" env CNI_COMMAND=ADD CNI_CONTAINERID="$name" CNI_NETNS="/run/netns/$name" CNI_IFNAME=eth0 CNI_PATH="$bin" \
-    CNI_ARGS="IgnoreUnknown=1;IP=$address" "$bin/onlink" >"$work/$name.result" <<EOF || fail "attach $name: $(cat "$work/$name.result")"
+    CNI_ARGS="IgnoreUnknown=1;IP=$address;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$name" "$bin/onlink" >"$work/$name.result" <<EOF || fail "attach $name: $(cat "$work/$name.result")"
 {"cniVersion":"1.1.0","name":"pods","type":"onlink","mtu":${pod_mtu:-1480},
  "ipam":{"type":"onlink-ipam","subnet":"${address%.*}.0/24","dataDir":"$work/$host/ipam"}}
 EOF
