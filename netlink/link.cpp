@@ -114,18 +114,33 @@ Message create_veth(const VethPair& pair) {
   return std::move(message).explain(refusals);
 }
 
+namespace {
+
+void put_ipv4_settings(Message& message, const Ipv4Settings& settings) {
+  message.nest(af_spec_inet, [&] {
+    message.nest(inet_conf, [&] {
+      for (const auto& [devconf, value] : settings)
+        message.put(Attribute<std::uint32_t>{static_cast<std::uint16_t>(devconf)}, value);
+    });
+  });
+}
+
+}  // namespace
+
+Message set_ipv4_settings(std::uint32_t index, const std::string& name, const Ipv4Settings& settings) {
+  Message message(RTM_SETLINK, 0, [name] { return "set IPv4 settings of " + name; });
+  link_header(message, index);
+  message.nest(link_af_spec, [&] { put_ipv4_settings(message, settings); });
+  return message;
+}
+
 Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings) {
   Message message(RTM_SETLINK, 0, [name] { return "configure " + name; });
   link_header(message, index);
   if (!settings.alias.empty()) message.put(link_alias, settings.alias);
   message.put(link_group, 0u);
   message.nest(link_af_spec, [&] {
-    message.nest(af_spec_inet, [&] {
-      message.nest(inet_conf, [&] {
-        for (const auto& [devconf, value] : settings.ipv4)
-          message.put(Attribute<std::uint32_t>{static_cast<std::uint16_t>(devconf)}, value);
-      });
-    });
+    put_ipv4_settings(message, settings.ipv4);
     if (settings.manual_link_local)
       message.nest(af_spec_inet6, [&] { message.put(inet6_addr_gen_mode, IN6_ADDR_GEN_MODE_NONE); });
   });

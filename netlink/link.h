@@ -87,6 +87,8 @@ struct LinkSettings {
   bool manual_link_local = false;
 };
 Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings);
+// The settings alone.
+Message set_ipv4_settings(std::uint32_t index, const std::string& name, const Ipv4Settings& settings);
 // proxy_delay of ARP or NDP for one interface, in milliseconds (net/core/neighbour.c, neightbl_set).
 Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
                         std::uint64_t milliseconds);

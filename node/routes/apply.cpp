@@ -2,6 +2,7 @@
 #include "node/routes/apply.h"
 
 #include <fmt/format.h>
+#include <linux/ip.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,6 +39,11 @@ void create_tunnel(netlink::Socket& socket) {
   }
 }
 
+// Not through /proc/sys, which is read-only in a container.
+netlink::Message loosen(const netlink::Link& link) {
+  return netlink::set_ipv4_settings(link.index, link.name, {{IPV4_DEVCONF_RP_FILTER, 2}});
+}
+
 void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host, Applied& applied) {
   if (changes.create) attempt(applied, [&] { create_tunnel(socket); });
   const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
@@ -53,7 +59,7 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
           netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
     });
   if (changes.loose || (changes.create && is_strict(*link)))
-    attempt(applied, [&] { netlink::write_sysctl(rp_filter_setting(link->name), "2"); });
+    attempt(applied, [&] { socket.execute(loosen(*link)); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
@@ -104,7 +110,7 @@ void apply_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const net
       socket.execute(netlink::add_address({link.index, address, flags, RT_SCOPE_UNIVERSE}, link.name));
     });
   }
-  if (changes.loose) attempt(applied, [&] { netlink::write_sysctl(rp_filter_setting(link.name), "2"); });
+  if (changes.loose) attempt(applied, [&] { socket.execute(loosen(link)); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link.index, link.name)); });
   set_entries(socket, changes.add.fdb, applied, netlink::set_fdb_entry);
   set_entries(socket, changes.add.neighbours, applied, netlink::add_neighbour);

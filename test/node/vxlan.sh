@@ -24,7 +24,13 @@ node B plan
 on B sh -e <<<"$(grep -E '^(ip|bridge|sysctl) ' <<<"$out")" >/dev/null
 node B plan
 same "what is left to do on B" "$(grep -cE '^(ip|bridge) ' <<<"$out" || true)" 0
-applied A
+# In a container, whose /proc/sys is read-only, on a host with a strict rp_filter.
+on A sh -c 'cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/all/forwarding && echo 1 >ipv4/conf/default/rp_filter'
+node_command A
+# shellcheck disable=SC2016
+on A unshare -m sh -c 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"' - \
+  "${command[@]}" apply >"$work/applied" 2>&1 || fail "apply with a read-only /proc/sys: $(cat "$work/applied")"
+same "rp_filter of the device" "$(on A cat /proc/sys/net/ipv4/conf/vxlan.onlink/rp_filter)" 2
 applied B
 for name in a1 a2; do dual_pod A "$name"; done
 for name in b1 b2; do dual_pod B "$name"; done
