@@ -61,7 +61,7 @@ IpAddress address_v4(std::span<const unsigned char> bytes, std::size_t at) {
 // The payload of an IPv4 packet of a protocol; empty where it is none.
 std::span<const unsigned char> payload_v4(std::span<const unsigned char> packet, std::uint8_t protocol) {
   if (packet.size() < sizeof(iphdr) || packet[0] >> 4 != 4 || packet[9] != protocol) return {};
-  const std::size_t header = (packet[0] & 0xfu) * 4;
+  const std::size_t header = std::size_t{packet[0] & 0xfu} * 4;
   return packet.size() < header ? std::span<const unsigned char>() : packet.subspan(header);
 }
 

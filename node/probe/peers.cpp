@@ -118,6 +118,7 @@ class Checker {
       questions.emplace_back(&check, echo);
     }
     std::vector<Echo> echoes;
+    echoes.reserve(questions.size());
     for (const auto& [check, echo] : questions) echoes.push_back(echo);
     const auto results = pinger_.ask(echoes, true, {.tries = 2, .wait_ms = 600});
     std::vector<Search> searches;
@@ -318,6 +319,7 @@ class Checker {
     if (silent.empty()) return;
     Wire wire;
     std::vector<Echo> echoes;
+    echoes.reserve(silent.size());
     for (const PeerCheck* check : silent) echoes.push_back(far_echo(*check));
     const Dropped before = Dropped::now();
     (void)pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 600});
