@@ -42,7 +42,7 @@ void attach_filter(const UniqueFd& fd) {
 std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint16_t id) {
   Sight sight;
   const auto header_of = [](std::span<const unsigned char> bytes) -> std::size_t {
-    return bytes.size() < 20 ? 0 : (bytes[0] & 0xfu) * 4u;
+    return bytes.size() < 20 ? 0 : std::size_t{bytes[0] & 0xfu} * 4;
   };
   std::size_t header = header_of(packet);
   if (header == 0) return std::nullopt;
