@@ -17,6 +17,25 @@ const char* to_string(Subject subject) {
   }
 }
 
+const char* label(Subject subject) {
+  switch (subject) {
+    case Subject::node:
+      return "problem";
+    case Subject::list:
+      return "problem of the list";
+    default:
+      return "problem elsewhere";
+  }
+}
+
+void sort_by_subject(ProblemList& problems) {
+  const auto rank = [](const Problem& problem) {
+    return problem.subject == Subject::node ? 0 : problem.subject == Subject::list ? 1 : 2;
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+}
+
 bool concerns_node(const ProblemList& problems) {
   return std::any_of(problems.begin(), problems.end(),
                      [](const Problem& problem) { return problem.subject == Subject::node; });

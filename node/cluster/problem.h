@@ -12,6 +12,8 @@ namespace onlink::node {
 // Whose fault it is. A peer's problem that this node has to mend (its route is held by somebody else) is this node's.
 enum class Subject : std::uint8_t { node, peer, list };
 const char* to_string(Subject subject);
+// How a line about it begins: "problem", "problem elsewhere".
+const char* label(Subject subject);
 
 struct Problem {
   std::string kind;  // a short word that stays the same: "route-held"
@@ -23,6 +25,8 @@ struct Problem {
 };
 using ProblemList = std::vector<Problem>;
 
+// This node's first, then the list's, else as they were.
+void sort_by_subject(ProblemList& problems);
 bool concerns_node(const ProblemList& problems);
 // Of the verbs that look: 0, 1 (this node), 3 (other nodes or the list only). 2 is a wrong command line.
 int exit_status(const ProblemList& problems);

@@ -217,8 +217,7 @@ json check_document(const CheckInput& input) {
     for (const Problem& problem : pod.problems) add_once(problems, problem);
     document["pods"].push_back(print_pod(pod));
   }
-  std::stable_sort(problems.begin(), problems.end(),
-                   [](const Problem& a, const Problem& b) { return rank(a.subject) < rank(b.subject); });
+  sort_by_subject(problems);
   document["ok"] = problems.empty();
   document["problems"] = print(problems);
   return document;

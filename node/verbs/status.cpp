@@ -112,29 +112,15 @@ ProblemList all_problems(const StatusInput& input) {
     if (const std::string& words = input.service->source_problem; !words.empty())
       problems.push_back({"list-incomplete", Subject::list, input.service->source + ": " + words});
   }
-  std::stable_sort(problems.begin(), problems.end(),
-                   [](const Problem& a, const Problem& b) { return rank(a.subject) < rank(b.subject); });
+  sort_by_subject(problems);
   return problems;
 }
-
-int rank(Subject subject) { return subject == Subject::node ? 0 : subject == Subject::list ? 1 : 2; }
 
 std::vector<std::string> path_states(const Pass& plan) {
   const States states(plan.changes);
   std::vector<std::string> texts;
   for (const PeerPath& path : plan.desired.paths) texts.push_back(states.of(path));
   return texts;
-}
-
-const char* label(Subject subject) {
-  switch (subject) {
-    case Subject::node:
-      return "problem";
-    case Subject::list:
-      return "problem of the list";
-    default:
-      return "problem elsewhere";
-  }
 }
 
 namespace {

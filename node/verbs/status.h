@@ -24,9 +24,6 @@ struct StatusInput {
 
 // What is wrong by all that is known without asking anybody; this node's first, then the list's.
 ProblemList all_problems(const StatusInput& input);
-int rank(Subject subject);  // in that order
-// "problem", "problem elsewhere"
-const char* label(Subject subject);
 // Of each path: "ok" where its route is as it should be and nothing is known to be in its way, else what is wrong.
 std::vector<std::string> path_states(const Pass& plan);
 
