@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "netlink/address.h"
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
@@ -34,12 +35,7 @@ constexpr const char* gateway = "169.254.1.1";
 // "onlink <network> <container> <ifname>"
 std::optional<PodCheck> read_alias(const netlink::Link& link) {
   if (!link.alias.starts_with(netlink::host_end_alias)) return std::nullopt;
-  std::vector<std::string> words;
-  std::string_view rest = std::string_view(link.alias).substr(netlink::host_end_alias.size());
-  while (!rest.empty() && words.size() < 4) {
-    words.emplace_back(rest.substr(0, rest.find(' ')));
-    rest.remove_prefix(std::min(rest.size(), words.back().size() + 1));
-  }
+  const auto words = split(std::string_view(link.alias).substr(netlink::host_end_alias.size()), " ");
   if (words.size() != 3) return std::nullopt;
   PodCheck pod;
   pod.network = words[0];

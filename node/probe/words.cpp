@@ -16,6 +16,7 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "node/rules/firewall.h"
 
 namespace onlink::node {
@@ -56,16 +57,8 @@ void read_rp_filter(std::map<std::string, std::uint64_t>& counters) {
   // Two lines of each kind: names, and under them numbers.
   const std::string text = read_file(AT_FDCWD, "/proc/self/net/netstat").value_or("");
   std::vector<std::string_view> names;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::string_view whole = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), whole.size() + 1));
-    std::vector<std::string_view> words;
-    for (std::string_view line = whole; !line.empty();) {
-      const auto word = line.substr(0, line.find(' '));
-      line.remove_prefix(std::min(line.size(), word.size() + 1));
-      words.push_back(word);
-    }
+  for (const std::string_view line : split(text, "\n")) {
+    auto words = split(line, " ");
     if (!names.empty() && !words.empty() && names[0] == words[0] && names.size() == words.size()) {
       for (std::size_t i = 1; i < names.size(); ++i)
         if (names[i] == "IPReversePathFilter") {
@@ -97,7 +90,7 @@ Dropped Dropped::now() {
   Dropped dropped;
   try {
     for (const auto& [name, count] : Firewall::counts("onlink").counters)
-      dropped.counters_["inet onlink, " + name] = count.packets;
+      dropped.counters_[name] = count.packets;
   } catch (const Failure&) {
     // Without nftables there is no filter that could have dropped anything.
   }
@@ -112,7 +105,7 @@ std::string Dropped::since(const Dropped& before) const {
     if (name == "rp_filter")
       return "rp_filter drops it: its source is not reached through the interface that it comes from "
              "(sysctl net.ipv4.conf.*.rp_filter)";
-    return fmt::format("the filter drops it (nft list table inet onlink: counter {})", name.substr(13));
+    return fmt::format("the filter drops it (nft list table inet onlink: counter {})", name);
   }
   return "";
 }
