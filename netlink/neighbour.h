@@ -21,7 +21,7 @@ struct Neighbour {
   std::uint16_t state = NUD_PERMANENT;
   std::uint8_t flags = 0;  // NTF_*
 
-  bool operator==(const Neighbour&) const = default;
+  auto operator<=>(const Neighbour&) const = default;
 };
 
 // NLM_F_REPLACE: an entry that the kernel learned meanwhile becomes ours.

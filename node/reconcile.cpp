@@ -178,17 +178,15 @@ void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
 
 // The same; what else belongs to the device comes now that it has an index.
 void Reconciler::make_vxlan(const Nodes& nodes, Pass& pass) {
-  const bool anew = pass.changes.vxlan.remove;
-  pass.host.vxlan_addresses.clear();
-  pass.host.vxlan_entries = {};
+  VxlanChanges made = std::move(pass.changes.vxlan);
   read_vxlan(socket_, pass.host);
   pass.host.vxlan_missing = !pass.host.vxlan;
   compare(nodes, pass, pass.host.ipip_missing);
   if (!pass.host.vxlan) return;
   Changes rest;
   rest.vxlan = pass.changes.vxlan;
-  pass.changes.vxlan.remove = anew;
-  pass.changes.vxlan.create = true;  // for the log
+  pass.changes.vxlan.remove = made.remove;  // for the log
+  pass.changes.vxlan.create = std::move(made.create);
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, rest, pass.host).failures);
 }

@@ -298,13 +298,9 @@ class Checker {
     const netlink::Route* way = question_.host.path_to(check.node_address);
     if (!here && check.largest_size != 0 && way != nullptr)
       words += fmt::format("; a smaller MTU mends it: ip link set {} mtu {}, on both nodes, and pods anew",
-                           question_.host.link_name(way->link), check.largest_size + headers(check));
+                           question_.host.link_name(way->link),
+                           check.largest_size + headers_around(check.kind, check.node_address));
     blame(check, "mtu", here ? Subject::node : Subject::peer, words);
-  }
-
-  static std::uint32_t headers(const PeerCheck& check) {
-    if (check.kind == PathKind::direct) return 0;
-    return check.kind == PathKind::tunnel ? 20 : check.node_address.is_v4() ? 50 : 70;
   }
 
   // Of those whose tunnel or pods are silent: whether our packet leaves, and whether an answer comes.

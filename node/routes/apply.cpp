@@ -44,6 +44,22 @@ netlink::Message loosen(const netlink::Link& link) {
   return netlink::set_ipv4_settings(link.index, link.name, {{IPV4_DEVCONF_RP_FILTER, 2}});
 }
 
+void add_end(netlink::Socket& socket, const netlink::Link& link, const IpPrefix& address) {
+  socket.execute(netlink::add_address({link.index, address, 0, RT_SCOPE_UNIVERSE}, link.name));
+}
+
+void remove_ends(netlink::Socket& socket, const netlink::Link& link, const std::vector<IpPrefix>& addresses,
+                 Applied& applied) {
+  for (const IpPrefix& address : addresses)
+    attempt(applied, [&] {
+      try {
+        socket.execute(netlink::delete_address({link.index, address, 0, 0}, link.name));
+      } catch (const Failure& failure) {
+        if (!failure.missing()) throw;
+      }
+    });
+}
+
 void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host, Applied& applied) {
   if (changes.create) attempt(applied, [&] { create_tunnel(socket); });
   const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
@@ -53,19 +69,15 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
             [&] { netlink::change_ipip(link->name, link->ipip ? link->ipip->ttl : std::uint8_t{0}, true); });
   if (changes.mtu != 0 && changes.mtu != link->mtu)
     attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link->index, link->name, changes.mtu)); });
-  if (changes.add_address)
-    attempt(applied, [&] {
-      socket.execute(
-          netlink::add_address({link->index, *changes.add_address, 0, RT_SCOPE_UNIVERSE}, link->name));
-    });
+  if (changes.add_address) attempt(applied, [&] { add_end(socket, *link, *changes.add_address); });
   if (changes.loose || (changes.create && is_strict(*link)))
     attempt(applied, [&] { socket.execute(loosen(*link)); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
-void make_vxlan(netlink::Socket& socket, const Changes& changes, const Host& host) {
-  if (changes.vxlan.remove) netlink::delete_link_if_any(socket, *host.vxlan);
-  const WantedVxlan& wanted = *changes.wanted_vxlan;
+void make_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const Host& host) {
+  if (changes.remove) netlink::delete_link_if_any(socket, *host.vxlan);
+  const WantedVxlan& wanted = *changes.create;
   socket.execute(netlink::create_vxlan(vxlan_name, wanted.settings, wanted.mac, wanted.mtu));
 }
 
@@ -85,10 +97,6 @@ void run(netlink::Socket& socket, const std::vector<Object>& routes,
   }
 }
 
-}  // namespace
-
-namespace {
-
 // Both kinds of entries: of those that go, one that is gone is right.
 template <class Entry, class ToMessage>
 void set_entries(netlink::Socket& socket, const std::vector<Entry>& entries, Applied& applied,
@@ -104,12 +112,8 @@ void apply_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const net
                  Applied& applied) {
   if (changes.mtu != 0)
     attempt(applied, [&] { socket.execute(netlink::set_link_mtu(link.index, link.name, changes.mtu)); });
-  for (const IpPrefix& address : changes.add_addresses) {
-    const std::uint32_t flags = address.address.is_v4() ? 0 : IFA_F_NODAD;
-    attempt(applied, [&] {
-      socket.execute(netlink::add_address({link.index, address, flags, RT_SCOPE_UNIVERSE}, link.name));
-    });
-  }
+  for (const IpPrefix& address : changes.add_addresses)
+    attempt(applied, [&] { add_end(socket, link, address); });
   if (changes.loose) attempt(applied, [&] { socket.execute(loosen(link)); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link.index, link.name)); });
   set_entries(socket, changes.add.fdb, applied, netlink::set_fdb_entry);
@@ -121,10 +125,7 @@ void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const ne
   if (changes.remove) return attempt(applied, [&] { netlink::delete_link_if_any(socket, link); });
   set_entries(socket, changes.remove_entries.neighbours, applied, netlink::delete_neighbour);
   set_entries(socket, changes.remove_entries.fdb, applied, netlink::delete_fdb_entry);
-  for (const IpPrefix& address : changes.remove_addresses)
-    attempt(applied, [&] {
-      socket.execute(netlink::delete_address({link.index, address, 0, 0}, link.name));
-    });
+  remove_ends(socket, link, changes.remove_addresses, applied);
 }
 
 }  // namespace
@@ -138,7 +139,7 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
     attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
   apply_tunnel(socket, changes.tunnel, host, applied);
   if (changes.vxlan.create)
-    attempt(applied, [&] { make_vxlan(socket, changes, host); });
+    attempt(applied, [&] { make_vxlan(socket, changes.vxlan, host); });
   else if (host.vxlan && !changes.vxlan.remove)
     apply_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
@@ -185,14 +186,7 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
 
 Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
-  for (const IpPrefix& address : changes.tunnel.remove_addresses)
-    attempt(applied, [&] {
-      try {
-        socket.execute(netlink::delete_address({host.tunnel->index, address, 0, 0}, host.tunnel->name));
-      } catch (const Failure& failure) {
-        if (!failure.missing()) throw;
-      }
-    });
+  if (host.tunnel) remove_ends(socket, *host.tunnel, changes.tunnel.remove_addresses, applied);
   if (host.vxlan && !changes.vxlan.create) remove_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
 }

@@ -14,10 +14,6 @@
 namespace onlink::node {
 namespace {
 
-constexpr std::uint32_t ipip_header = 20;
-// Ethernet, VXLAN, UDP and the outer header (RFC 7348).
-std::uint32_t vxlan_headers(const IpAddress& outer) { return outer.is_v4() ? 50 : 70; }
-
 // On-link: a network that the node is connected to, on a device where it can ask for link-layer addresses.
 // A default route without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
 bool on_link(const Host& host, const netlink::Route& path) {
@@ -83,7 +79,7 @@ class Planner {
     if (carrier == nullptr)
       result_.problems.push_back({"no-own-address", Subject::node, why_no_carrier(*own_address)});
     const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
-    return mtu > vxlan_headers(*own_address) ? mtu : 0;
+    return mtu > headers_around(PathKind::vxlan, *own_address) ? mtu : 0;
   }
 
   // What is left of it inside a tunnel; a pod's packets may have to go through each that there is.
@@ -95,7 +91,7 @@ class Planner {
 
   void plan_ipip(std::uint32_t outer_mtu) {
     if (!may_tunnel_by(Encapsulation::ipip)) return;
-    const std::uint32_t mtu = inner_mtu(outer_mtu, ipip_header);
+    const std::uint32_t mtu = inner_mtu(outer_mtu, headers_around(PathKind::tunnel, *cluster_.self.ipv4));
     if (host_.tunnel && host_.tunnel->kind != "ipip") {
       tunnel_problem_ =
           fmt::format("{} is of kind \"{}\", not ipip: left alone", tunnel_name, host_.tunnel->kind);
@@ -118,7 +114,7 @@ class Planner {
     if (!may_tunnel_by(Encapsulation::vxlan)) return;
     const IpAddress outer = *outer_address(cluster_, cluster_.self);
     WantedVxlan wanted{{cluster_.vxlan_vni, outer, cluster_.vxlan_port}, vxlan_mac(outer), 0, {}};
-    wanted.mtu = inner_mtu(outer_mtu, vxlan_headers(outer));
+    wanted.mtu = inner_mtu(outer_mtu, headers_around(PathKind::vxlan, outer));
     for (const auto& end : {tunnel_address(cluster_.self), tunnel_address_v6(cluster_.self)}) {
       if (!end) continue;
       if (vxlan_problem_.empty()) vxlan_problem_ = why_not_ours(*end);
@@ -137,8 +133,7 @@ class Planner {
     auto& [fdb, neighbours] = result_.vxlan_entries;
     std::sort(fdb.begin(), fdb.end());
     fdb.erase(std::unique(fdb.begin(), fdb.end()), fdb.end());
-    std::sort(neighbours.begin(), neighbours.end(),
-              [](const auto& a, const auto& b) { return a.address < b.address; });
+    std::sort(neighbours.begin(), neighbours.end());
     neighbours.erase(std::unique(neighbours.begin(), neighbours.end()), neighbours.end());
     if (vxlan_missed_)
       result_.problems.push_back(
@@ -409,6 +404,13 @@ const char* to_string(PathKind kind) {
     default:
       return "none";
   }
+}
+
+// VXLAN: Ethernet, its own, UDP's and the outer header (RFC 7348).
+std::uint32_t headers_around(PathKind kind, const IpAddress& node) {
+  if (kind == PathKind::tunnel) return 20;
+  if (kind != PathKind::vxlan) return 0;
+  return node.is_v4() ? 50 : 70;
 }
 
 Desired desired(const Cluster& cluster, const Host& host) { return Planner(cluster, host).plan(); }

@@ -15,6 +15,8 @@ namespace onlink::node {
 
 enum class PathKind : std::uint8_t { direct, tunnel, vxlan, none };  // tunnel: through IPIP
 const char* to_string(PathKind kind);
+// The bytes that it puts around a packet, to a node with this address.
+std::uint32_t headers_around(PathKind kind, const IpAddress& node);
 
 // How one pod subnet of a peer is reached, and why so: for people.
 struct PeerPath {
@@ -42,6 +44,8 @@ struct WantedVxlan {
   MacAddress mac;
   std::uint32_t mtu = 0;             // 0: not known, left as it is
   std::vector<IpAddress> addresses;  // of the node's ends, each alone on the device
+
+  bool operator==(const WantedVxlan&) const = default;
 };
 
 struct Desired {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <tuple>
 #include <utility>
@@ -36,29 +37,24 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
   return changes;
 }
 
-// Values of `list` that the other does not have.
-template <class Value, class Same>
-std::vector<Value> without(const std::vector<Value>& list, const std::vector<Value>& other, Same same) {
+// Values of `list` of which the other has none with the same key; both sorted by it.
+template <class Value, class Key>
+std::vector<Value> without(const std::vector<Value>& list, const std::vector<Value>& other, Key key) {
   std::vector<Value> rest;
-  auto at = other.begin();
-  for (const Value& value : list) {
-    while (at != other.end() && same(*at) < same(value)) ++at;
-    if (at == other.end() || same(value) < same(*at)) rest.push_back(value);
-  }
+  std::set_difference(list.begin(), list.end(), other.begin(), other.end(), std::back_inserter(rest),
+                      [&](const Value& a, const Value& b) { return key(a) < key(b); });
   return rest;
 }
 
 void diff_entries(const VxlanEntries& wanted, const VxlanEntries& actual, bool may_withdraw,
                   VxlanChanges& changes) {
-  using netlink::FdbEntry;
   using netlink::Neighbour;
-  const auto whole = [](const FdbEntry& entry) { return entry; };
   const auto by_value = [](const Neighbour& each) { return std::tuple(each.address, each.mac, each.link); };
   const auto by_key = [](const Neighbour& each) { return each.address; };
-  changes.add.fdb = without(wanted.fdb, actual.fdb, whole);
+  changes.add.fdb = without(wanted.fdb, actual.fdb, std::identity());
   changes.add.neighbours = without(wanted.neighbours, actual.neighbours, by_value);
   if (!may_withdraw) return;
-  changes.remove_entries.fdb = without(actual.fdb, wanted.fdb, whole);
+  changes.remove_entries.fdb = without(actual.fdb, wanted.fdb, std::identity());
   changes.remove_entries.neighbours = without(actual.neighbours, wanted.neighbours, by_key);
 }
 
@@ -72,7 +68,7 @@ VxlanChanges diff_vxlan(const Desired& desired, const Host& host, bool may_withd
   const WantedVxlan& wanted = *desired.vxlan;
   const bool stays = is_ours && host.vxlan->vxlan == wanted.settings && host.vxlan->mac == wanted.mac;
   changes.remove = host.vxlan && !stays;
-  changes.create = !stays;
+  if (!stays) changes.create = wanted;
   if (wanted.mtu != 0 && (!stays || host.vxlan->mtu != wanted.mtu)) changes.mtu = wanted.mtu;
   changes.up = !stays || !host.vxlan->up();
   changes.loose = stays && host.strict.contains(host.vxlan->index);
@@ -80,15 +76,12 @@ VxlanChanges diff_vxlan(const Desired& desired, const Host& host, bool may_withd
   if (stays)
     for (const netlink::Address& address : host.vxlan_addresses)
       if (address.scope == RT_SCOPE_UNIVERSE) have.push_back(address.prefix);
-  const auto has = [](const std::vector<IpPrefix>& list, const IpPrefix& prefix) {
-    return std::find(list.begin(), list.end(), prefix) != list.end();
-  };
   std::vector<IpPrefix> ends;
   for (const IpAddress& address : wanted.addresses) ends.push_back(IpPrefix::host(address));
-  std::copy_if(ends.begin(), ends.end(), std::back_inserter(changes.add_addresses),
-               [&](const IpPrefix& end) { return !has(have, end); });
-  std::copy_if(have.begin(), have.end(), std::back_inserter(changes.remove_addresses),
-               [&](const IpPrefix& prefix) { return !has(ends, prefix); });
+  std::sort(have.begin(), have.end());
+  std::sort(ends.begin(), ends.end());
+  changes.add_addresses = without(ends, have, std::identity());
+  changes.remove_addresses = without(have, ends, std::identity());
   diff_entries(desired.vxlan_entries, stays ? host.vxlan_entries : VxlanEntries(), may_withdraw, changes);
   return changes;
 }
@@ -136,7 +129,6 @@ Changes diff(const Desired& desired, const Host& host, const DiffRules& rules) {
   changes.forwarding_v6 = desired.forwarding_v6 && !host.forwarding_v6;
   if (changes.forwarding_v6) changes.accept_ra = host.need_accept_ra;
   changes.tunnel = diff_tunnel(desired, host, rules);
-  changes.wanted_vxlan = desired.vxlan;
   changes.vxlan = diff_vxlan(desired, host, rules.may_withdraw);
   diff_routes(desired.routes, host.routes, rules.may_withdraw, changes);
   return changes;
@@ -161,9 +153,8 @@ namespace {
 
 const char* family_option(const IpAddress& address) { return address.is_v4() ? "" : "-6 "; }
 
-void add_vxlan_commands(const VxlanChanges& vxlan, const std::optional<WantedVxlan>& wanted,
-                        std::vector<std::string>& lines) {
-  if (vxlan.create && wanted) {
+void add_vxlan_commands(const VxlanChanges& vxlan, std::vector<std::string>& lines) {
+  if (const auto& wanted = vxlan.create) {
     if (vxlan.remove) lines.push_back(fmt::format("ip link del {}", vxlan_name));
     lines.push_back(fmt::format("ip link add {} address {} type vxlan id {} local {} dstport {} nolearning",
                                 vxlan_name, wanted->mac.to_string(), wanted->settings.vni,
@@ -215,7 +206,7 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
     lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), device));
   if (tunnel.loose) lines.push_back(fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", device));
   if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
-  add_vxlan_commands(changes.vxlan, changes.wanted_vxlan, lines);
+  add_vxlan_commands(changes.vxlan, lines);
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
   for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
   for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));

@@ -28,7 +28,7 @@ struct TunnelChanges {
 
 struct VxlanChanges {
   bool remove = false;  // of other settings, before it is made anew; or not wanted any more, after the routes
-  bool create = false;
+  std::optional<WantedVxlan> create;
   std::uint32_t mtu = 0;  // 0: stays
   bool up = false;
   bool loose = false;  // as TunnelChanges has it
@@ -52,7 +52,6 @@ struct Changes {
   std::vector<std::string> accept_ra;  // interfaces on which it becomes 2, before forwarding_v6
   TunnelChanges tunnel;
   VxlanChanges vxlan;
-  std::optional<WantedVxlan> wanted_vxlan;  // of which it makes the device
   std::vector<netlink::Route> add;
   std::vector<netlink::Route> replace;  // the key is ours already, something else differs
   std::vector<netlink::Route> remove;

@@ -179,6 +179,8 @@ void read_tunnel(netlink::Socket& socket, Host& host) {
 
 void read_vxlan(netlink::Socket& socket, Host& host) {
   host.vxlan = netlink::find_link(socket, vxlan_name);
+  host.vxlan_addresses.clear();
+  host.vxlan_entries = {};
   if (!host.vxlan) return;
   const std::uint32_t index = host.vxlan->index;
   host.links.emplace(index, *host.vxlan);
@@ -189,8 +191,7 @@ void read_vxlan(netlink::Socket& socket, Host& host) {
   std::sort(fdb.begin(), fdb.end());
   neighbours = netlink::list_neighbours(socket, index);
   std::erase_if(neighbours, [](const auto& neighbour) { return neighbour.state != NUD_PERMANENT; });
-  std::sort(neighbours.begin(), neighbours.end(),
-            [](const auto& a, const auto& b) { return a.address < b.address; });
+  std::sort(neighbours.begin(), neighbours.end());
 }
 
 Host read_host(netlink::Socket& socket, const Cluster& cluster) {
