@@ -3,15 +3,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <net/if.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <exception>
 #include <map>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "base/failure.h"
@@ -38,24 +35,6 @@ struct Options {
 class UsageError : public Failure {
  public:
   using Failure::Failure;
-};
-
-// For people: whether the interface that a record names is there. Who reclaims an address looks more closely
-// (onlink).
-class NamedHostEnds : public HostEnds {
- public:
-  std::string home() const override {
-    struct stat status {};
-    if (::stat("/proc/self/ns/net", &status) != 0) throw system_failure("stat /proc/self/ns/net");
-    return fmt::format("{}:{}", status.st_dev, status.st_ino);
-  }
-  std::string name_of(const cni::Attachment&) const override { return {}; }
-  std::vector<bool> exist(std::span<const Suspect> suspects) override {
-    std::vector<bool> exist;
-    for (const Suspect& suspect : suspects) exist.push_back(::if_nametoindex(suspect.interface.c_str()) != 0);
-    return exist;
-  }
-  std::vector<Holding> holdings() override { return {}; }
 };
 
 Options parse_options(const std::vector<std::string_view>& arguments) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/config.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/failure.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "cni/annotations.h"
 
 namespace onlink::ipam {
@@ -274,6 +278,23 @@ Config parse_config(const cni::Request& request) {
   Problems problems;
   Config config = parse_config(request, problems);
   problems.throw_if_any("configuration of network " + request.network);
+  return config;
+}
+
+Config with_reserved(Config config) {
+  const std::string path = config.run_dir + "/reserved";
+  std::string text;
+  try {
+    text = read_file(AT_FDCWD, path).value_or("");
+  } catch (const Failure& failure) {
+    // Where nobody can have written it; or a preview for somebody who may not look there.
+    if (failure.error() != ENOTDIR && failure.error() != EACCES) throw;
+  }
+  for (const std::string_view line : split(text, "\n")) {
+    const auto address = IpAddress::parse(line);
+    if (!address) throw Failure(fmt::format("{}: must hold addresses, not \"{}\"", path, line.substr(0, 40)));
+    config.reserved.push_back(*address);
+  }
   return config;
 }
 

@@ -62,4 +62,8 @@ Config parse_config(const cni::Request& request, Problems& problems);
 // The same; throws Failure (configuration) that lists every problem.
 Config parse_config(const cni::Request& request);
 
+// The configuration, and what this node has for itself (Config::reserved). Throws Failure where the file says no
+// addresses.
+Config with_reserved(Config config);
+
 }  // namespace onlink::ipam

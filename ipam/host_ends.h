@@ -39,4 +39,14 @@ class HostEnds {
   virtual std::vector<Holding> holdings() = 0;
 };
 
+// For whoever only looks: whether the interface that a record names is there. Who reclaims an address looks more
+// closely (onlink).
+class NamedHostEnds : public HostEnds {
+ public:
+  std::string home() const override;
+  std::string name_of(const cni::Attachment&) const override { return {}; }
+  std::vector<bool> exist(std::span<const Suspect> suspects) override;
+  std::vector<Holding> holdings() override { return {}; }
+};
+
 }  // namespace onlink::ipam

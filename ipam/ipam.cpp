@@ -61,24 +61,6 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
-// The configuration, and what this node has for itself.
-Config with_reserved(Config config) {
-  const std::string path = config.run_dir + "/reserved";
-  std::string text;
-  try {
-    text = read_file(AT_FDCWD, path).value_or("");
-  } catch (const Failure& failure) {
-    // Where nobody can have written it; or a preview for somebody who may not look there.
-    if (failure.error() != ENOTDIR && failure.error() != EACCES) throw;
-  }
-  for (const std::string_view line : split(text, "\n")) {
-    const auto address = IpAddress::parse(line);
-    if (!address) throw Failure(fmt::format("{}: must hold addresses, not \"{}\"", path, line.substr(0, 40)));
-    config.reserved.push_back(*address);
-  }
-  return config;
-}
-
 // What every result has.
 cni::Result result_of(const Config& config) {
   cni::Result result;
