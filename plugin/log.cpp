@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "cni/error.h"
 
 namespace onlink::plugin {
 namespace {
@@ -45,7 +46,10 @@ void write_line(int fd, const std::string& line) {
 }  // namespace
 
 Log::Log(const NetConf& config, const cni::Request& request)
-    : level_(config.log_level), subject_(subject_of(request)), last_step_(monotonic_now()) {
+    : level_(config.log_level),
+      is_status_(request.command == cni::Command::status),
+      subject_(subject_of(request)),
+      last_step_(monotonic_now()) {
   if (config.log_file.empty()) return;
   file_ = try_open(AT_FDCWD, config.log_file.c_str(),
                    O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640);
@@ -64,6 +68,11 @@ void Log::step(std::string_view what) {
   const std::int64_t now = monotonic_now();
   write(LogLevel::info, fmt::format("{}: {:.2f} ms", what, static_cast<double>(now - last_step_) / 1e6));
   last_step_ = now;
+}
+
+void Log::fail(const Failure& failure) {
+  const unsigned code = is_status_ ? cni::status_error_code(failure) : cni::error_code(failure);
+  write(LogLevel::error, file_ ? fmt::format("code {}: {}", code, failure.what()) : failure.what());
 }
 
 void Log::write(LogLevel level, std::string_view text) {

@@ -2,6 +2,7 @@
 // The plugin's log: one line for each step, to the file that the configuration names; never to standard
 // output.
 //   2026-11-22T09:33:01.123Z info ADD 3f2a...:eth0 lease 10.10.0.2: 0.21 ms
+//   2026-11-22T09:33:02.456Z error ADD 3f2a...:eth0 code 102: no addresses ...
 // Without a file nothing is logged, but errors go to standard error, which runtimes keep.
 #pragma once
 
@@ -32,21 +33,23 @@ class Log {
   }
   // A step that just ended, with the time since the last one.
   void step(std::string_view what);
-  // Runs an action and logs, once, the Failure that leaves it.
+  // Runs an action and logs, once, the Failure that leaves it, with its code: what onlink-node counts.
   template <class Action>
   auto failures(Action&& action) {
     try {
       return action();
     } catch (const Failure& failure) {
-      error(failure.what());
+      fail(failure);
       throw;
     }
   }
 
  private:
   void write(LogLevel level, std::string_view text);
+  void fail(const Failure& failure);
 
   LogLevel level_;
+  bool is_status_;
   UniqueFd file_;
   std::string subject_;     // "ADD <container>:<ifname>"
   std::int64_t last_step_;  // CLOCK_MONOTONIC, nanoseconds
