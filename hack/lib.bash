@@ -98,7 +98,7 @@ install_packages() {
 }
 
 build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libmnl-dev libgtest-dev
-                libcli11-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev libyaml-cpp-dev)
+                libcli11-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libzstd-dev zlib1g-dev libyaml-cpp-dev)
 
 # debian_site: where this machine's apt gets its own release of Debian from.
 debian_site() {

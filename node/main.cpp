@@ -28,9 +28,12 @@
 #include "node/reconcile.h"
 #include "node/rules/firewall.h"
 #include "node/service.h"
+#include "node/service_state.h"
+#include "node/telemetry.h"
 #include "node/verbs/bird_config.h"
 #include "node/verbs/check.h"
 #include "node/verbs/clean.h"
+#include "node/verbs/events.h"
 #include "node/verbs/install.h"
 #include "node/verbs/status.h"
 
@@ -52,6 +55,8 @@ struct Options {
   bool problems_only = false;
   bool watch = false;
   bool wait = false;
+  bool follow = false;
+  TelemetrySettings telemetry;
 };
 
 std::string host_name() {
@@ -136,7 +141,12 @@ int apply(const Options& options) {
   return pass.in_order() ? 0 : 1;
 }
 
-int run(const Options& options) { return Service(source_context(options)).run(); }
+int run(const Options& options) { return Service(source_context(options), options.telemetry).run(); }
+
+int events(const Options& options) {
+  print_events(options.directories, options.follow);
+  return 0;
+}
 
 // What a running service works with may be newer or older than the file, and need not be asked for again: its
 // last complete list is on disk.
@@ -266,6 +276,18 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   CLI::App* away = verb("clean", clean, "take away everything that onlink-node made on this host");
   CLI::App* put =
       verb("install", install, "put the plugins that lie beside this program where the runtime looks");
+  CLI::App* past =
+      verb("events", events, "what the service did and found since the last boot, and why, as JSON lines");
+  past->add_flag("--follow", options.follow, "go on with what comes later, until Ctrl-C");
+  always->add_option(
+      "--listen", options.telemetry.listen,
+      "serve /metrics, /healthz and /readyz over HTTP on ADDRESS:PORT or a unix socket's path");
+  always->add_option("--metrics-file", options.telemetry.file,
+                     "write the metrics to this file too, for node_exporter's textfile collector (*.prom)");
+  always
+      ->add_option("--cni-conf-dir", options.telemetry.cni_conf_dir,
+                   "where the runtime's network configurations are: for metrics of addresses and failures")
+      ->capture_default_str();
   put->add_option("--bin-dir", options.bin_dir, "the folder that the runtime executes plugins from")
       ->capture_default_str();
   away->add_flag("--wait", options.wait,

@@ -117,8 +117,9 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
   attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host) : rules, pass); });
-  const Applied routes = apply_routes(socket_, pass.changes, pass.host);
+  Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
+  pass.refused = std::move(routes.refused);
   add_problems(pass.problems, "change-failed", Subject::node, routes.failures);
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_removals(socket_, pass.changes, pass.host).failures);

@@ -26,6 +26,7 @@ struct Pass {
   Changes changes;
   std::string rules;  // nftables commands that were, or would be, run
   std::size_t route_messages = 0;
+  std::vector<IpPrefix> refused;    // routes to these were to be made, and were not
   ProblemList problems;             // everything that is not as it should be
   std::vector<std::string> unseen;  // what a plan could not look at for want of rights
 

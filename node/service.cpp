@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/service.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -14,22 +12,16 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <exception>
-#include <filesystem>
-#include <initializer_list>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <random>
-#include <string_view>
-#include <system_error>
 #include <utility>
 
+#include "base/add_once.h"
 #include "base/clock.h"
 #include "base/failure.h"
-#include "base/file.h"
-#include "base/json_reader.h"
-#include "base/lock.h"
 #include "base/notify.h"
 #include "base/standard_streams.h"
-#include "base/uninterrupted.h"
 #include "node/rules/firewall.h"
 
 namespace onlink::node {
@@ -44,6 +36,21 @@ constexpr std::int64_t longest_rest_ms = 500;  // behind a pass over very many p
 constexpr std::size_t lines_per_pass = 20;
 // An ADD needs less from an interface's alias to its routes, as a rule.
 constexpr std::int64_t second_look_ms = 50;
+
+constexpr std::size_t causes_per_pass = 10;
+
+std::int64_t monotonic_now() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
+std::chrono::duration<double> seconds_since(std::int64_t then) {
+  return std::chrono::nanoseconds(monotonic_now() - then);
+}
+
+ProblemList missing_in(const ProblemList& these, const ProblemList& those) {
+  ProblemList missing;
+  std::copy_if(these.begin(), these.end(), std::back_inserter(missing), [&](const Problem& problem) {
+    return std::find(those.begin(), those.end(), problem) == those.end();
+  });
+  return missing;
+}
 
 // So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
 std::int64_t with_jitter(std::int64_t milliseconds) {
@@ -62,78 +69,16 @@ UniqueFd open_signals() {
   return fd;
 }
 
-// Drafts of replace_file in processes that were killed: with the node's lock in hand, nobody is at work on
-// these. By their whole names, as the folder may be anybody's.
-void remove_drafts(const std::string& folder, std::initializer_list<std::string_view> files) noexcept {
-  std::error_code ignored;
-  std::vector<std::filesystem::path> drafts;
-  const auto is_draft = [&](const std::string& name) {
-    return std::any_of(files.begin(), files.end(), [&](std::string_view file) {
-      const std::string beginning = std::string(file) + ".tmp.";
-      return name.starts_with(beginning) &&
-             name.find_first_not_of("0123456789", beginning.size()) == std::string::npos;
-    });
-  };
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
-    if (is_draft(entry.path().filename().string())) drafts.push_back(entry.path());
-  for (const auto& draft : drafts) std::filesystem::remove(draft, ignored);
-}
-
-// The network namespace itself (nsfs): the same for every process that is in it, whatever folders it sees.
-constexpr const char* lock_file = "/proc/self/ns/net";
-
-std::string service_file(const Directories& directories) { return directories.run + "/service.json"; }
-
 }  // namespace
 
-UniqueFd lock_node(const Directories& directories) {
-  UniqueFd lock = open_file(AT_FDCWD, lock_file, O_RDONLY);
-  try {
-    lock_exclusively(lock.get(), "the network namespace", std::chrono::seconds(1));
-  } catch (const Failure& failure) {
-    throw Failure(FailureKind::try_again,
-                  fmt::format("another onlink-node is at work on this node: {}", failure.what()));
-  }
-  remove_drafts(directories.run, {"node.json", "paths", "mtu", "reserved", "service.json"});
-  remove_drafts(directories.state, {"cluster.json"});
-  return lock;
-}
-
-bool is_node_locked() {
-  const UniqueFd lock = open_file(AT_FDCWD, lock_file, O_RDONLY);
-  return uninterrupted([&] { return ::flock(lock.get(), LOCK_SH | LOCK_NB); }) != 0 && errno == EWOULDBLOCK;
-}
-
-std::optional<ServiceState> load_service_state(const Directories& directories) {
-  const auto text = read_file(AT_FDCWD, service_file(directories));
-  if (!text || !is_node_locked()) return std::nullopt;
-  try {
-    const auto document = parse_json(*text, service_file(directories));
-    ServiceState state;
-    state.pid = document.at("pid").get<int>();
-    state.source = document.at("source").get<std::string>();
-    state.source_problem = document.at("sourceProblem").get<std::string>();
-    state.complete = document.at("complete").get<bool>();
-    state.list_problems = parse_problem_list(document.at("listProblems"));
-    state.kept = document.at("kept").get<std::vector<std::string>>();
-    state.passes = document.at("passes").get<std::uint64_t>();
-    state.repairs = document.at("repairs").get<std::uint64_t>();
-    state.overflows = document.at("overflows").get<std::uint64_t>();
-    state.problems = parse_problem_list(document.at("problems"));
-    return state;
-  } catch (const std::exception&) {
-    return std::nullopt;  // of another version, or damaged: as good as none
-  }
-}
-
-void forget_service_state(const Directories& directories) { remove_file(service_file(directories)); }
-
-Service::Service(SourceContext context)
+Service::Service(SourceContext context, TelemetrySettings telemetry)
     : directories_(context.directories),
       lock_(lock_node(directories_)),
       feed_(std::move(context)),
       signals_(open_signals()),
-      reconciler_(directories_) {
+      reconciler_(directories_),
+      telemetry_(std::move(telemetry), state_),
+      journal_(directories_) {
   state_.pid = ::getpid();
 }
 
@@ -169,10 +114,15 @@ void Service::read_source() {
     say(fmt::format("{}: after a reboot this list will not be known", failure.what()));
   }
   nodes_ = std::move(news);
+  if (nodes_->complete) state_.list_time = std::time(nullptr);
+  journal_.write(
+      "list",
+      {{"source", state_.source}, {"complete", nodes_->complete}, {"peers", nodes_->cluster.peers.size()}});
   pass_due_ = true;
 }
 
 int Service::run() {
+  journal_.write("start", {{"version", ONLINK_VERSION}, {"pid", state_.pid}});
   watch();
   bool told = false;
   while (!ended_) {
@@ -186,7 +136,12 @@ int Service::run() {
     wait();
   }
   notify_manager("STOPPING=1");
-  (void)::unlink(service_file(directories_).c_str());
+  journal_.write("end");
+  try {
+    forget_service_state(directories_);
+  } catch (const Failure& failure) {
+    say(failure.what());
+  }
   say("ends; routes, tunnel and rules stay");
   return 0;
 }
@@ -198,15 +153,21 @@ void Service::pass() {
     return save();
   }
   const std::int64_t start = processor_ms();
+  const std::int64_t begun = monotonic_now();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
     ++state_.passes;
-    if (last_ && done.changed()) ++state_.repairs;
+    const bool repaired = last_ && done.changed();
+    if (repaired) ++state_.repairs;
     feed_.passed({nodes_->cluster.self.pod_cidrs, sentences(done.desired.problems)});
     source_problems_ = feed_.problems();
     done.problems.insert(done.problems.end(), source_problems_.begin(), source_problems_.end());
     report(done);
+    telemetry_.passed(done, seconds_since(begun),
+                      repaired && noticed_ != 0 ? std::optional(seconds_since(noticed_)) : std::nullopt);
     last_ = std::move(done);
+    noticed_ = 0;
+    causes_.clear();
   } catch (const Failure& failure) {
     say(fmt::format("{}; trying again", failure.what()));
     pass_due_ = true;
@@ -228,8 +189,10 @@ void Service::mend_pods() {
       next_look_ = pods_.unsure() ? now + second_look_ms : 0;
     }
     pods_due_ = false;
-    if (pods_.due())
-      for (const std::string& line : pods_.mend(reconciler_.socket())) say(line);
+    if (!pods_.due()) return;
+    const auto lines = pods_.mend(reconciler_.socket());
+    for (const std::string& line : lines) say(line);
+    if (!lines.empty()) journal_.write("pods", {{"commands", lines}});
   } catch (const Failure& failure) {
     say(failure.what());
   }
@@ -241,15 +204,33 @@ void Service::report(const Pass& pass) {
   for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
   if (lines.size() > lines_per_pass)
     say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
+  if (!lines.empty()) {
+    nlohmann::json causes = nlohmann::json::array();
+    for (const Cause& cause : causes_) causes.push_back(print(cause));
+    const std::size_t more = lines.size() - std::min(lines.size(), lines_per_pass);
+    lines.resize(lines.size() - more);
+    journal_.write("change", {{"commands", lines}, {"more", more}, {"causes", std::move(causes)}});
+  }
   tell_status(fmt::format("STATUS={} paths, {} problems", pass.desired.paths.size(), pass.problems.size()));
+  tell_problems(pass);
+}
+
+void Service::tell_problems(const Pass& pass) {
   if (pass.problems == state_.problems) return;
   const ProblemList before = std::exchange(state_.problems, pass.problems);
-  for (const Problem& problem : pass.problems)
-    if (std::find(before.begin(), before.end(), problem) == before.end()) say(problem.text);
+  const auto news = missing_in(pass.problems, before);
+  for (const Problem& problem : news) say(problem.text);
+  if (!news.empty()) journal_.write("problem", {{"problems", print(news)}});
+  if (const auto solved = missing_in(before, pass.problems); !solved.empty())
+    journal_.write("solved", {{"problems", print(solved)}});
   if (pass.problems.empty())
     say("everything is in order");
   else if (concerns_node(before) && pass.in_order())
     say("this node is in order");
+}
+
+void Service::note_cause(std::optional<Cause> cause) {
+  if (cause && causes_.size() < causes_per_pass) add_once(causes_, std::move(*cause));
 }
 
 void Service::tell_status(std::string status) {
@@ -263,10 +244,12 @@ void Service::wait() {
   std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
   if (pass_due_) until = std::min(until, earliest_pass_);
   if (next_look_ != 0) until = std::min(until, next_look_);
+  until = std::min(until, telemetry_.due());
   pollfd sources[] = {{signals_.get(), POLLIN, 0},
                       {feed_.descriptor(), POLLIN, 0},
                       {routes_->descriptor(), POLLIN, 0},
-                      {rules_ ? rules_->descriptor() : -1, POLLIN, 0}};
+                      {rules_ ? rules_->descriptor() : -1, POLLIN, 0},
+                      {telemetry_.descriptor(), POLLIN, 0}};
   const int ready =
       ::poll(sources, std::size(sources), static_cast<int>(std::max<std::int64_t>(0, until - now)));
   if (ready < 0 && errno != EINTR) throw system_failure("wait for events");
@@ -275,6 +258,7 @@ void Service::wait() {
     return;
   }
   if (sources[2].revents != 0 || sources[3].revents != 0) drain_monitors();
+  if (const std::string problem = telemetry_.serve(); !problem.empty()) say(problem);
   if (monotonic_ms() >= next_resync_ && next_resync_ != 0) {
     pass_due_ = resync_due_ = pods_due_ = true;
   }
@@ -304,15 +288,23 @@ void Service::drain_monitors() {
   try {
     bool complete = routes_->drain([&](const nlmsghdr& message) {
       pods_.see(message);
-      pass_due_ = pass_due_ || concerns(message, interest);
+      // Beyond the first few it does not matter who else had a part in it.
+      if ((pass_due_ && causes_.size() >= causes_per_pass) || !concerns(message, interest)) return;
+      note_cause(cause_of(message));
+      pass_due_ = true;
     });
     bool touched = false;
+    std::optional<Cause> toucher;
     if (rules_)
       complete = rules_->drain([&](const nlmsghdr& message) {
         touched = touched || concerns_table(message, "onlink");
+        if (touched && !toucher) toucher = cause_of_transaction(message);
       }) && complete;
     // By ourselves, where the last pass left the rules as they still are.
-    if (touched && !Firewall::untouched(reconciler_.state().ruleset)) pass_due_ = true;
+    if (touched && !Firewall::untouched(reconciler_.state().ruleset)) {
+      note_cause(std::move(toucher));
+      pass_due_ = true;
+    }
     if (!complete) {
       ++state_.overflows;
       pass_due_ = pods_due_ = true;
@@ -323,26 +315,18 @@ void Service::drain_monitors() {
     watch();
     pass_due_ = true;
   }
+  if (pass_due_ && noticed_ == 0) noticed_ = monotonic_now();
   if (pass_due_ && !was_due) earliest_pass_ = std::max(earliest_pass_, monotonic_ms() + burst_ms);
 }
 
 void Service::save() {
   state_.complete = nodes_ && nodes_->complete && state_.source_problem.empty();
-  ProblemList list_problems = source_problems_;
-  if (nodes_) list_problems.insert(list_problems.end(), nodes_->problems.begin(), nodes_->problems.end());
-  const nlohmann::json document = {{"pid", state_.pid},
-                                   {"listProblems", print(list_problems)},
-                                   {"source", state_.source},
-                                   {"sourceProblem", state_.source_problem},
-                                   {"complete", state_.complete},
-                                   {"kept", nodes_ ? nodes_->kept : std::vector<std::string>()},
-                                   {"passes", state_.passes},
-                                   {"repairs", state_.repairs},
-                                   {"overflows", state_.overflows},
-                                   {"problems", print(state_.problems)}};
+  state_.list_problems = source_problems_;
+  if (nodes_)
+    state_.list_problems.insert(state_.list_problems.end(), nodes_->problems.begin(), nodes_->problems.end());
+  state_.kept = nodes_ ? nodes_->kept : std::vector<std::string>();
   try {
-    make_directories(directories_.run);
-    replace_file(AT_FDCWD, service_file(directories_), dump_json(document, 1) + "\n", 0644, false);
+    save_service_state(directories_, state_);
   } catch (const Failure& failure) {
     say(fmt::format("{}: status will not know", failure.what()));
   }

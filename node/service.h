@@ -11,41 +11,21 @@
 #include "base/unique_fd.h"
 #include "netlink/monitor.h"
 #include "node/feed.h"
+#include "node/journal.h"
 #include "node/reconcile.h"
+#include "node/routes/cause.h"
 #include "node/routes/events.h"
 #include "node/routes/pods.h"
+#include "node/service_state.h"
 #include "node/state.h"
+#include "node/telemetry.h"
 
 namespace onlink::node {
 
-// One process at a time changes a node: it holds the lock of its network namespace for its life. Throws
-// Failure naming the holder's process where somebody has it already.
-UniqueFd lock_node(const Directories& directories);
-// Whether somebody has it.
-bool is_node_locked();
-
-// What `run` tells `status`, in <run>/service.json.
-struct ServiceState {
-  int pid = 0;
-  std::string source;
-  std::string source_problem;  // empty: its last list is the one in use
-  bool complete = false;
-  std::vector<std::string> kept;  // peers that are as an earlier list had them (Nodes)
-  ProblemList list_problems;      // of the list and its source: what status cannot see for itself
-  std::uint64_t passes = 0;
-  std::uint64_t repairs = 0;    // passes after the first that had to change something
-  std::uint64_t overflows = 0;  // times the kernel dropped notifications
-  ProblemList problems;         // of the last pass
-};
-// Nothing where no service is running.
-std::optional<ServiceState> load_service_state(const Directories& directories);
-// Of a service that has ended, however it did.
-void forget_service_state(const Directories& directories);
-
 class Service {
  public:
-  // Throws Failure where another process is at work on this node.
-  explicit Service(SourceContext context);
+  // Throws Failure where another process is at work on this node, or where the telemetry cannot be had.
+  Service(SourceContext context, TelemetrySettings telemetry);
 
   // Until SIGTERM or SIGINT; routes and everything else stay. Returns the exit status. Throws only where it
   // cannot start.
@@ -61,6 +41,8 @@ class Service {
   void drain_monitors();
   void say(const std::string& line) const;
   void report(const Pass& pass);
+  void tell_problems(const Pass& pass);
+  void note_cause(std::optional<Cause> cause);
   void tell_status(std::string status);  // to the service manager, where it is another than before
   void save();
 
@@ -75,6 +57,9 @@ class Service {
   std::optional<Nodes> nodes_;
   std::optional<Pass> last_;
   ServiceState state_;
+  Telemetry telemetry_;
+  Journal journal_;
+  std::vector<Cause> causes_;  // why a pass is due
   std::string told_;
   bool pass_due_ = true;
   bool resync_due_ = true;
@@ -84,6 +69,7 @@ class Service {
   std::int64_t next_look_ = 0;      // at them once more; 0: not soon
   std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
+  std::int64_t noticed_ = 0;  // when the kernel told of what a pass is due for, in nanoseconds; 0: it did not
 };
 
 }  // namespace onlink::node

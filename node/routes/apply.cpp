@@ -156,10 +156,9 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
           return netlink::add_route(route, mode, host.link_name(route.link));
         },
         [&](const netlink::Route& route, const Failure& failure) {
-          if (failure.already_exists())
-            taken.push_back(route);
-          else
-            applied.failures.emplace_back(failure.what());
+          if (failure.already_exists()) return taken.push_back(route);
+          applied.failures.emplace_back(failure.what());
+          applied.refused.push_back(route.dst);
         });
   };
   put(changes.add, netlink::RouteMode::create);
@@ -178,9 +177,11 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   });
   set_apart(host, taken, find_holders(socket, taken), changes.conflicts);
   // Of ours, since the last look: the next pass sees it.
-  for (const netlink::Route& route : taken)
+  for (const netlink::Route& route : taken) {
     applied.failures.push_back(fmt::format("add route {}: somebody was faster",
                                            netlink::to_string(route, host.link_name(route.link))));
+    applied.refused.push_back(route.dst);
+  }
   return applied;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ip.h"
 #include "netlink/socket.h"
 #include "node/routes/diff.h"
 #include "node/routes/host.h"
@@ -15,6 +16,7 @@ struct Applied {
   std::size_t messages = 0;  // route messages sent to the kernel
   std::vector<std::string>
       failures;  // one each, with the kernel's words; the other changes are made all the same
+  std::vector<IpPrefix> refused;  // where the routes lead that are not as they should be
 };
 
 // Forwarding, the tunnel device and the address that it must have, in this order: what the routes need.

@@ -16,11 +16,13 @@
 #include "netlink/forwarding.h"
 #include "netlink/route_key.h"
 #include "netlink/sysctl.h"
+#include "node/journal.h"
 #include "node/routes/apply.h"
 #include "node/routes/diff.h"
 #include "node/rules/firewall.h"
-#include "node/service.h"
+#include "node/service_state.h"
 #include "node/sources/kubernetes/conflist.h"
+#include "node/state.h"
 
 namespace onlink::node {
 namespace {
@@ -173,6 +175,7 @@ class Cleaner {
     publish_reserved(directories_, {});
     forget_last_good(directories_);
     forget_service_state(directories_);
+    forget_journal(directories_);
     forget_run_state(directories_);
   }
 

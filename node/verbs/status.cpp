@@ -15,34 +15,13 @@
 
 #include "base/add_once.h"
 #include "base/clock.h"
-#include "netlink/route_key.h"
 #include "netlink/sysctl.h"
+#include "node/routes/path_state.h"
 
 namespace onlink::node {
 namespace {
 
 using nlohmann::json;
-
-// "ok" only where the kernel has the route as it should be, and nothing is known to be in its way.
-class States {
- public:
-  explicit States(const Changes& changes) {
-    for (const netlink::Route& route : changes.replace) states_[route.dst] = "differs";
-    for (const netlink::Route& route : changes.add) states_[route.dst] = "missing";
-    for (const Conflict& conflict : changes.conflicts)
-      states_[conflict.wanted.dst] = "held by proto " + netlink::protocol_name(conflict.holder.protocol);
-  }
-
-  std::string of(const PeerPath& path) const {
-    if (path.kind == PathKind::none) return "no path";
-    const auto found = states_.find(path.cidr);
-    if (found != states_.end()) return found->second;
-    return path.obstacle.empty() ? "ok" : "blocked";
-  }
-
- private:
-  std::map<IpPrefix, std::string> states_;
-};
 
 // Which list a peer comes from.
 std::string origin_of(const std::string& peer, const std::set<std::string>& kept, const StatusInput& input) {
@@ -54,7 +33,7 @@ std::string origin_of(const std::string& peer, const std::set<std::string>& kept
 json print_peers(const StatusInput& input) {
   std::map<IpPrefix, const netlink::Route*> routes;
   for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
-  const States states(input.plan.changes);
+  const PathStates states = PathStates::before(input.plan.changes);
   const auto& kept_names = input.service ? input.service->kept : input.nodes.kept;
   const std::set<std::string> kept(kept_names.begin(), kept_names.end());
   json peers = json::array();
@@ -117,7 +96,7 @@ ProblemList all_problems(const StatusInput& input) {
 }
 
 std::vector<std::string> path_states(const Pass& plan) {
-  const States states(plan.changes);
+  const PathStates states = PathStates::before(plan.changes);
   std::vector<std::string> texts;
   for (const PeerPath& path : plan.desired.paths) texts.push_back(states.of(path));
   return texts;

@@ -10,7 +10,7 @@
 
 #include "nft/table.h"
 #include "node/reconcile.h"
-#include "node/service.h"
+#include "node/service_state.h"
 
 namespace onlink::node {
 

@@ -166,13 +166,13 @@ eventually() {
 }
 route_line() { ip -n "$1" route show "$2" | sed 's/ *$//'; }
 
-# start_node HOST: `onlink-node run` in the background, its words in $work/HOST/log, its process in ${service[HOST]}.
+# start_node HOST [OPTION...]: `onlink-node run` in the background, its words in $work/HOST/log, its process in ${service[HOST]}.
 # Every process ends with the script's namespace of processes.
 declare -A service=()
 start_node() {
   local command
   node_command "$1"
-  (exec nsenter --net="/run/netns/$1" "${command[@]}" run) >>"$work/$1/log" 2>&1 &
+  (exec nsenter --net="/run/netns/$1" "${command[@]}" run "${@:2}") >>"$work/$1/log" 2>&1 &
   service[$1]=$!
 }
 stop_node() {

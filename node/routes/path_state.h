@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// In a word, how it stands with the way to a peer's pod subnet: "ok" only where the kernel has the route as it should be,
+// and nothing is known to be in its way; else "no path", "missing", "differs", "held by proto ...", "blocked".
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "node/routes/desired.h"
+#include "node/routes/diff.h"
+
+namespace onlink::node {
+
+class PathStates {
+ public:
+  // While the changes are not made.
+  static PathStates before(const Changes& changes);
+  // When they were made, but for the routes to these subnets, which were refused.
+  static PathStates after(const Changes& changes, const std::vector<IpPrefix>& refused);
+
+  std::string of(const PeerPath& path) const;
+
+ private:
+  void add_conflicts(const Changes& changes);
+
+  std::map<IpPrefix, std::string> states_;
+};
+
+}  // namespace onlink::node
