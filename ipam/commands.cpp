@@ -28,6 +28,7 @@ struct Options {
   std::optional<std::string> network;
   Config config;
   bool json = false;
+  bool watch = false;
   bool help = false;
 };
 
@@ -56,6 +57,8 @@ Options parse_options(const std::vector<std::string_view>& arguments) {
       options.config.run_dir = value();
     else if (argument == "--json")
       options.json = true;
+    else if (argument == "--watch" && options.command == "list")
+      options.watch = true;
     else if (argument.starts_with('-'))
       throw UsageError(fmt::format("unknown option {}", argument));
     else if (!options.operand)
@@ -153,7 +156,7 @@ Answer list(const Options& options) {
     for (const Survey::Item& item : survey.items) rows.push_back(to_json(item, network));
     sums += sum_up(survey) + "\n";
   }
-  return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0};
+  return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0, options.watch};
 }
 
 // The network that has the address reserved, where it was not named.
@@ -255,6 +258,7 @@ on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
   onlink-ipam --version, --help
 
   --json              list, check: as JSON
+  --watch             list: again every two seconds, until Ctrl-C
   --network NETWORK   release: where the address is reserved in more than one
   --data-dir FOLDER   dataDir of the configuration, default {}
   --run-dir FOLDER    runDir of the configuration, default {}

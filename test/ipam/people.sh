@@ -28,6 +28,17 @@ before=$(ls -la --time-style=full-iso "$folder")
 try person list; try person list --json
 same "list changes nothing" "$(ls -la --time-style=full-iso "$folder")" "$before"
 
+# --watch shows what has become of it, and ends when it is ended.
+"$bin/onlink-ipam" list net1 --watch --data-dir "$data" --run-dir "$records" >"$work/watched" 2>&1 & watcher=$!
+for ((i = 0; i < 200; i++)); do [ -s "$work/watched" ] && break; sleep 0.05; done
+printf 'new' >"$folder/10.1.2.8"
+for ((i = 0; i < 400; i++)); do grep -q '^net1 *10.1.2.8 ' "$work/watched" && break; sleep 0.05; done
+kill "$watcher"; wait "$watcher" 2>/dev/null || true
+same "a reservation that came while list --watch ran" "$(awk '/10.1.2.8/ { print $2; exit }' "$work/watched")" 10.1.2.8
+same "how often it was listed before" "$(grep -n -m1 10.1.2.8 "$work/watched" | cut -d: -f1 | awk '{ print ($1 > 6) }')" 1
+rm "$folder/10.1.2.8"
+try person check --watch; exits 2; says "unknown option --watch"
+
 try person list --help; exits 0; says "onlink-ipam list [NETWORK]"
 try person check --json; exits 1
 holds "check --json" '.[0].network == "net1" and .[0].reserved == 4 and .[0].stale == 1 and (.[0].faults | length == 1)' "$out"
