@@ -307,13 +307,13 @@ class Checker {
   void look_at_wire() {
     std::vector<PeerCheck*> silent;
     for (PeerCheck& check : checks_)
-      if (check.problem && check.kind != PathKind::vxlan && check.far_address && check.far_address->is_v4() &&
+      if (check.problem && check.far_address && check.far_address->is_v4() && check.node_address.is_v4() &&
           silent.size() < looked_at &&
           (check.problem->kind == "tunnel-silent" || check.problem->kind == "pods-silent" ||
            check.problem->kind == "no-way-back"))
         silent.push_back(&check);
     if (silent.empty()) return;
-    Wire wire;
+    Wire wire(question_.host);
     std::vector<Echo> echoes;
     echoes.reserve(silent.size());
     for (const PeerCheck* check : silent) echoes.push_back(far_echo(*check));
@@ -325,7 +325,7 @@ class Checker {
   }
 
   void judge_sights(PeerCheck& check, const std::vector<Sight>& sights, const std::string& droppers) {
-    const bool tunnel = check.kind == PathKind::tunnel;
+    const bool tunnel = check.kind != PathKind::direct;
     const auto is_outside = [&](const Sight& sight) { return sight.outer_source.has_value() == tunnel; };
     const auto left = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
       return sight.is_leaving && !sight.is_reply && sight.destination == *check.far_address &&
@@ -349,8 +349,8 @@ class Checker {
     }
     std::string why = droppers;
     if (tunnel && *back->outer_source != check.node_address)
-      why = fmt::format("it comes from {}, and only {} may send IPIP for it", back->outer_source->to_string(),
-                        check.node_address.to_string());
+      why = fmt::format("it comes from {}, and only {} may send through the tunnel for it",
+                        back->outer_source->to_string(), check.node_address.to_string());
     else if (why.empty())
       why = "a chain of input drops it (nft list ruleset, iptables-legacy -S)";
     const bool theirs = tunnel && *back->outer_source != check.node_address;

@@ -182,7 +182,7 @@ class PodChecker {
       asked.push_back(&peer);
     }
     if (pod.netns.empty() || echoes.empty() || !pod.problems.empty()) return;
-    Wire wire;
+    Wire wire(question_.host);
     const Dropped before = Dropped::now();
     std::vector<EchoResult> results;
     std::uint16_t id = 0;
@@ -227,13 +227,17 @@ class PodChecker {
                         address.to_string(), peer->mac->to_string()));
   }
 
+  static bool is(const std::optional<netlink::Link>& device, std::uint32_t link) {
+    return device && device->index == link;
+  }
+
   void judge(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const EchoResult& result,
              const std::vector<Sight>& sights, const std::string& droppers) {
     const auto seen = [&](bool leaving, bool reply, bool at_pod) {
       return std::any_of(sights.begin(), sights.end(), [&](const Sight& sight) {
         const bool of_it = (reply ? sight.source : sight.destination) == to;
-        // In the tunnel's own device it is still here.
-        const bool here = question_.host.tunnel && sight.link == question_.host.tunnel->index;
+        // In a tunnel's own device it is still here.
+        const bool here = is(question_.host.tunnel, sight.link) || is(question_.host.vxlan, sight.link);
         return of_it && sight.is_reply == reply && sight.is_leaving == leaving &&
                (sight.link == pod.link.index) == at_pod && (at_pod || !here);
       });

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 
@@ -22,21 +24,37 @@ IpAddress address_at(std::span<const unsigned char> bytes, std::size_t at) {
   return IpAddress::from_bytes(bytes.subspan(at, 4));
 }
 
-// ICMP, or ICMP in IPIP, and of that the headers: a busy node's traffic stays where it is.
-void attach_filter(const UniqueFd& fd) {
+// RFC 7348: in the UDP packet there are VXLAN's own 8 bytes, then an Ethernet frame.
+constexpr std::size_t vxlan_headers = 8 + 8 + ETH_HLEN;
+
+// ICMP, or ICMP in IPIP or VXLAN, and of that the headers: a busy node's traffic stays where it is.
+void attach_filter(const UniqueFd& fd, std::uint16_t vxlan_port) {
   sock_filter program[] = {
+      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),                   // length of the outer header
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),                    // protocol
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 4, 0),  // taken
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_IPIP, 0, 4),
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),  // length of the outer header
-      BPF_STMT(BPF_LD | BPF_B | BPF_IND, 9),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 8, 0),  // taken
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_IPIP, 5, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 7),
+      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),  // destination port
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vxlan_port, 0, 5),
+      BPF_STMT(BPF_LD | BPF_B | BPF_IND, vxlan_headers + 9),
+      BPF_STMT(BPF_JMP | BPF_JA, 1),
+      BPF_STMT(BPF_LD | BPF_B | BPF_IND, 9),  // IPIP
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 160),
+      BPF_STMT(BPF_RET | BPF_K, 200),
       BPF_STMT(BPF_RET | BPF_K, 0),
   };
   const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
     throw system_failure("filter what is seen on the interfaces");
+}
+
+constexpr std::size_t not_around = SIZE_MAX;
+
+// Between the outer header and the packet inside, by the outer one's protocol: the filter let pass nothing else.
+std::size_t headers_within(unsigned char protocol) {
+  if (protocol == IPPROTO_UDP) return vxlan_headers;
+  return protocol == IPPROTO_IPIP ? 0 : not_around;
 }
 
 std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint16_t id) {
@@ -46,12 +64,13 @@ std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint
   };
   std::size_t header = header_of(packet);
   if (header == 0) return std::nullopt;
-  if (packet[9] == IPPROTO_IPIP) {
+  if (const std::size_t around = headers_within(packet[9]); around != not_around) {
     sight.outer_source = address_at(packet, 12);
     sight.outer_destination = address_at(packet, 16);
-    if (packet.size() < header + 20) return std::nullopt;
-    packet = packet.subspan(header);
+    if (packet.size() < header + around) return std::nullopt;
+    packet = packet.subspan(header + around);
     header = header_of(packet);
+    if (header == 0) return std::nullopt;
   }
   if (packet.size() < header + 8 || packet[9] != IPPROTO_ICMP) return std::nullopt;
   const auto message = packet.subspan(header);
@@ -66,9 +85,9 @@ std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint
 
 }  // namespace
 
-Wire::Wire() : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+Wire::Wire(const Host& host) : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   if (!fd_) throw system_failure("look at the interfaces (needs CAP_NET_RAW)");
-  attach_filter(fd_);
+  attach_filter(fd_, host.vxlan && host.vxlan->vxlan ? host.vxlan->vxlan->port : std::uint16_t{0});
   constexpr int buffer = 8 << 20;
   (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
   sockaddr_ll all{};

@@ -9,10 +9,11 @@
 
 #include "base/ip.h"
 #include "base/unique_fd.h"
+#include "node/routes/host.h"
 
 namespace onlink::node {
 
-// An ICMP echo or its reply, seen on an interface; `outer_*` where it was in an IPIP packet. IPv4 only.
+// An ICMP echo or its reply, seen on an interface; `outer_*` where it was in a packet of a tunnel. IPv4 only.
 struct Sight {
   bool is_leaving = false;
   std::uint32_t link = 0;
@@ -24,7 +25,8 @@ struct Sight {
 class Wire {
  public:
   // Looks on from now on, at all interfaces of the calling thread's network namespace. Throws Failure; needs CAP_NET_RAW.
-  Wire();
+  // host: whose VXLAN device has the port by which its packets are known.
+  explicit Wire(const Host& host);
   // What was seen of echoes with this identifier (Pinger::id) so far.
   std::vector<Sight> take(std::uint16_t id);
 

@@ -40,7 +40,7 @@ well
 # The peer answers from another address.
 ip -n B addr add 172.16.91.222/24 dev eth0
 ip -n B route replace 172.16.91.0/24 dev eth0 src 172.16.91.222
-finds 3 dropped-here "it comes from 172.16.91.222, and only 172.16.91.202 may send IPIP for it"
+finds 3 dropped-here "it comes from 172.16.91.222, and only 172.16.91.202 may send through the tunnel for it"
 ip -n B route replace 172.16.91.0/24 dev eth0 src 172.16.91.202
 ip -n B addr del 172.16.91.222/24 dev eth0
 applied B
