@@ -20,7 +20,7 @@ BEGIN {
   add("iostream", "cin cout cerr"); add("ios ostream istream fstream sstream iostream", "ios"); add("ostream iostream fstream sstream", "ostream")
   add("iterator", "back_inserter inserter distance istreambuf_iterator make_move_iterator next prev advance")
   add("iterator array string string_view vector span map set", "begin end size data empty")
-  add("list", "list"); add("map", "map multimap"); add("memory", "make_shared make_unique make_unique_for_overwrite shared_ptr unique_ptr addressof")
+  add("limits", "numeric_limits"); add("list", "list"); add("map", "map multimap"); add("memory", "make_shared make_unique make_unique_for_overwrite shared_ptr unique_ptr addressof")
   add("mutex", "mutex lock_guard unique_lock"); add("new", "bad_alloc nothrow"); add("optional", "optional nullopt make_optional")
   add("random", "minstd_rand mt19937 random_device uniform_int_distribution mt19937_64")
   add("set", "set multiset"); add("span", "span as_bytes as_writable_bytes"); add("sstream", "istringstream ostringstream stringstream")

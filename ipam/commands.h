@@ -12,7 +12,7 @@ namespace onlink::ipam {
 struct Answer {
   std::string output;
   std::string error;
-  int status = 0;  // 0: done; 1: it could not be done, or faults were found; 2: the command line is wrong
+  int status = 0;      // 0: done; 1: it could not be done, or faults were found; 2: the command line is wrong
   bool again = false;  // --watch: the person wants to see it anew, until the program is ended
 };
 

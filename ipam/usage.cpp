@@ -19,9 +19,8 @@ double size_of(const Range& range, const Config& config) {
   double size = count(range.start, range.end);
   std::vector<IpAddress> single = config.reserved;
   if (range.gateway) single.push_back(*range.gateway);
-  size -= static_cast<double>(std::count_if(single.begin(), single.end(), [&](const IpAddress& address) {
-    return range.contains(address);
-  }));
+  size -= static_cast<double>(std::count_if(
+      single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));
   for (const IpPrefix& excluded : config.exclude)
     if (range.overlaps({excluded, excluded.network().address, excluded.last(), std::nullopt}))
       size -= count(std::max(range.start, excluded.network().address), std::min(range.end, excluded.last()));
@@ -32,9 +31,8 @@ double free_in(const RangeSet& set, const Config& config, const Survey& survey) 
   double free = 0;
   for (const Range& range : set.ranges) free += size_of(range, config);
   free -= static_cast<double>(
-      std::count_if(survey.items.begin(), survey.items.end(), [&](const Survey::Item& item) {
-        return set.find(item.reservation.address) != nullptr;
-      }));
+      std::count_if(survey.items.begin(), survey.items.end(),
+                    [&](const Survey::Item& item) { return set.find(item.reservation.address) != nullptr; }));
   return std::max(free, 0.0);
 }
 

@@ -46,8 +46,7 @@ void Journal::write(const char* event, nlohmann::json fields) const {
     (void)std::rename(path_.c_str(), older(path_).c_str());
   fields["time"] = in_utc(std::time(nullptr));
   fields["event"] = event;
-  const UniqueFd file =
-      try_open(AT_FDCWD, path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0644);
+  const UniqueFd file = try_open(AT_FDCWD, path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0644);
   if (file) (void)try_write(file.get(), dump_json(fields) + "\n");
 }
 

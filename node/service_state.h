@@ -25,7 +25,7 @@ struct ServiceState {
   std::string source;
   std::string source_problem;  // empty: its last list is the one in use
   bool complete = false;
-  std::int64_t list_time = 0;  // when the last complete list came, seconds since 1970; 0: none did
+  std::int64_t list_time = 0;     // when the last complete list came, seconds since 1970; 0: none did
   std::vector<std::string> kept;  // peers that are as an earlier list had them (Nodes)
   ProblemList list_problems;      // of the list and its source: what status cannot see for itself
   std::uint64_t passes = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -62,7 +63,8 @@ UniqueFd listen_on(const Endpoint& endpoint) {
   const bool v4 = endpoint.address.is_v4();
   UniqueFd fd = open_socket(v4 ? AF_INET : AF_INET6);
   const int on = 1;
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // a service that starts again at once
+  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on,
+                     sizeof on);  // a service that starts again at once
   sockaddr_storage storage{};
   const auto bytes = endpoint.address.bytes();
   if (v4) {
@@ -168,8 +170,7 @@ int HttpServer::descriptor() const {
 int HttpServer::timeout_ms() const {
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
   if (MHD_get_timeout(daemon_, &milliseconds) != MHD_YES) return -1;
-  return static_cast<int>(
-      std::min<MHD_UNSIGNED_LONG_LONG>(milliseconds, std::numeric_limits<int>::max()));
+  return static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(milliseconds, std::numeric_limits<int>::max()));
 }
 
 void HttpServer::serve() { (void)MHD_run(daemon_); }

@@ -25,7 +25,8 @@ void print_peers(Exposition& out, const Figures& figures) {
              figures.in_order ? 1 : 0);
   out.family("onlink_peer_subnets", Type::gauge, "Pod subnets of other nodes, by how they are reached.");
   by_two_words(out, figures.peers, "path", "state");
-  out.family("onlink_problems", Type::gauge, "What is not as it should be, by kind and by whose fault it is.");
+  out.family("onlink_problems", Type::gauge,
+             "What is not as it should be, by kind and by whose fault it is.");
   by_two_words(out, figures.problems, "kind", "subject");
 }
 
@@ -40,7 +41,8 @@ void print_service(Exposition& out, const Figures& figures) {
   out.histogram("onlink_repair_latency_seconds",
                 "From the kernel's notification to the end of the pass that mended it.",
                 figures.repair_seconds);
-  out.family("onlink_source_in_sync", Type::gauge, "1 if the last list of nodes is whole and the one in use.");
+  out.family("onlink_source_in_sync", Type::gauge,
+             "1 if the last list of nodes is whole and the one in use.");
   out.sample({{"source", figures.source}}, figures.source_in_sync ? 1 : 0);
   out.single("onlink_list_timestamp_seconds", Type::gauge,
              "When the last complete list of nodes came; 0 if none did.",

@@ -60,7 +60,8 @@ std::vector<Network> read_networks(const std::string& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const auto ending = entry.path().extension();
-    if (ending == ".conflist" || ending == ".conf" || ending == ".json") paths.push_back(entry.path().string());
+    if (ending == ".conflist" || ending == ".conf" || ending == ".json")
+      paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<Network> networks;

@@ -40,7 +40,8 @@ bool PluginLog::open() {
 
 void PluginLog::read() {
   if (!file_ && !open()) return;
-  struct stat held {}, named {};
+  struct stat held {
+  }, named{};
   if (::fstat(file_.get(), &held) != 0) return;
   if (held.st_size < at_) at_ = 0;
   read_to_end();

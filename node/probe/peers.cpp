@@ -6,6 +6,7 @@
 #include <netinet/ip_icmp.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "netlink/neighbour.h"
@@ -57,6 +58,7 @@ class Checker {
     look_up();
     for (std::size_t i = 0; i < checks_.size(); ++i) judge(i);
     look_at_wire();
+    ask_pod();
     return std::move(checks_);
   }
 
@@ -220,9 +222,12 @@ class Checker {
     blame(check, "node-silent", Subject::peer,
           words.empty()
               ? fmt::format("{} does not answer, neither directly nor as {}: it is off, or a firewall "
-                            "drops everything on the way",
+                            "drops everything on the way{}",
                             check.node_address.to_string(),
-                            check.far_address ? check.far_address->to_string() : "a pod's node")
+                            check.far_address ? check.far_address->to_string() : "a pod's node",
+                            check.neighbour.ends_with("PERMANENT")
+                                ? ", or the neighbour " + check.neighbour + ", set by hand, has a wrong MAC"
+                                : "")
               : words);
   }
 
@@ -303,43 +308,60 @@ class Checker {
     blame(check, "mtu", here ? Subject::node : Subject::peer, words);
   }
 
-  // Of those whose tunnel or pods are silent: whether our packet leaves, and whether an answer comes.
+  // What was asked in vain, and whether it leaves within a tunnel's packet.
+  struct Silent {
+    PeerCheck* check;
+    Echo echo;
+    bool within_tunnel;
+  };
+
+  std::vector<Silent> silent_ones() {
+    std::vector<Silent> silent;
+    for (PeerCheck& check : checks_) {
+      if (!check.problem || !check.node_address.is_v4() || silent.size() == looked_at) continue;
+      const std::string& kind = check.problem->kind;
+      if (kind == "node-silent")
+        silent.push_back({&check, {.to = check.node_address}, false});
+      else if (check.far_address && check.far_address->is_v4() &&
+               (kind == "tunnel-silent" || kind == "pods-silent" || kind == "no-way-back"))
+        silent.push_back({&check, far_echo(check), check.kind != PathKind::direct});
+    }
+    return silent;
+  }
+
+  // Whether our packet leaves, and whether an answer comes.
   void look_at_wire() {
-    std::vector<PeerCheck*> silent;
-    for (PeerCheck& check : checks_)
-      if (check.problem && check.far_address && check.far_address->is_v4() && check.node_address.is_v4() &&
-          silent.size() < looked_at &&
-          (check.problem->kind == "tunnel-silent" || check.problem->kind == "pods-silent" ||
-           check.problem->kind == "no-way-back"))
-        silent.push_back(&check);
+    const auto silent = silent_ones();
     if (silent.empty()) return;
     Wire wire(question_.host);
     std::vector<Echo> echoes;
-    echoes.reserve(silent.size());
-    for (const PeerCheck* check : silent) echoes.push_back(far_echo(*check));
+    std::transform(silent.begin(), silent.end(), std::back_inserter(echoes),
+                   [](const Silent& one) { return one.echo; });
     const Dropped before = Dropped::now();
     (void)pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 600});
     const auto sights = wire.take(pinger_.id());
     const std::string droppers = Dropped::now().since(before);
-    for (PeerCheck* check : silent) judge_sights(*check, sights, droppers);
+    for (const Silent& one : silent) judge_sights(one, sights, droppers);
   }
 
-  void judge_sights(PeerCheck& check, const std::vector<Sight>& sights, const std::string& droppers) {
-    const bool tunnel = check.kind != PathKind::direct;
-    const auto is_outside = [&](const Sight& sight) { return sight.outer_source.has_value() == tunnel; };
+  void judge_sights(const Silent& one, const std::vector<Sight>& sights, const std::string& droppers) {
+    PeerCheck& check = *one.check;
+    const IpAddress& to = one.echo.to;
+    const auto is_outside = [&](const Sight& sight) {
+      return sight.outer_source.has_value() == one.within_tunnel;
+    };
     const auto left = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
-      return sight.is_leaving && !sight.is_reply && sight.destination == *check.far_address &&
-             is_outside(sight);
+      return sight.is_leaving && !sight.is_reply && sight.destination == to && is_outside(sight);
     });
     const auto back = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
-      return !sight.is_leaving && sight.is_reply && sight.source == *check.far_address && is_outside(sight);
+      return !sight.is_leaving && sight.is_reply && sight.source == to && is_outside(sight);
     });
     if (left == sights.end())
-      return blame(
-          check, "dropped-here", Subject::node,
-          fmt::format(
-              "what is sent to {} does not leave this node: {}", check.far_address->to_string(),
-              droppers.empty() ? "a chain of output or postrouting drops it (nft list ruleset)" : droppers));
+      return blame(check, "dropped-here", Subject::node,
+                   fmt::format("what is sent to {} does not leave this node: {}", to.to_string(),
+                               droppers.empty() ? "a chain of output or postrouting drops it (nft list "
+                                                  "ruleset), or a queue (tc -s qdisc)"
+                                                : droppers));
     if (back == sights.end()) {
       if (left->outer_source && check.problem)
         check.problem->text +=
@@ -348,15 +370,32 @@ class Checker {
       return;
     }
     std::string why = droppers;
-    if (tunnel && *back->outer_source != check.node_address)
+    const bool theirs = one.within_tunnel && *back->outer_source != check.node_address;
+    if (theirs)
       why = fmt::format("it comes from {}, and only {} may send through the tunnel for it",
                         back->outer_source->to_string(), check.node_address.to_string());
     else if (why.empty())
-      why = "a chain of input drops it (nft list ruleset, iptables-legacy -S)";
-    const bool theirs = tunnel && *back->outer_source != check.node_address;
+      why = "a chain of input drops it (nft list ruleset, iptables-legacy -S), or a filter of tc";
     blame(check, "dropped-here", theirs ? Subject::peer : Subject::node,
           fmt::format("its answer arrives on {} and is dropped by this node: {}",
                       question_.host.link_name(back->link), why));
+  }
+
+  // One pod of a peer that is reached: whether it answers too.
+  void ask_pod() {
+    if (!question_.pod) return;
+    for (PeerCheck& check : checks_) {
+      if (!check.cidr.contains(*question_.pod) || check.far_address == question_.pod) continue;
+      check.pod_address = question_.pod;
+      const Echo echo[] = {{.to = *question_.pod, .from = question_.pod->is_v4() ? own_end_ : std::nullopt}};
+      check.pod = pinger_.ask(echo)[0];
+      if (check.problem || check.pod.answered()) continue;
+      const std::string words =
+          words_of(check.pod, "it is gone, or lets no ping in, or its node does not reach it");
+      blame(check, "pod-silent-there", Subject::peer,
+            fmt::format("{} is reached, its pod {} does not answer: {}: run \"onlink-node check {}\" there",
+                        check.peer, question_.pod->to_string(), words, question_.pod->to_string()));
+    }
   }
 
   netlink::Socket& socket_;

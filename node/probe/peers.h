@@ -29,6 +29,8 @@ struct PeerCheck {
   EchoResult node;
   std::optional<IpAddress> far_address;  // the node's in its pod subnet; nothing: it has none that is known
   EchoResult far;
+  std::optional<IpAddress> pod_address;  // the pod there that was asked for
+  EchoResult pod;
   std::uint32_t asked_size = 0;    // the largest packet that pods send there; 0: not known, not asked
   std::uint32_t largest_size = 0;  // that arrives whole
   std::optional<Problem> problem;
@@ -41,6 +43,7 @@ struct PeerQuestion {
   const Host& host;
   const Desired& desired;           // with what was found to be in the way
   std::vector<std::string> states;  // of each of its paths: "ok", or what is wrong with the route ("missing")
+  std::optional<IpAddress> pod = {};  // of a peer, to be asked as well
 };
 // One for each path, in their order. Some seconds, however many they are. In the network namespace of the socket, which must be
 // the caller's. Throws Failure.

@@ -12,9 +12,10 @@
 namespace onlink::node {
 
 struct Cause {
-  std::string what;        // "route 10.10.2.0/24 via 10.0.0.2 dev eth0 proto 169 deleted"
-  std::uint32_t port = 0;  // of the netlink socket, as a rule the process that opened it first; 0: the kernel itself
-  std::string process;     // whose that is, where it still lives
+  std::string what;  // "route 10.10.2.0/24 via 10.0.0.2 dev eth0 proto 169 deleted"
+  std::uint32_t port =
+      0;  // of the netlink socket, as a rule the process that opened it first; 0: the kernel itself
+  std::string process;  // whose that is, where it still lives
 
   bool operator==(const Cause&) const = default;
 };

@@ -27,6 +27,7 @@ constexpr std::size_t shortest_container = 4;
 struct Chosen {
   std::string peer;                 // empty: all of them, or none where there is a pod
   std::optional<std::string> link;  // of the pod
+  std::optional<IpAddress> pod;     // of the peer, by its address
 };
 
 bool is_pod(const PodCheck& pod, const std::string& subject, const std::optional<IpAddress>& address) {
@@ -56,7 +57,10 @@ Chosen choose(const std::string& subject, const Cluster& cluster, const std::vec
     throw UnknownSubject(fmt::format("\"{}\" is more than one pod: {}", subject, fmt::join(found, ", ")));
   if (!found.empty()) return chosen;
   for (const Node& peer : cluster.peers)
-    if (is_peer(peer, subject, address)) return {peer.name, std::nullopt};
+    if (is_peer(peer, subject, address)) {
+      const bool of_node = peer.ipv4 == address || peer.ipv6 == address;
+      return {peer.name, std::nullopt, of_node ? std::nullopt : address};
+    }
   throw UnknownSubject(
       fmt::format("\"{}\" is no peer, no address of one, and no pod of this node (container ID, address, "
                   "interface or name)",
@@ -116,6 +120,8 @@ json print_peer(const PeerCheck& check) {
                {"verdict", check.problem ? check.problem->text : "ok"}};
   if (check.far_address)
     peer["pods"] = {{"address", check.far_address->to_string()}, {"echo", print_echo(check.far)}};
+  if (check.pod_address)
+    peer["pod"] = {{"address", check.pod_address->to_string()}, {"echo", print_echo(check.pod)}};
   if (check.asked_size != 0) peer["size"] = {{"asked", check.asked_size}, {"passes", check.largest_size}};
   return peer;
 }
@@ -159,6 +165,8 @@ std::string print_details(const json& peer) {
   line("the node", fmt::format("{} {}", value(node, "address"), value(node, "echo")));
   if (peer.contains("pods"))
     line("among its pods", fmt::format("{} {}", value(peer["pods"], "address"), value(peer["pods"], "echo")));
+  if (peer.contains("pod"))
+    line("the pod", fmt::format("{} {}", value(peer["pod"], "address"), value(peer["pod"], "echo")));
   if (peer.contains("size"))
     line("largest packet", fmt::format("{} of {}", peer["size"]["passes"].get<unsigned>(),
                                        peer["size"]["asked"].get<unsigned>()));
@@ -196,7 +204,7 @@ json check_document(const CheckInput& input) {
   const Chosen chosen = all ? Chosen{} : choose(input.subject, cluster, pods);
   auto states = path_states(status.plan);
   const Desired desired = only(status.plan.desired, chosen, states);
-  const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states});
+  const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states, chosen.pod});
   if (chosen.link) std::erase_if(pods, [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });
   if (!chosen.peer.empty()) pods.clear();
   check_pods(input.socket, {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value()},

@@ -42,8 +42,10 @@ class Printed {
   }
   // Whether the path leads to another file by now.
   bool is_replaced(const std::string& path) const {
-    struct stat held {}, named {};
-    return ::fstat(file_.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino != named.st_ino;
+    struct stat held {
+    }, named{};
+    return ::fstat(file_.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+           held.st_ino != named.st_ino;
   }
 
  private:
@@ -72,7 +74,8 @@ void print_events(const Directories& directories, bool follow) {
   };
   look();
   if (!follow && !current && !any)
-    throw Failure(fmt::format("{}: no such file: onlink-node run has not been here since the last boot", path));
+    throw Failure(
+        fmt::format("{}: no such file: onlink-node run has not been here since the last boot", path));
   // The folder may not be there yet, so this looks, and does not watch.
   while (follow) {
     (void)::poll(nullptr, 0, look_again_ms);

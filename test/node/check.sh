@@ -37,8 +37,10 @@ for subject in netns01 10.10.0.2 "$attach_end" default/netns01; do
   holds "the pod by $subject" '.pods | length == 1 and (.[0] | .container == "netns01" and .pod == "default/netns01" and .addresses == ["10.10.0.2"] and
     (.lease | endswith("/pods/10.10.0.2")) and .since != "" and (.netns | endswith("netns01")) and (.routes | length == 2))' "$out"
 done
-well 10.10.1.77
-holds "the peer of an address" '[.peers[].name] == ["B"] and .pods == []' "$out"
+well 10.10.1.2
+holds "the pod of a peer" '[.peers[].name] == ["B"] and .pods == [] and .peers[0].pod.address == "10.10.1.2" and
+  (.peers[0].pod.echo | startswith("answers"))' "$out"
+finds 3 pod-silent-there "B is reached, its pod 10.10.1.77 does not answer" 10.10.1.77
 node A check B "${leases[@]}"; ok "check B"
 case $out in *"verdict "*" ok"*) ;; *) fail "check B prints: $out" ;; esac
 node A check nobody "${leases[@]}"
@@ -68,6 +70,19 @@ on B nft 'flush table ip test; add rule ip test in reject with icmp type admin-p
 finds 3 node-silent "172.16.91.202 refuses it: a firewall rejects it"
 on B nft 'delete table ip test'
 well
+# This node's own doing, which looks as if no node answered.
+on A nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in icmp type echo-reply drop'
+finds 1 dropped-here "its answer arrives on eth0 and is dropped by this node: a chain of input drops it"
+on A nft 'delete table ip test'
+on A tc qdisc add dev eth0 root tbf rate 8bit burst 10 latency 1ms # a packet never gets through
+finds 1 dropped-here "what is sent to 172.16.91.202 does not leave this node"
+on A tc qdisc del dev eth0 root
+well
+b_mac=$(ip -n B -j link show eth0 | jq -r '.[0].address')
+ip -n A neigh replace 172.16.91.202 dev eth0 lladdr 02:00:00:00:00:99 nud permanent
+finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
+ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$b_mac" nud reachable
+well
 ip link set plug2 mtu 1400 # the wire carries no more to B
 finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
 ip link set plug2 mtu 1500
@@ -79,6 +94,10 @@ finds 1 forward-dropped "is dropped on this node" netns01
 on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.0.2 drop'
 finds 1 forward-dropped "the answer of B (172.16.91.202) arrives and is dropped on this node" netns01
 on A nft 'delete table ip test'
+well netns01
+ip -n A rule add from 10.10.0.0/24 iif "$attach_end" prohibit
+finds 1 forward-dropped "is dropped on this node" netns01
+ip -n A rule del from 10.10.0.0/24 iif "$attach_end" prohibit
 well netns01
 ip -n B route del 10.10.0.0/24
 finds 3 pod-unanswered "leaves this node, and nothing comes back" netns01

@@ -112,6 +112,8 @@ drop B input ''
 check B
 row '172.16.91.202 does not answer' "$out"
 on B nft delete table ip test
+check 10.10.1.77
+row 'is reached, its pod' "$out"
 on A nft 'add table ip old; add chain ip old f { type filter hook forward priority 0; policy drop; }'
 status
 row 'drops what it does not know' "$out"
