@@ -103,11 +103,6 @@ std::optional<IpPrefix> read_prefix(const JsonReader& reader, const char* key) {
   return reader.prefix(key);
 }
 
-Dns read_dns(const JsonReader& reader) {
-  return {reader.texts("nameservers"), reader.text("domain").value_or(""), reader.texts("search"),
-          reader.texts("options")};
-}
-
 Interface read_interface(const JsonReader& reader) {
   return {reader.text("name").value_or(""),       reader.text("mac").value_or(""),
           reader.text("sandbox").value_or(""),    read_nonzero(reader, "mtu"),
@@ -160,6 +155,11 @@ std::optional<Version> form_of(const JsonReader& reader, const Version& fallback
 }
 
 }  // namespace
+
+Dns read_dns(const JsonReader& reader) {
+  return {reader.texts("nameservers"), reader.text("domain").value_or(""), reader.texts("search"),
+          reader.texts("options")};
+}
 
 json to_json(const Result& result, const Version& version) {
   json document{{"cniVersion", version.to_string()}};

@@ -58,6 +58,8 @@ struct Dns {
   bool empty() const { return nameservers.empty() && domain.empty() && search.empty() && options.empty(); }
   bool operator==(const Dns&) const = default;
 };
+// The object "dns" of a result, or of a configuration, which has the same keys.
+Dns read_dns(const JsonReader& reader);
 
 struct Result {
   std::vector<Interface> interfaces;  // empty in the result of an IPAM plugin

@@ -59,11 +59,6 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
                    fmt::format("must be 1 to 4 letters, digits, '-' or '_', not \"{}\"", prefix));
 }
 
-cni::Dns read_dns(const JsonReader& reader) {
-  return {reader.texts("nameservers"), reader.text("domain").value_or(""), reader.texts("search"),
-          reader.texts("options")};
-}
-
 // runtimeConfig.dns has the kubelet's names for the same things (CONVENTIONS.md, "dns").
 cni::Dns read_runtime_dns(const JsonReader& reader) {
   return {reader.texts("servers"), "", reader.texts("searches"), reader.texts("options")};
@@ -193,7 +188,7 @@ Parsed read_config(const cni::Request& request) {
   config.ip_forward = reader.boolean("ipForward").value_or(true);
   config.ip_masq = reader.boolean("ipMasq").value_or(false);
   config.dns = read_runtime_dns(reader.child("runtimeConfig").child("dns"));
-  if (config.dns.empty()) config.dns = read_dns(reader.child("dns"));
+  if (config.dns.empty()) config.dns = cni::read_dns(reader.child("dns"));
   read_log(reader.child("log"), config);
   read_ipam(request, parsed);
   remark_unknown_keys(reader, reader.child("ipam"), config);
