@@ -35,6 +35,7 @@
 #include "node/verbs/clean.h"
 #include "node/verbs/events.h"
 #include "node/verbs/install.h"
+#include "node/verbs/picture.h"
 #include "node/verbs/status.h"
 
 namespace {
@@ -57,6 +58,7 @@ struct Options {
   bool wait = false;
   bool follow = false;
   TelemetrySettings telemetry;
+  bool svg = false;
 };
 
 std::string host_name() {
@@ -202,6 +204,12 @@ int status(const Options& options) {
   return options.ready || document["problems"].empty() ? 0 : 3;
 }
 
+int picture(const Options& options) {
+  const Picture picture = picture_of(look_afresh(options));
+  fmt::print("{}", options.svg ? draw_svg(picture) : draw_text(picture));
+  return 0;
+}
+
 int check(const Options& options) {
   Reconciler reconciler(options.directories);
   const auto service = load_service_state(options.directories);
@@ -298,6 +306,8 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
       "subject", options.subject,
       "only this: a peer's name, an address, or a pod by container ID, address, interface or name");
   probe->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
+  verb("picture", picture, "draw this node, the others, and the ways to their pods with their state")
+      ->add_flag("--svg", options.svg, "as an SVG document, for a browser");
   look->add_option("peer", options.subject, "only this one");
   look->add_flag("--problems", options.problems_only, "list only the peers that are not ok");
   look->add_flag("--watch", options.watch, "print it again every two seconds, until Ctrl-C");

@@ -30,7 +30,22 @@ std::string origin_of(const std::string& peer, const std::set<std::string>& kept
   return input.service ? input.service->source : "the list";
 }
 
+json print_addresses(const Node& node) {
+  json addresses = json::array();
+  for (const auto& address : {node.ipv4, node.ipv6})
+    if (address) addresses.push_back(address->to_string());
+  return addresses;
+}
+
+json print_subnets(const Node& node) {
+  json subnets = json::array();
+  for (const IpPrefix& cidr : node.pod_cidrs) subnets.push_back(cidr.to_string());
+  return subnets;
+}
+
 json print_peers(const StatusInput& input) {
+  std::map<std::string, json> addresses;
+  for (const Node& node : input.nodes.cluster.peers) addresses[node.name] = print_addresses(node);
   std::map<IpPrefix, const netlink::Route*> routes;
   for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
   const PathStates states = PathStates::before(input.plan.changes);
@@ -39,6 +54,7 @@ json print_peers(const StatusInput& input) {
   json peers = json::array();
   for (const PeerPath& path : input.plan.desired.paths) {
     json peer = {{"name", path.peer},
+                 {"addresses", addresses[path.peer]},
                  {"podCIDR", path.cidr.to_string()},
                  {mode_key(path.encapsulation), to_string(path.mode)},
                  {"path", to_string(path.kind)},
@@ -147,6 +163,8 @@ json status_document(const StatusInput& input) {
   json counters = json::object();
   for (const auto& [name, count] : input.counts.counters) counters[name] = count.packets;
   json document = {{"node", input.nodes.cluster.self.name},
+                   {"addresses", print_addresses(input.nodes.cluster.self)},
+                   {"podCIDRs", print_subnets(input.nodes.cluster.self)},
                    {"running", input.service.has_value()},
                    {"inOrder", !concerns_node(problems) && !input.plan.changed()},
                    {"podMtu", input.plan.desired.pod_mtu},
@@ -217,12 +235,15 @@ bool keep_peer(json& document, const std::string& name) {
   return !kept.empty();
 }
 
+std::string summary(const json& document) {
+  return fmt::format("node {}: {}, {}; {}; {} problem(s)", document["node"].get<std::string>(),
+                     document["inOrder"].get<bool>() ? "in order" : "NOT in order",
+                     document["running"].get<bool>() ? "onlink-node run is active" : "no service is running",
+                     count_states(document["peers"]), document["problems"].size());
+}
+
 std::string print_status(const json& document, StatusView view) {
-  std::string text =
-      fmt::format("node {}: {}, {}; {}; {} problem(s)\n", document["node"].get<std::string>(),
-                  document["inOrder"].get<bool>() ? "in order" : "NOT in order",
-                  document["running"].get<bool>() ? "onlink-node run is active" : "no service is running",
-                  count_states(document["peers"]), document["problems"].size());
+  std::string text = summary(document) + "\n";
   for (const json& what : document["unseen"])
     text += fmt::format("not seen for want of rights: {}\n", what.get<std::string>());
   if (const auto service = document.find("service"); service != document.end()) {

@@ -28,6 +28,8 @@ ProblemList all_problems(const StatusInput& input);
 std::vector<std::string> path_states(const Pass& plan);
 
 nlohmann::json status_document(const StatusInput& input);
+// Its first line for people: whether this node is in order, and how many pod subnets are in which state.
+std::string summary(const nlohmann::json& document);
 // The same for people.
 struct StatusView {
   bool problems_only = false;  // only the peers that are not "ok"
