@@ -36,6 +36,7 @@
 #include "node/verbs/events.h"
 #include "node/verbs/install.h"
 #include "node/verbs/picture.h"
+#include "node/verbs/report.h"
 #include "node/verbs/status.h"
 
 namespace {
@@ -59,6 +60,7 @@ struct Options {
   bool follow = false;
   TelemetrySettings telemetry;
   bool svg = false;
+  std::string output;
 };
 
 std::string host_name() {
@@ -114,16 +116,19 @@ void print_changes(const Pass& pass) {
   if (!pass.rules.empty()) fmt::print("nft -f - <<'EOF'\n{}EOF\n", pass.rules);
 }
 
+nlohmann::json plan_document(const Pass& pass) {
+  return {{"commands", commands(pass.changes, pass.host)},
+          {"rules", pass.rules},
+          {"unseen", pass.unseen},
+          {"problems", print(pass.problems)}};
+}
+
 int plan(const Options& options) {
   Reconciler reconciler(options.directories);
   const Nodes nodes = read_nodes(options);
   Pass pass = reconciler.plan(nodes);
   if (options.json) {
-    const nlohmann::json document = {{"commands", commands(pass.changes, pass.host)},
-                                     {"rules", pass.rules},
-                                     {"unseen", pass.unseen},
-                                     {"problems", print(pass.problems)}};
-    fmt::print("{}\n", dump_json(document, 2));
+    fmt::print("{}\n", dump_json(plan_document(pass), 2));
     return exit_status(pass.problems);
   }
   print_changes(pass);
@@ -210,15 +215,35 @@ int picture(const Options& options) {
   return 0;
 }
 
-int check(const Options& options) {
+nlohmann::json ask_around(const Options& options) {
   Reconciler reconciler(options.directories);
   const auto service = load_service_state(options.directories);
   const Nodes nodes = nodes_in_use(options, service);
   const Pass pass = reconciler.plan(nodes);
   const StatusInput input{nodes, pass, reconciler.state(), service, {}};
-  const auto document = check_document({reconciler.socket(), input, options.subject, options.data_dir});
+  return check_document({reconciler.socket(), input, options.subject, options.data_dir});
+}
+
+int check(const Options& options) {
+  const auto document = ask_around(options);
   fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_check(document));
   return check_exit_status(document);
+}
+
+int report(const Options& options) {
+  const auto plan = [&] {
+    const Nodes nodes = read_nodes(options);
+    return plan_document(Reconciler(options.directories).plan(nodes));
+  };
+  const std::string told = write_report(
+      {options.node_name, ONLINK_VERSION, options.config, options.directories, options.telemetry.cni_conf_dir,
+       options.data_dir, [&] { return look_afresh(options); }, plan, [&] { return ask_around(options); }},
+      options.output);
+  if (options.output == "-")
+    print_error(told);
+  else
+    fmt::print("{}", told);
+  return 0;
 }
 
 // A blocked signal reaches also the first process of a container, which the others pass by.
@@ -284,6 +309,14 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   CLI::App* away = verb("clean", clean, "take away everything that onlink-node made on this host");
   CLI::App* put =
       verb("install", install, "put the plugins that lie beside this program where the runtime looks");
+  CLI::App* archive =
+      verb("report", report, "one archive with all that a question about this node needs, without secrets");
+  archive->add_option("-o,--output", options.output,
+                      "the archive; - for standard output (default: onlink-report-NODE-TIME.tar.gz here)");
+  archive
+      ->add_option("--cni-conf-dir", options.telemetry.cni_conf_dir,
+                   "where the runtime's network configurations are")
+      ->capture_default_str();
   CLI::App* past =
       verb("events", events, "what the service did and found since the last boot, and why, as JSON lines");
   past->add_flag("--follow", options.follow, "go on with what comes later, until Ctrl-C");
@@ -305,7 +338,8 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
   probe->add_option(
       "subject", options.subject,
       "only this: a peer's name, an address, or a pod by container ID, address, interface or name");
-  probe->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
+  for (CLI::App* command : {probe, archive})
+    command->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
   verb("picture", picture, "draw this node, the others, and the ways to their pods with their state")
       ->add_flag("--svg", options.svg, "as an SVG document, for a browser");
   look->add_option("peer", options.subject, "only this one");

@@ -90,6 +90,7 @@ Row row_of(const PicturePeer& peer, const PictureWay& way, bool with_since) {
 }
 
 struct Columns {
+  static constexpr std::size_t gaps = 6;  // two blanks after each but the last
   std::size_t name = 0, addresses = 0, pods = 0, state = 0;
   bool with_since = true;
 
@@ -99,7 +100,7 @@ struct Columns {
     pods = std::max(pods, columns_of(row.pods));
     state = std::max(state, columns_of(row.state));
   }
-  bool has_room() const { return name + addresses + pods + state + 3 * 2 <= words_columns; }
+  bool has_room() const { return name + addresses + pods + state + gaps <= words_columns; }
 };
 
 // In one line where there is room; else each thing has lines of its own.
