@@ -8,8 +8,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <utility>
 
 #include "netlink/attributes.h"
@@ -53,13 +55,14 @@ std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
                        data->get(vxlan_learning).value_or(0) != 0};
 }
 
-std::optional<Link> find(Socket& socket, Message request) {
+// What is asked about is often not there (ADD asks whether its names are free): that is no exception, which would cost
+// an ADD more than the question.
+std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<int> not_there) {
   std::optional<Link> link;
-  try {
-    socket.execute(std::move(request), [&](const nlmsghdr& answer) { link = parse_link(answer); });
-  } catch (const Failure& failure) {
-    if (failure.error() != ENODEV) throw;
-  }
+  const auto read = [&](std::size_t, const nlmsghdr& answer) { link = parse_link(answer); };
+  auto outcome = std::move(socket.execute_each({&question, 1}, read).front());
+  if (outcome && std::find(not_there.begin(), not_there.end(), outcome->error()) == not_there.end())
+    throw std::move(*outcome);
   return link;
 }
 
@@ -291,11 +294,11 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
 }
 
 std::optional<Link> find_link(Socket& socket, const std::string& name) {
-  return find(socket, get_link(name));
+  return ask(socket, get_link(name), {ENODEV});
 }
 std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
   if (index == 0) return std::nullopt;  // of a route without an interface, or with several
-  return find(socket, get_link(index));
+  return ask(socket, get_link(index), {ENODEV});
 }
 
 // A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
@@ -320,13 +323,7 @@ std::optional<Link> find_peer(Socket& socket, const Link& link) {
   link_header(request, link.peer);
   request.put(link_target_netns, *link.peer_netns);
   request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
-  std::optional<Link> peer;
-  try {
-    socket.execute(std::move(request), [&](const nlmsghdr& answer) { peer = parse_link(answer); });
-  } catch (const Failure& failure) {
-    if (failure.error() != EINVAL && failure.error() != ENODEV) throw;
-  }
-  return peer;
+  return ask(socket, std::move(request), {EINVAL, ENODEV});
 }
 
 bool peer_lives(Socket& socket, const Link& link) { return find_peer(socket, link).has_value(); }
@@ -343,19 +340,10 @@ Message all_links(const std::string& kind) {
 }  // namespace
 
 bool any_link(const std::string& kind, const std::function<bool(const Link&)>& is_it) {
-  struct Found {};
-  // A conversation of its own, which is given up in the middle.
-  Socket socket = Socket::open();
-  try {
-    (void)socket.dump<Link>(all_links(kind), [&](const nlmsghdr& message) {
-      const auto link = parse_link(message);
-      if (link && link->kind == kind && is_it(*link)) throw Found{};
-      return std::optional<Link>();
-    });
-  } catch (const Found&) {
-    return true;
-  }
-  return false;
+  return Socket::open().dump_until(all_links(kind), [&](const nlmsghdr& message) {
+    const auto link = parse_link(message);
+    return link && link->kind == kind && is_it(*link);
+  });
 }
 
 std::vector<Link> list_links(Socket& socket, const std::string& kind) {

@@ -203,23 +203,31 @@ std::optional<Failure> Socket::execute_whole(std::span<Message> messages) {
   return refused;
 }
 
-void Socket::run_dump(const Message& request, const std::function<void()>& restart, const Answer& each) {
+bool Socket::dump_until(const Message& request, const std::function<bool(const nlmsghdr&)>& is_it) {
+  bool found = false;
+  run_dump(
+      request, [] {}, [&](const nlmsghdr& message) { found = found || is_it(message); }, found);
+  return found;
+}
+
+void Socket::run_dump(const Message& request, const std::function<void()>& restart, const Answer& each,
+                      const bool& enough) {
   for (int attempt = 0; attempt < dump_attempts; ++attempt) {
     restart();
-    if (dump_once(request, each)) return;
+    if (dump_once(request, each, enough) || enough) return;
   }
   throw Failure(FailureKind::try_again,
                 fmt::format("{}: interrupted by changes {} times in a row", request.what(), dump_attempts),
                 EINTR);
 }
 
-bool Socket::dump_once(Message request, const Answer& each) {
+bool Socket::dump_once(Message request, const Answer& each, const bool& enough) {
   request.raw()->nlmsg_flags |= NLM_F_DUMP;
   request.raw()->nlmsg_seq = ++sequence_;
   if (const int error = refused_for_test(); error != 0) throw request.refusal(error, "");
   send({reinterpret_cast<const char*>(request.raw()), request.raw()->nlmsg_len}, request);
   bool whole = true;
-  for (bool done = false; !done;) {
+  for (bool done = false; !done && !enough;) {
     receive(request, [&](const nlmsghdr& received) {
       if (received.nlmsg_seq != sequence_) return;
       if ((received.nlmsg_flags & NLM_F_DUMP_INTR) != 0) whole = false;

@@ -75,6 +75,9 @@ class Socket {
         });
     return items;
   }
+  // Whether a dump has a message of which this is true: ends at the first. A socket that is asked for something else
+  // afterwards hears the rest of the dump first, so it is better one of its own.
+  bool dump_until(const Message& request, const std::function<bool(const nlmsghdr&)>& is_it);
 
  private:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -82,8 +85,10 @@ class Socket {
   void send(std::span<const char> bytes, const Message& about);
   // Receives one datagram from the kernel and hands over its messages.
   void receive(const Message& about, const Answer& each);
-  void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each);
-  bool dump_once(Message request, const Answer& each);  // false: interrupted
+  void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each,
+                const bool& enough = false);
+  // False: interrupted. It may be left in the middle, when `enough` says so.
+  bool dump_once(Message request, const Answer& each, const bool& enough = false);
   void execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                      std::span<std::optional<Failure>> outcomes);
 
