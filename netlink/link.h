@@ -80,7 +80,9 @@ using Ipv4Settings = std::map<int, std::uint32_t>;
 // The name of the file there: "rp_filter" for IPV4_DEVCONF_RP_FILTER. Only for the settings that onlink uses.
 const char* ipv4_setting_name(int devconf);
 // alias: for people, and as proof of ownership. The group becomes "default".
-// manual_link_local: no IPv6 link-local address is formed; the caller adds one.
+// manual_link_local: the kernel forms no IPv6 address; the caller may add one. Refused (EAFNOSUPPORT) where the interface
+// has no IPv6. The file addr_gen_mode says the same, but does not queue for the RTNL lock: while that is taken, a write
+// is begun again and again (addrconf_sysctl_addr_gen_mode, restart_syscall).
 struct LinkSettings {
   std::string alias;
   Ipv4Settings ipv4;

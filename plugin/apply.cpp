@@ -91,14 +91,16 @@ void write_sysctls(const std::vector<Sysctl>& sysctls) {
   for (const auto& [name, value] : sysctls) netlink::write_sysctl(name, value);
 }
 
-// Where the kernel has no IPv6, or has none on an interface of a small MTU, there is none to be closed. Any
+// False where the kernel has no IPv6, or has none on an interface of a small MTU: there is none to be closed. Any
 // other failure is one: what cannot be closed is not left open.
-void write_host_sysctls(const AttachmentPlan& plan) {
+bool write_host_sysctls(const AttachmentPlan& plan) {
   try {
     write_sysctls(plan.host.sysctls);
   } catch (const Failure& failure) {
     if (plan.has(IpFamily::v6) || (failure.error() != EAFNOSUPPORT && failure.error() != ENOENT)) throw;
+    return false;
   }
+  return true;
 }
 
 template <class Object>
@@ -144,9 +146,10 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
 
 void configure_host_link(const AttachmentPlan& plan, std::uint32_t index, Host& host) {
   const End& end = plan.host;
-  write_host_sysctls(plan);
+  netlink::LinkSettings settings = end.settings;
+  settings.manual_link_local = write_host_sysctls(plan) && settings.manual_link_local;
   std::vector<Message> messages;
-  messages.push_back(netlink::configure_link(index, end.name, end.settings));
+  messages.push_back(netlink::configure_link(index, end.name, settings));
   messages.push_back(netlink::set_proxy_delay(index, end.name, IpFamily::v4, 0));
   for (const auto& address : end.addresses)
     messages.push_back(netlink::add_address(on_link(address, index), end.name));

@@ -24,7 +24,8 @@ constexpr std::uint32_t ipv6_mtu = 1280;
 // (kata,
 //   gVisor), and proxy_delay 0 lets it answer at once (the default is up to 0.8 s);
 // - rp_filter 1: a pod cannot send with a source that is not routed to it;
-// - no redirects: the pod is to send everything to us, and is to tell us nothing.
+// - no redirects: the pod is to send everything to us, and is to tell us nothing;
+// - no IPv6 address that the kernel makes up, whether the network has IPv6 or not.
 netlink::LinkSettings host_settings(const cni::Request& request) {
   return {link_alias(request.network, request.attachment),
           {{IPV4_DEVCONF_FORWARDING, 1},
@@ -32,7 +33,7 @@ netlink::LinkSettings host_settings(const cni::Request& request) {
            {IPV4_DEVCONF_RP_FILTER, 1},
            {IPV4_DEVCONF_ACCEPT_REDIRECTS, 0},
            {IPV4_DEVCONF_SEND_REDIRECTS, 0}},
-          false};
+          true};
 }
 
 std::vector<IpFamily> families_of(const std::vector<cni::IpConfig>& ips) {
@@ -115,10 +116,9 @@ void set_ipv6(End& end, const char* setting, const char* value) {
 
 // A kernel takes router advertisements and forms addresses on every interface: so a pod could make itself the
 // host's router (CVE-2020-10749). The host's end takes none, whether the network has IPv6 or not, and has no
-// IPv6 at all where it has not; addr_gen_mode holds where somebody turns IPv6 on for all interfaces.
+// IPv6 at all where it has not. The former, and host_settings, hold where somebody turns IPv6 on for all interfaces.
 void close_ipv6(End& host) {
   set_ipv6(host, "accept_ra", "0");
-  set_ipv6(host, "addr_gen_mode", "1");  // IN6_ADDR_GEN_MODE_NONE
   set_ipv6(host, "disable_ipv6", "1");
 }
 
@@ -129,7 +129,6 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
     set_ipv6(*end, "accept_ra", "0");
     set_ipv6(*end, "disable_ipv6", "0");
   }
-  plan.host.settings.manual_link_local = true;
   // One link-local address there must be: with it the host asks for the pod (ndisc_send_ns) when it forwards.
   const bool is_link_local = config.gateway6.is_link_local();
   const IpAddress link_local = is_link_local ? config.gateway6 : config.host_mac.link_local();
