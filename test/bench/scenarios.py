@@ -11,6 +11,7 @@ from host import WORK, Timer, contestants, job, make_pods, sh, write
 WARM_UP = 2
 FLOOR, ONLINK, DELEGATED, PTP, BRIDGE = ("floor", "onlink", "onlink + host-local", "ptp + host-local",
                                          "bridge + host-local")
+NOTHING = "nothing"
 EVERYBODY = (FLOOR, ONLINK, DELEGATED, PTP, BRIDGE)
 
 
@@ -121,24 +122,28 @@ def version(bench):
 
 
 def parallel(bench, widths, attachments, rounds):
-    """Attachments and detachments per second."""
+    """Attachments and detachments per second. Each is a process: how many of those that do nothing there can be in a
+    second is the most that anybody reaches."""
     names = (FLOOR, ONLINK, PTP)
     bench.empty_leases()
-    pods = make_pods("parallel", attachments)
     table = {}
     for width in widths:
         rates = table[width] = {}
+        pods = make_pods("parallel", max(width, attachments))
         for name in names:
             bench.everybody[name].prepare("IPv4")
+
+        def measure(what, jobs):
+            seconds = bench.timer.run(jobs, width)["total"][0][0] / 1e3
+            rates.setdefault(what, []).append(len(jobs) / seconds)
         for _ in range(rounds):
-            order = list(names)
-            bench.random.shuffle(order)
-            for name in order:
-                each = bench.everybody[name]
+            for name in bench.random.sample((NOTHING, *names), len(names) + 1):
+                if name == NOTHING:
+                    measure(NOTHING, [job(NOTHING, [f"{bench.folder}/nothing"]) for _ in pods])
+                    continue
                 for command in ("ADD", "DEL"):
-                    done = bench.timer.run([each.job(command, pod, index=i) for i, pod in enumerate(pods)], width)
-                    seconds = done["total"][0][0] / 1e3
-                    rates.setdefault(f"{name} {command}", []).append(attachments / seconds)
+                    measure(f"{name} {command}", [bench.everybody[name].job(command, pod, index=i)
+                                                  for i, pod in enumerate(pods)])
     return table
 
 
