@@ -69,7 +69,7 @@ void PluginLog::read_to_end() {
 void PluginLog::take(std::string_view line) {
   const auto words = split(line.substr(0, 1024));
   if (words.size() < 5 || words[1] != "error") return;
-  for (const std::size_t at : {3, 4})
+  for (const std::size_t at : {std::size_t{3}, std::size_t{4}})
     if (words[at] == "code" && at + 1 < words.size())
       return void(++failures_[{std::string(words[2]), std::string(trimmed(words[at + 1], ":"))}]);
 }

@@ -77,7 +77,8 @@ void print_events(const Directories& directories, bool follow) {
     throw Failure(
         fmt::format("{}: no such file: onlink-node run has not been here since the last boot", path));
   // The folder may not be there yet, so this looks, and does not watch.
-  while (follow) {
+  if (!follow) return;
+  for (;;) {
     (void)::poll(nullptr, 0, look_again_ms);
     look();
   }
