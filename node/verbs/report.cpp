@@ -34,6 +34,7 @@
 #include "netlink/route.h"
 #include "netlink/socket.h"
 #include "netlink/sysctl.h"
+#include "node/journal.h"
 #include "node/report/archive.h"
 #include "node/report/secrets.h"
 #include "node/verbs/check.h"
@@ -341,8 +342,8 @@ class Reporter {
   }
 
   void gather_logs() {
-    for (const char* name : {"events.jsonl.1", "events.jsonl"})
-      add_file(name, input_.directories.run + "/" + name, Keep::end);
+    for (const std::string& path : journal_files(input_.directories))
+      add_file(path.substr(path.rfind('/') + 1), path, Keep::end);
     add("journal.txt",
         output_of(
             {"journalctl", "--no-pager", "-q", "-u", "onlink-node", "-n", "2000", "-o", "short-iso-precise"}),
