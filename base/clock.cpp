@@ -15,7 +15,9 @@ std::int64_t nanoseconds(const timespec& time) {
   return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
 }
 
-std::int64_t monotonic_ms() { return nanoseconds(time_by(CLOCK_MONOTONIC)) / 1'000'000; }
+std::int64_t monotonic_ns() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
+
+std::int64_t monotonic_ms() { return monotonic_ns() / 1'000'000; }
 
 std::int64_t processor_ms() { return nanoseconds(time_by(CLOCK_PROCESS_CPUTIME_ID)) / 1'000'000; }
 

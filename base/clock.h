@@ -11,7 +11,8 @@ namespace onlink {
 timespec time_by(clockid_t clock);
 std::int64_t nanoseconds(const timespec& time);
 
-// CLOCK_MONOTONIC in milliseconds: for spans of time within one boot.
+// CLOCK_MONOTONIC: for spans of time within one boot.
+std::int64_t monotonic_ns();
 std::int64_t monotonic_ms();
 // What this process has used of processors so far, the kernel's work for it included, in milliseconds.
 std::int64_t processor_ms();

@@ -29,7 +29,7 @@ void notify_manager(const std::string& state) {
 }
 
 void notify_reloading() {
-  const auto microseconds = nanoseconds(time_by(CLOCK_MONOTONIC)) / 1000;
+  const auto microseconds = monotonic_ns() / 1000;
   notify_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 

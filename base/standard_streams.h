@@ -15,6 +15,10 @@ void hold_standard_streams() noexcept;
 // away).
 bool print(std::string_view text) noexcept;
 
+// The same for --watch: on a cleared screen where standard output is a terminal, else with an empty line after it; then
+// waits two seconds.
+bool print_for_a_while(std::string_view text) noexcept;
+
 // A line for people, on standard error. Whether it arrives changes nothing: a log that
 // has gone away must not end a service.
 void print_error(std::string_view line) noexcept;

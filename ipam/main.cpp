@@ -2,7 +2,6 @@
 // The program `onlink-ipam`: an IPAM plugin when a CNI plugin calls it (CNI_COMMAND is set), and commands for
 // people.
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,15 +28,11 @@ std::string version_text() {
 int run_for_person(const std::vector<std::string_view>& arguments) {
   if (arguments[0] == "--help" || arguments[0] == "-h") return print(ipam::help_text()) ? 0 : 1;
   if (arguments[0] == "--version") return print(version_text()) ? 0 : 1;
-  constexpr int pause_ms = 2000;
-  const bool screen = ::isatty(STDOUT_FILENO) != 0;
   for (;;) {
     const ipam::Answer answer = ipam::run_command(arguments);
     print_error(answer.error);
-    if (answer.again && screen) print("\033[H\033[2J");
-    if (!print(answer.output)) return 1;
-    if (!answer.again) return answer.status;
-    (void)::poll(nullptr, 0, pause_ms);
+    if (!answer.again) return print(answer.output) ? answer.status : 1;
+    if (!print_for_a_while(answer.output)) return 1;
   }
 }
 

@@ -189,15 +189,9 @@ nlohmann::json look_afresh(const Options& options) {
 
 // Until a signal ends the program.
 void watch_status(const Options& options) {
-  constexpr int pause_ms = 2000;
-  const bool screen = ::isatty(STDOUT_FILENO) != 0;
-  for (;;) {
-    fmt::print("{}{}", screen ? "\033[H\033[2J" : "",
-               print_status(look_afresh(options), {options.problems_only}));
-    if (!screen) fmt::print("\n");
-    if (std::fflush(stdout) != 0) throw system_failure("print");
-    if (::poll(nullptr, 0, pause_ms) < 0 && errno != EINTR) throw system_failure("wait");
+  while (print_for_a_while(print_status(look_afresh(options), {options.problems_only}))) {
   }
+  throw system_failure("print");
 }
 
 int status(const Options& options) {

@@ -39,9 +39,8 @@ constexpr std::int64_t second_look_ms = 50;
 
 constexpr std::size_t causes_per_pass = 10;
 
-std::int64_t monotonic_now() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
 std::chrono::duration<double> seconds_since(std::int64_t then) {
-  return std::chrono::nanoseconds(monotonic_now() - then);
+  return std::chrono::nanoseconds(monotonic_ns() - then);
 }
 
 ProblemList missing_in(const ProblemList& these, const ProblemList& those) {
@@ -153,7 +152,7 @@ void Service::pass() {
     return save();
   }
   const std::int64_t start = processor_ms();
-  const std::int64_t begun = monotonic_now();
+  const std::int64_t begun = monotonic_ns();
   try {
     Pass done = reconciler_.apply(*nodes_, resync_due_);
     ++state_.passes;
@@ -315,7 +314,7 @@ void Service::drain_monitors() {
     watch();
     pass_due_ = true;
   }
-  if (pass_due_ && noticed_ == 0) noticed_ = monotonic_now();
+  if (pass_due_ && noticed_ == 0) noticed_ = monotonic_ns();
   if (pass_due_ && !was_due) earliest_pass_ = std::max(earliest_pass_, monotonic_ms() + burst_ms);
 }
 

@@ -147,7 +147,7 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
 void configure_host_link(const AttachmentPlan& plan, std::uint32_t index, Host& host) {
   const End& end = plan.host;
   netlink::LinkSettings settings = end.settings;
-  settings.manual_link_local = write_host_sysctls(plan) && settings.manual_link_local;
+  if (!write_host_sysctls(plan)) settings.manual_link_local = false;
   std::vector<Message> messages;
   messages.push_back(netlink::configure_link(index, end.name, settings));
   messages.push_back(netlink::set_proxy_delay(index, end.name, IpFamily::v4, 0));

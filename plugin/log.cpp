@@ -19,8 +19,6 @@ namespace {
 
 constexpr std::string_view level_names[] = {"error", "info", "debug"};
 
-std::int64_t monotonic_now() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
-
 std::string utc_now() {
   const timespec now = time_by(CLOCK_REALTIME);
   tm parts{};
@@ -49,7 +47,7 @@ Log::Log(const NetConf& config, const cni::Request& request)
     : level_(config.log_level),
       is_status_(request.command == cni::Command::status),
       subject_(subject_of(request)),
-      last_step_(monotonic_now()) {
+      last_step_(monotonic_ns()) {
   if (config.log_file.empty()) return;
   file_ = try_open(AT_FDCWD, config.log_file.c_str(),
                    O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640);
@@ -65,7 +63,7 @@ Log::Log(const NetConf& config, const cni::Request& request)
 
 void Log::step(std::string_view what) {
   if (!file_) return;
-  const std::int64_t now = monotonic_now();
+  const std::int64_t now = monotonic_ns();
   write(LogLevel::info, fmt::format("{}: {:.2f} ms", what, static_cast<double>(now - last_step_) / 1e6));
   last_step_ = now;
 }

@@ -106,8 +106,6 @@ struct Destination {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in_pktinfo))] = {};
 };
 
-std::int64_t now() { return nanoseconds(time_by(CLOCK_MONOTONIC)); }
-
 }  // namespace
 
 bool EchoResult::is_too_large() const {
@@ -168,7 +166,7 @@ void Pinger::send(const Echo& echo, std::uint16_t place, EchoResult& result) {
   iovec content{message.data(), message.size()};
   destination.header.msg_iov = &content;
   destination.header.msg_iovlen = 1;
-  sent_[place] = now();
+  sent_[place] = monotonic_ns();
   if (::sendmsg(v4 ? v4_.get() : v6_.get(), &destination.header, 0) >= 0) return;
   // A full queue is as good as a lost packet: it is tried again.
   if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) fail(errno);
@@ -205,7 +203,7 @@ void Pinger::take_v4(std::span<const unsigned char> packet, std::span<const Echo
     const std::size_t place = ntohs(read16(message, 6));
     if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
     settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (now() - sent_[place]) / 1000}, open);
+           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
     return;
   }
   if (message[0] != ICMP_DEST_UNREACH && message[0] != ICMP_TIME_EXCEEDED) return;
@@ -231,7 +229,7 @@ void Pinger::take_v6(std::span<const unsigned char> message, const IpAddress& fr
     const std::size_t place = ntohs(read16(message, 6));
     if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
     settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (now() - sent_[place]) / 1000}, open);
+           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
     return;
   }
   constexpr std::size_t ipv6_header = 40;
