@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <exception>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
+#include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "cni/configuration_files.h"
 #include "cni/names.h"
 #include "cni/request.h"
 
@@ -56,16 +56,12 @@ void add_file(const std::string& path, std::vector<Network>& networks) try {
 }  // namespace
 
 std::vector<Network> read_networks(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const auto ending = entry.path().extension();
-    if (ending == ".conflist" || ending == ".conf" || ending == ".json")
-      paths.push_back(entry.path().string());
-  }
-  std::sort(paths.begin(), paths.end());
   std::vector<Network> networks;
-  for (const std::string& path : paths) add_file(path, networks);
+  try {
+    for (const std::string& path : cni::configuration_files(folder)) add_file(path, networks);
+  } catch (const Failure&) {
+    return networks;  // no folder: no networks
+  }
   return networks;
 }
 

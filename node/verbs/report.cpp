@@ -27,6 +27,7 @@
 #include "base/file.h"
 #include "base/json_reader.h"
 #include "base/text.h"
+#include "cni/configuration_files.h"
 #include "ipam/commands.h"
 #include "netlink/address.h"
 #include "netlink/link.h"
@@ -51,7 +52,6 @@ constexpr std::size_t largest_part = 1u << 20;
 // What is read beyond that: a secret is found whole before the part is cut.
 constexpr std::size_t margin = 1u << 16;
 constexpr CommandLimits limits{std::chrono::seconds(10), largest_part + margin};
-constexpr std::size_t most_files = 100;
 
 enum class Keep : std::uint8_t { beginning, end };
 
@@ -91,23 +91,12 @@ std::optional<json> parse_whole(const std::string& text) {
   }
 }
 
-std::vector<std::string> configurations_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  const UniqueFd directory = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-  for (const std::string& name : names_in(directory.get(), folder))
-    if (name.ends_with(".conflist") || name.ends_with(".conf") || name.ends_with(".json"))
-      paths.push_back(fmt::format("{}/{}", folder, name));
-  std::sort(paths.begin(), paths.end());
-  if (paths.size() > most_files) paths.resize(most_files);
-  return paths;
-}
-
 class Reporter {
  public:
   explicit Reporter(const ReportInput& input) : input_(input) {
     learn(input.config);
     attempt([&] {
-      for (const std::string& path : configurations_in(input.cni_conf_dir)) learn(path);
+      for (const std::string& path : cni::configuration_files(input.cni_conf_dir)) learn(path);
     });
     secrets_.learn_file("/var/run/secrets/kubernetes.io/serviceaccount/token");
   }
@@ -237,7 +226,7 @@ class Reporter {
     add_file("cluster-file.json", input_.config);
     try_add("cni-configuration.txt", [&] {
       std::string text;
-      for (const std::string& path : configurations_in(input_.cni_conf_dir)) {
+      for (const std::string& path : cni::configuration_files(input_.cni_conf_dir)) {
         text += fmt::format("==> {}\n", path);
         if (text.size() > largest_part) break;
         try {
