@@ -238,11 +238,9 @@ class Checker {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
       if (!words.empty()) return blame(check, "tunnel-refused", Subject::peer, words);
       return blame(check, "tunnel-silent", Subject::peer,
-                   fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall "
-                               "drops it, or onlink-node "
-                               "does not run there, or has another vxlanPort or vxlanVNI than {0} and {3}, "
-                               "or knows this node by "
-                               "another address: run \"onlink-node check {4}\" there",
+                   fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall or the "
+                               "cloud's network drops it, or onlink-node there has another vxlanVNI than {3}, or "
+                               "knows this node by another address: run \"onlink-node check {4}\" there",
                                question_.cluster.vxlan_port, check.node_address.to_string(),
                                check.far_address->to_string(), question_.cluster.vxlan_vni,
                                question_.cluster.self.name));
@@ -338,7 +336,8 @@ class Checker {
     std::transform(silent.begin(), silent.end(), std::back_inserter(echoes),
                    [](const Silent& one) { return one.echo; });
     const Dropped before = Dropped::now();
-    (void)pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 600});
+    // A kernel refuses once a second, after the first few times (icmp(7), icmp_ratelimit).
+    (void)pinger_.ask(echoes, false, {.tries = 3, .wait_ms = 600});
     const auto sights = wire.take(pinger_.id());
     const std::string droppers = Dropped::now().since(before);
     for (const Silent& one : silent) judge_sights(one, sights, droppers);
@@ -363,6 +362,10 @@ class Checker {
                                                   "ruleset), or a queue (tc -s qdisc)"
                                                 : droppers));
     if (back == sights.end()) {
+      const auto refusal = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
+        return sight.refused_by && sight.outer_source && !sight.is_reply && sight.destination == to;
+      });
+      if (one.within_tunnel && refusal != sights.end()) return judge_refusal(check, *refusal);
       if (left->outer_source && check.problem)
         check.problem->text +=
             fmt::format(" (it left on {} from {}, and nothing came back)",
@@ -379,6 +382,18 @@ class Checker {
     blame(check, "dropped-here", theirs ? Subject::peer : Subject::node,
           fmt::format("its answer arrives on {} and is dropped by this node: {}",
                       question_.host.link_name(back->link), why));
+  }
+
+  // Of a tunnel's packet: the kernel does not hand it on to who had sent what is inside.
+  void judge_refusal(PeerCheck& check, const Sight& sight) {
+    const IpAddress& who = *sight.refused_by;
+    if (check.kind == PathKind::vxlan && who == check.node_address && sight.refusal == ICMP_PORT_UNREACH)
+      return blame(check, "no-vxlan-there", Subject::peer,
+                   fmt::format("{} refuses UDP {}: onlink-node does not run there, or has another vxlanPort, "
+                               "or a firewall there rejects it",
+                               who.to_string(), question_.cluster.vxlan_port));
+    blame(check, "tunnel-refused", Subject::peer,
+          words_of({.what = EchoResult::What::refused, .from = who, .type = ICMP_DEST_UNREACH, .code = sight.refusal}, ""));
   }
 
   // One pod of a peer that is reached: whether it answers too.

@@ -74,6 +74,13 @@ std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint
   }
   if (packet.size() < header + 8 || packet[9] != IPPROTO_ICMP) return std::nullopt;
   const auto message = packet.subspan(header);
+  if (message[0] == ICMP_DEST_UNREACH && !sight.outer_source) {
+    auto quoted = read_sight(message.subspan(8), id);
+    if (!quoted) return std::nullopt;
+    quoted->refused_by = address_at(packet, 12);
+    quoted->refusal = message[1];
+    return quoted;
+  }
   std::uint16_t its = 0;
   std::memcpy(&its, message.data() + 4, sizeof its);
   if (its != id || (message[0] != ICMP_ECHO && message[0] != ICMP_ECHOREPLY)) return std::nullopt;

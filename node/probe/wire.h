@@ -20,6 +20,9 @@ struct Sight {
   bool is_reply = false;
   IpAddress source = {}, destination = {};
   std::optional<IpAddress> outer_source = {}, outer_destination = {};
+  // Seen as the quotation of an ICMP "destination unreachable": who says so, and the code.
+  std::optional<IpAddress> refused_by = {};
+  std::uint8_t refusal = 0;
 };
 
 class Wire {

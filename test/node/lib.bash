@@ -8,6 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.bash"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 ipip_here() { ip -j link show tunl0 2>/dev/null | grep -q ipip || ip link add tunl0 type ipip 2>/dev/null || ip link show tunl0 >/dev/null 2>&1; }
+vxlan_here() { ip link add probe type vxlan id 9 local 127.0.0.1 dstport 9 2>/dev/null && ip link del probe; }
 # Lighter than `ip netns exec`, which mounts a /sys of its own: processes are expensive on an emulated processor.
 on() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
@@ -56,10 +57,11 @@ pod_by_hand() { # HOST NAME ADDRESS
   ip -n "$1" route add "$3/32" dev "$end" scope link proto 169
 }
 
-# dual_pod HOST NAME: a pod with the next address of each family; they are in ${v4[NAME]} and ${v6[NAME]}.
+# dual_pod HOST NAME [NUMBER]: a pod with the next address of each family, of the host's subnets, which are 0 and 1 on A and B;
+# they are in ${v4[NAME]} and ${v6[NAME]}.
 declare -A v4=() v6=()
 dual_pod() {
-  local number
+  local number=${3:-}
   case $1 in A) number=0 ;; B) number=1 ;; esac
   pod "$2"
   on "$1" env CNI_COMMAND=ADD CNI_CONTAINERID="$2" CNI_NETNS="/run/netns/$2" CNI_IFNAME=eth0 CNI_PATH="$bin" \

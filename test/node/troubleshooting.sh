@@ -119,13 +119,16 @@ status
 row 'drops what it does not know' "$out"
 on A nft delete table ip old
 well
-ip -n A link add probe type vxlan id 9 local 127.0.0.1 dstport 9 2>/dev/null && ip -n A link del probe && {
+vxlan_here && {
   seed_cluster 'del(.ipipMode) | .vxlanMode = "Always"'
   applied A; applied B
   drop B input 'udp dport 4789'
   check B
   row 'UDP 4789 does not pass' "$out"
   on B nft delete table ip test
+  node B clean
+  check B
+  row 'refuses UDP 4789' "$out"
   seed_cluster
   applied A; applied B
 }

@@ -1,12 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own 6.12
+# runs on: own kernel
 # vxlanMode: both families of pods over nodes that have one family of addresses. The device, an entry of each kind for a
 # peer, and routes: all mended at once, all gone after clean. The other end of one test is a VXLAN device made by hand.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
-ip link add probe type vxlan id 9 local 127.0.0.1 dstport 9 2>/dev/null || { echo "skipped: this kernel has no vxlan"; exit 77; }
-ip link del probe
+vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }
 
 subnets='.nodes[0].podCIDRs = ["10.10.0.0/24","fd00:10:0::/64"] | .nodes[1].podCIDRs = ["10.10.1.0/24","fd00:10:1::/64"]'
 # In this order: MAC and VNI, port, source, learning.
@@ -121,7 +120,24 @@ same "check" "$status $(jq -c '[.peers[] | [.path, .problem]]' <<<"$out")" '0 [[
 on B sh -c 'nft add table inet wall && nft add chain inet wall input "{ type filter hook input priority 0; }" && nft add rule inet wall input udp dport 4789 drop'
 node A check
 same "check where the port is shut" "$status $(grep -c 'UDP 4789 does not pass: 172.16.91.202 answers' <<<"$out$errors")" "3 2"
+on B nft replace rule inet wall input handle "$(on B nft -a list chain inet wall input | sed -n 's/.*drop # handle //p')" udp dport 4789 reject with icmpx admin-prohibited
+node A check
+same "check where a firewall says that it rejects" "$status $(grep -c '172.16.91.202 refuses it: a firewall rejects it' <<<"$out$errors")" "3 1"
 on B nft delete table inet wall
+# The file of one node is another: who of the two does not agree.
+cluster_of[B]=$work/other.json
+for other in '.vxlanPort = 8472|172.16.91.202 refuses UDP 4789: onlink-node does not run there, or has another vxlanPort' \
+  '.vxlanVNI = 77|UDP 4789 does not pass: 172.16.91.202 answers, 10.10.1.1 through VXLAN does not. .* has another vxlanVNI than 4096'; do
+  jq "${other%%|*}" "$cluster" >"$work/other.json"
+  applied B
+  node A check
+  same "check where the other node has ${other%%|*}" "$status $(grep -c "${other#*|}" <<<"$out$errors")" "3 1"
+done
+unset 'cluster_of[B]'
+node B clean; ok "clean: $errors"
+node A check
+same "check where onlink-node does not run" "$status $(grep -c '172.16.91.202 refuses UDP 4789: onlink-node does not run there' <<<"$out$errors")" "3 1"
+applied B
 
 # Nobody needs it any more: the device goes, and with it all that was on it.
 seed_cluster "$subnets" '.ipipMode = "Never" | .ipipModeIPv6 = "Never" | .nodes |= map(.podCIDRs = [.podCIDRs[0]])'

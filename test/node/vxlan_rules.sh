@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own 6.12
+# runs on: own kernel
 # The nftables table beside a live VXLAN device: what a stranger, a pod, or a node that speaks for others has forged is
 # dropped and counted, IPv4 and IPv6; another network on the same port is nobody's concern.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
 # shellcheck source=forge.bash
 source "$(dirname "$0")/forge.bash"
-ip link add probe type vxlan id 9 local 127.0.0.1 dstport 9 2>/dev/null || { echo "skipped: this kernel has no vxlan"; exit 77; }
-ip link del probe
+vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }
 
 seed_hosts
 host stranger && plug stranger eth0 lan 172.16.91.250/24
