@@ -11,6 +11,13 @@ seed_hosts
 cluster_of[A]=$conf/cluster.json
 node A plan; ok "the example: $errors"
 case $out in *"10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"*"table inet onlink"*) ;; *) fail "plan of the example: $out" ;; esac
+cluster_of[A]=$conf/cluster-vxlan.json
+ip -n A route add default via 172.16.91.202
+node A plan; ok "the example with VXLAN: $errors"
+for line in "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169" "10.10.2.0/24 via 10.10.2.1 dev vxlan.onlink" "fd00:10:1::/64 via fe80::6f:acff:fe10:5bca dev vxlan.onlink" \
+  "type vxlan id 4096 local 172.16.91.201 dstport 4789"; do
+  case $out in *"$line"*) checks=$((checks + 1)) ;; *) fail "$line is not in the plan of the example with VXLAN: $out" ;; esac
+done
 unset 'cluster_of[A]'
 everything='{"ipipMode":"Always","ipipModeIPv6":"Never","vxlanMode":"Never","vxlanPort":4789,"vxlanVNI":4096,"masquerade":true,"masqueradeExclude":["192.0.2.0/24"],"filter":true,
   "ipipSources":["192.0.2.7/32"],"podInterfacePrefix":"onl","resyncSeconds":60,"maxWithdrawPercent":50,"source":{"type":"file"},
