@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Neighbour table overflow with more pods than gc_thresh3: the host cannot talk to all of them at once. The limit is one
 # for the whole machine, so this is for test/kernel/run, where it has a machine of its own.
+# with --all only
 # boot:
 if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
   [ -n "${ONLINK_GUEST:-}" ] || { echo "$0: only under test/kernel/run: it changes limits of the whole machine"; exit 77; }

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# with --all only
 # boot: ipv6.disable=1
 # A kernel without IPv6: everything works for IPv4, and IPv6 is refused in one clear sentence that leaves nothing behind.
 # shellcheck source=../node/lib.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: guest 6.1
+# runs on: guests with --all
 # Source "routes" with stock FRR by conf/bird/frr.conf: A and B in one network, C behind a router. The gateway in FRR's table
 # is C itself, not the router, and the BGP sessions go on.
 # shellcheck source=lib.bash

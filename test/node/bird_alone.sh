@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: guest 6.1
+# runs on: guests with --all
 # conf/bird: stock BIRD owns the tunnel routes, no daemon of ours runs. The seed's last line appears, pods talk over it.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"

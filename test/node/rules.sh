@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel, guest 6.1
+# runs on: own kernel, with --all also guests
 # The nftables table: masquerade for what leaves the cluster, protocol 4 from the nodes only, no forged sources.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
