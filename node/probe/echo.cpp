@@ -54,6 +54,17 @@ std::uint16_t checksum(std::span<const unsigned char> bytes) {
   return static_cast<std::uint16_t>(~sum);
 }
 
+// Of IPv6 the kernel adds the checksum itself.
+void write_echo(std::span<unsigned char> message, bool v4, std::uint16_t id, std::uint16_t place) {
+  message[0] = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
+  const std::uint16_t sequence = htons(place);
+  std::memcpy(&message[4], &id, sizeof id);
+  std::memcpy(&message[6], &sequence, sizeof sequence);
+  if (!v4) return;
+  const std::uint16_t sum = checksum(message);
+  std::memcpy(&message[2], &sum, sizeof sum);
+}
+
 IpAddress address_v4(std::span<const unsigned char> bytes, std::size_t at) {
   return IpAddress::from_bytes(bytes.subspan(at, 4));
 }
@@ -123,7 +134,6 @@ std::vector<EchoResult> Pinger::ask(std::span<const Echo> echoes, bool whole, Ec
   set_option(v4_, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
   if (v6_) set_option(v6_, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
   if (v6_) set_option(v6_, IPPROTO_IPV6, IPV6_DONTFRAG, whole ? 1 : 0);
-  ++id_;  // an answer that comes late is not taken for one to the next question
   std::vector<EchoResult> results(echoes.size());
   sent_.assign(echoes.size(), 0);
   std::size_t open = echoes.size();
@@ -142,6 +152,7 @@ std::vector<EchoResult> Pinger::ask(std::span<const Echo> echoes, bool whole, Ec
       receive(echoes, results, open);
     }
   }
+  ++id_;  // an answer that comes late is not taken for one to the next question
   return results;
 }
 
@@ -154,14 +165,7 @@ void Pinger::send(const Echo& echo, std::uint16_t place, EchoResult& result) {
   if (!v4 && !v6_) return fail(EAFNOSUPPORT);
   const std::size_t header = v4 ? sizeof(iphdr) : 40;
   std::vector<unsigned char> message(std::max<std::size_t>(echo.length, header + icmp_header) - header);
-  message[0] = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
-  const std::uint16_t sequence = htons(place);
-  std::memcpy(&message[4], &id_, sizeof id_);
-  std::memcpy(&message[6], &sequence, sizeof sequence);
-  if (v4) {
-    const std::uint16_t sum = checksum(message);
-    std::memcpy(&message[2], &sum, sizeof sum);
-  }
+  write_echo(message, v4, id_, place);
   Destination destination(echo);
   iovec content{message.data(), message.size()};
   destination.header.msg_iov = &content;
@@ -203,7 +207,8 @@ void Pinger::take_v4(std::span<const unsigned char> packet, std::span<const Echo
     const std::size_t place = ntohs(read16(message, 6));
     if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
     settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
+           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000},
+           open);
     return;
   }
   if (message[0] != ICMP_DEST_UNREACH && message[0] != ICMP_TIME_EXCEEDED) return;
@@ -229,7 +234,8 @@ void Pinger::take_v6(std::span<const unsigned char> message, const IpAddress& fr
     const std::size_t place = ntohs(read16(message, 6));
     if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
     settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
+           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000},
+           open);
     return;
   }
   constexpr std::size_t ipv6_header = 40;
@@ -246,6 +252,23 @@ void Pinger::take_v6(std::span<const unsigned char> message, const IpAddress& fr
           .code = message[1],
           .mtu = message[0] == ICMP6_PACKET_TOO_BIG ? ntohl(mtu) : 0},
          open);
+}
+
+std::vector<unsigned char> echo_packet(const IpAddress& from, const IpAddress& to, std::uint16_t id) {
+  std::vector<unsigned char> packet(sizeof(iphdr) + icmp_header);
+  iphdr header{};
+  header.version = 4;
+  header.ihl = sizeof header / 4;
+  header.tot_len = htons(static_cast<std::uint16_t>(packet.size()));
+  header.ttl = IPDEFTTL;
+  header.protocol = IPPROTO_ICMP;
+  std::memcpy(&header.saddr, from.bytes().data(), sizeof header.saddr);
+  std::memcpy(&header.daddr, to.bytes().data(), sizeof header.daddr);
+  std::memcpy(packet.data(), &header, sizeof header);
+  header.check = checksum(packet);
+  std::memcpy(packet.data(), &header, sizeof header);
+  write_echo(std::span(packet).subspan(sizeof header), true, id, 0);
+  return packet;
 }
 
 }  // namespace onlink::node

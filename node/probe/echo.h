@@ -42,7 +42,7 @@ class Pinger {
 
   // One result for each, in their order; at most 60,000. whole: with "don't fragment", whatever path MTU was learned.
   std::vector<EchoResult> ask(std::span<const Echo> echoes, bool whole = false, EchoTimes times = {});
-  // The identifier of all of them, in network byte order as in the packet.
+  // The identifier of all that the next question will send, in network byte order as in the packet.
   std::uint16_t id() const { return id_; }
 
  private:
@@ -57,5 +57,8 @@ class Pinger {
   std::uint16_t id_;
   std::vector<std::int64_t> sent_;  // CLOCK_MONOTONIC, nanoseconds
 };
+
+// An IPv4 packet with an echo in it, for who sends it past the kernel's routes and rules (Wire::send).
+std::vector<unsigned char> echo_packet(const IpAddress& from, const IpAddress& to, std::uint16_t id);
 
 }  // namespace onlink::node

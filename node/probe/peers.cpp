@@ -6,7 +6,6 @@
 #include <netinet/ip_icmp.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "netlink/neighbour.h"
@@ -237,13 +236,14 @@ class Checker {
     if (check.kind == PathKind::vxlan) {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
       if (!words.empty()) return blame(check, "tunnel-refused", Subject::peer, words);
-      return blame(check, "tunnel-silent", Subject::peer,
-                   fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall or the "
-                               "cloud's network drops it, or onlink-node there has another vxlanVNI than {3}, or "
-                               "knows this node by another address: run \"onlink-node check {4}\" there",
-                               question_.cluster.vxlan_port, check.node_address.to_string(),
-                               check.far_address->to_string(), question_.cluster.vxlan_vni,
-                               question_.cluster.self.name));
+      return blame(
+          check, "tunnel-silent", Subject::peer,
+          fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall or the "
+                      "cloud's network drops it, or onlink-node there has another vxlanVNI than {3}, or "
+                      "knows this node by another address: run \"onlink-node check {4}\" there",
+                      question_.cluster.vxlan_port, check.node_address.to_string(),
+                      check.far_address->to_string(), question_.cluster.vxlan_vni,
+                      question_.cluster.self.name));
     }
     if (check.kind == PathKind::tunnel) {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
@@ -331,16 +331,29 @@ class Checker {
   void look_at_wire() {
     const auto silent = silent_ones();
     if (silent.empty()) return;
-    Wire wire(question_.host);
+    Wire wire;
     std::vector<Echo> echoes;
-    std::transform(silent.begin(), silent.end(), std::back_inserter(echoes),
-                   [](const Silent& one) { return one.echo; });
+    for (const Silent& one : silent) {
+      echoes.push_back(one.echo);
+      if (one.check->kind == PathKind::vxlan) ask_beside_tunnel(*one.check, wire);
+    }
     const Dropped before = Dropped::now();
+    const std::uint16_t id = pinger_.id();
     // A kernel refuses once a second, after the first few times (icmp(7), icmp_ratelimit).
     (void)pinger_.ask(echoes, false, {.tries = 3, .wait_ms = 600});
-    const auto sights = wire.take(pinger_.id());
+    const auto sights = wire.take(id);
     const std::string droppers = Dropped::now().since(before);
     for (const Silent& one : silent) judge_sights(one, sights, droppers);
+  }
+
+  // From our end of the tunnel, but not through it: the answer comes through the peer's tunnel, as the peer knows it.
+  void ask_beside_tunnel(const PeerCheck& check, Wire& wire) {
+    const netlink::Route* way = question_.host.path_to(check.node_address);
+    if (way == nullptr || !own_end_) return;
+    const auto neighbour =
+        netlink::find_neighbour(socket_, way->link, way->gateway.value_or(check.node_address));
+    if (neighbour)
+      wire.send(echo_packet(*own_end_, check.node_address, pinger_.id()), way->link, neighbour->mac);
   }
 
   void judge_sights(const Silent& one, const std::vector<Sight>& sights, const std::string& droppers) {
@@ -362,6 +375,7 @@ class Checker {
                                                   "ruleset), or a queue (tc -s qdisc)"
                                                 : droppers));
     if (back == sights.end()) {
+      if (judge_other_vxlan(check, sights)) return;
       const auto refusal = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
         return sight.refused_by && sight.outer_source && !sight.is_reply && sight.destination == to;
       });
@@ -384,6 +398,21 @@ class Checker {
                       question_.host.link_name(back->link), why));
   }
 
+  bool judge_other_vxlan(PeerCheck& check, const std::vector<Sight>& sights) {
+    const Cluster& ours = question_.cluster;
+    for (const Sight& sight : sights) {
+      if (sight.is_leaving || sight.vxlan_port == 0 || sight.outer_source != check.node_address) continue;
+      if (sight.vxlan_port == ours.vxlan_port && sight.vxlan_vni == ours.vxlan_vni) continue;
+      blame(check, "other-vxlan", Subject::peer,
+            fmt::format(
+                "it sends VXLAN to port {} with VNI {}, and this node has vxlanPort {} and vxlanVNI {}: "
+                "they must be the same on all nodes",
+                sight.vxlan_port, sight.vxlan_vni, ours.vxlan_port, ours.vxlan_vni));
+      return true;
+    }
+    return false;
+  }
+
   // Of a tunnel's packet: the kernel does not hand it on to who had sent what is inside.
   void judge_refusal(PeerCheck& check, const Sight& sight) {
     const IpAddress& who = *sight.refused_by;
@@ -393,7 +422,11 @@ class Checker {
                                "or a firewall there rejects it",
                                who.to_string(), question_.cluster.vxlan_port));
     blame(check, "tunnel-refused", Subject::peer,
-          words_of({.what = EchoResult::What::refused, .from = who, .type = ICMP_DEST_UNREACH, .code = sight.refusal}, ""));
+          words_of({.what = EchoResult::What::refused,
+                    .from = who,
+                    .type = ICMP_DEST_UNREACH,
+                    .code = sight.refusal},
+                   ""));
   }
 
   // One pod of a peer that is reached: whether it answers too.

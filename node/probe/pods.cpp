@@ -182,7 +182,7 @@ class PodChecker {
       asked.push_back(&peer);
     }
     if (pod.netns.empty() || echoes.empty() || !pod.problems.empty()) return;
-    Wire wire(question_.host);
+    Wire wire;
     const Dropped before = Dropped::now();
     std::vector<EchoResult> results;
     std::uint16_t id = 0;
@@ -190,8 +190,8 @@ class PodChecker {
       const auto inside = netlink::Netns::open(pod.netns);
       const netlink::NetnsScope scope(inside, home_);
       Pinger pinger;
-      results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
       id = pinger.id();
+      results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
     }
     const auto sights = wire.take(id);
     const std::string droppers = Dropped::now().since(before);

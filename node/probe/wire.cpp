@@ -24,19 +24,23 @@ IpAddress address_at(std::span<const unsigned char> bytes, std::size_t at) {
   return IpAddress::from_bytes(bytes.subspan(at, 4));
 }
 
+std::uint32_t number_at(std::span<const unsigned char> bytes, std::size_t at) {
+  std::uint32_t number = 0;
+  std::memcpy(&number, bytes.data() + at, sizeof number);
+  return ntohl(number);
+}
+
 // RFC 7348: in the UDP packet there are VXLAN's own 8 bytes, then an Ethernet frame.
 constexpr std::size_t vxlan_headers = 8 + 8 + ETH_HLEN;
 
-// ICMP, or ICMP in IPIP or VXLAN, and of that the headers: a busy node's traffic stays where it is.
-void attach_filter(const UniqueFd& fd, std::uint16_t vxlan_port) {
+// ICMP, or ICMP in IPIP or in what may be VXLAN of any port, and of that the headers: a busy node's traffic stays where it is.
+void attach_filter(const UniqueFd& fd) {
   sock_filter program[] = {
       BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),                   // length of the outer header
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),                    // protocol
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 8, 0),  // taken
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_IPIP, 5, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 7),
-      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),  // destination port
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, vxlan_port, 0, 5),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 6, 0),  // taken
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_IPIP, 3, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 5),
       BPF_STMT(BPF_LD | BPF_B | BPF_IND, vxlan_headers + 9),
       BPF_STMT(BPF_JMP | BPF_JA, 1),
       BPF_STMT(BPF_LD | BPF_B | BPF_IND, 9),  // IPIP
@@ -68,6 +72,10 @@ std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint
     sight.outer_source = address_at(packet, 12);
     sight.outer_destination = address_at(packet, 16);
     if (packet.size() < header + around) return std::nullopt;
+    if (around == vxlan_headers) {
+      sight.vxlan_port = static_cast<std::uint16_t>(number_at(packet, header + 2) >> 16);
+      sight.vxlan_vni = number_at(packet, header + 12) >> 8;
+    }
     packet = packet.subspan(header + around);
     header = header_of(packet);
     if (header == 0) return std::nullopt;
@@ -92,9 +100,9 @@ std::optional<Sight> read_sight(std::span<const unsigned char> packet, std::uint
 
 }  // namespace
 
-Wire::Wire(const Host& host) : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+Wire::Wire() : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   if (!fd_) throw system_failure("look at the interfaces (needs CAP_NET_RAW)");
-  attach_filter(fd_, host.vxlan && host.vxlan->vxlan ? host.vxlan->vxlan->port : std::uint16_t{0});
+  attach_filter(fd_);
   constexpr int buffer = 8 << 20;
   (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
   sockaddr_ll all{};
@@ -102,6 +110,17 @@ Wire::Wire(const Host& host) : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC
   all.sll_protocol = htons(ETH_P_ALL);  // what leaves is not shown to a socket of one protocol
   if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&all), sizeof all) != 0)
     throw system_failure("look at the interfaces");
+}
+
+void Wire::send(std::span<const unsigned char> packet, std::uint32_t link, const MacAddress& to) {
+  sockaddr_ll where{};
+  where.sll_family = AF_PACKET;
+  where.sll_protocol = htons(ETH_P_IP);
+  where.sll_ifindex = static_cast<int>(link);
+  where.sll_halen = static_cast<unsigned char>(to.bytes.size());
+  std::memcpy(where.sll_addr, to.bytes.data(), to.bytes.size());
+  (void)::sendto(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&where),
+                 sizeof where);
 }
 
 std::vector<Sight> Wire::take(std::uint16_t id) {

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/unique_fd.h"
-#include "node/routes/host.h"
 
 namespace onlink::node {
 
@@ -20,6 +20,8 @@ struct Sight {
   bool is_reply = false;
   IpAddress source = {}, destination = {};
   std::optional<IpAddress> outer_source = {}, outer_destination = {};
+  std::uint16_t vxlan_port = 0;  // to which it was sent; 0: not in VXLAN
+  std::uint32_t vxlan_vni = 0;
   // Seen as the quotation of an ICMP "destination unreachable": who says so, and the code.
   std::optional<IpAddress> refused_by = {};
   std::uint8_t refusal = 0;
@@ -28,8 +30,9 @@ struct Sight {
 class Wire {
  public:
   // Looks on from now on, at all interfaces of the calling thread's network namespace. Throws Failure; needs CAP_NET_RAW.
-  // host: whose VXLAN device has the port by which its packets are known.
-  explicit Wire(const Host& host);
+  Wire();
+  // An IPv4 packet onto an interface, to its neighbour: past routes, chains and NAT. Best effort.
+  void send(std::span<const unsigned char> packet, std::uint32_t link, const MacAddress& to);
   // What was seen of echoes with this identifier (Pinger::id) so far.
   std::vector<Sight> take(std::uint16_t id);
 

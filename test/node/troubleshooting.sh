@@ -129,6 +129,12 @@ vxlan_here && {
   node B clean
   check B
   row 'refuses UDP 4789' "$out"
+  jq '.vxlanVNI = 77' "$cluster" >"$work/other.json"
+  cluster_of[B]=$work/other.json
+  applied B
+  check B
+  row 'it sends VXLAN to port' "$out"
+  unset 'cluster_of[B]'
   seed_cluster
   applied A; applied B
 }

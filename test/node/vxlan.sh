@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel
+# runs on: own kernel, with --all also guests
 # vxlanMode: both families of pods over nodes that have one family of addresses. The device, an entry of each kind for a
 # peer, and routes: all mended at once, all gone after clean. The other end of one test is a VXLAN device made by hand.
 # shellcheck source=lib.bash
@@ -126,13 +126,18 @@ same "check where a firewall says that it rejects" "$status $(grep -c '172.16.91
 on B nft delete table inet wall
 # The file of one node is another: who of the two does not agree.
 cluster_of[B]=$work/other.json
-for other in '.vxlanPort = 8472|172.16.91.202 refuses UDP 4789: onlink-node does not run there, or has another vxlanPort' \
-  '.vxlanVNI = 77|UDP 4789 does not pass: 172.16.91.202 answers, 10.10.1.1 through VXLAN does not. .* has another vxlanVNI than 4096'; do
+for other in '.vxlanPort = 8472|it sends VXLAN to port 8472 with VNI 4096, and this node has vxlanPort 4789 and vxlanVNI 4096' \
+  '.vxlanVNI = 77|it sends VXLAN to port 4789 with VNI 77, and this node has vxlanPort 4789 and vxlanVNI 4096'; do
   jq "${other%%|*}" "$cluster" >"$work/other.json"
   applied B
   node A check
   same "check where the other node has ${other%%|*}" "$status $(grep -c "${other#*|}" <<<"$out$errors")" "3 1"
 done
+# Where a strict rp_filter there keeps it from telling.
+on B sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
+node A check
+same "check where the other node cannot tell" "$status $(grep -c 'UDP 4789 does not pass: 172.16.91.202 answers, 10.10.1.1 through VXLAN does not. .* has another vxlanVNI than 4096' <<<"$out$errors")" "3 1"
+on B sh -c 'echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
 unset 'cluster_of[B]'
 node B clean; ok "clean: $errors"
 node A check

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel
+# runs on: own kernel, with --all also guests
 # The nftables table beside a live VXLAN device: what a stranger, a pod, or a node that speaks for others has forged is
 # dropped and counted, IPv4 and IPv6; another network on the same port is nobody's concern.
 # shellcheck source=lib.bash
