@@ -2,6 +2,7 @@
 #include "cni/configuration_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ std::vector<std::string> configuration_files(const std::string& folder) {
   std::vector<std::string> paths;
   for (const std::string& name : names_in(directory.get(), folder))
     if (name.ends_with(".conflist") || name.ends_with(".conf") || name.ends_with(".json"))
-      paths.push_back(folder + "/" + name);
+      paths.push_back(fmt::format("{}/{}", folder, name));
   std::sort(paths.begin(), paths.end());
   return paths;
 }
