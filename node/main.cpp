@@ -175,10 +175,17 @@ nft::Counts counts_if_allowed(Pass& pass) try {
   return {};
 }
 
-nlohmann::json look_afresh(const Options& options) {
+// What is there before anything is looked at.
+struct Known {
+  explicit Known(const Options& options)
+      : service(load_service_state(options.directories)), nodes(nodes_in_use(options, service)) {}
+  std::optional<ServiceState> service;
+  Nodes nodes;
+};
+
+nlohmann::json look_afresh(const Options& options, const Known& known) {
   Reconciler reconciler(options.directories);
-  auto service = load_service_state(options.directories);
-  const Nodes nodes = nodes_in_use(options, service);
+  const auto& [service, nodes] = known;
   Pass pass = reconciler.plan(nodes);
   auto counts = counts_if_allowed(pass);
   auto document = status_document({nodes, pass, reconciler.state(), service, std::move(counts)});
@@ -189,14 +196,14 @@ nlohmann::json look_afresh(const Options& options) {
 
 // Until a signal ends the program.
 void watch_status(const Options& options) {
-  while (print_for_a_while(print_status(look_afresh(options), {options.problems_only}))) {
+  while (print_for_a_while(print_status(look_afresh(options, Known(options)), {options.problems_only}))) {
   }
   throw system_failure("print");
 }
 
 int status(const Options& options) {
   if (options.watch) watch_status(options);
-  const auto document = look_afresh(options);
+  const auto document = look_afresh(options, Known(options));
   fmt::print("{}",
              options.json ? dump_json(document, 2) + "\n" : print_status(document, {options.problems_only}));
   if (!document["inOrder"].get<bool>()) return 1;
@@ -204,34 +211,34 @@ int status(const Options& options) {
 }
 
 int picture(const Options& options) {
-  const Picture picture = picture_of(look_afresh(options));
+  const Picture picture = picture_of(look_afresh(options, Known(options)));
   fmt::print("{}", options.svg ? draw_svg(picture) : draw_text(picture));
   return 0;
 }
 
-nlohmann::json ask_around(const Options& options) {
+nlohmann::json ask_around(const Options& options, const Known& known) {
   Reconciler reconciler(options.directories);
-  const auto service = load_service_state(options.directories);
-  const Nodes nodes = nodes_in_use(options, service);
+  const auto& [service, nodes] = known;
   const Pass pass = reconciler.plan(nodes);
   const StatusInput input{nodes, pass, reconciler.state(), service, {}};
   return check_document({reconciler.socket(), input, options.subject, options.data_dir});
 }
 
 int check(const Options& options) {
-  const auto document = ask_around(options);
+  const auto document = ask_around(options, Known(options));
   fmt::print("{}", options.json ? dump_json(document, 2) + "\n" : print_check(document));
   return check_exit_status(document);
 }
 
 int report(const Options& options) {
-  const auto plan = [&] {
-    const Nodes nodes = read_nodes(options);
-    return plan_document(Reconciler(options.directories).plan(nodes));
-  };
+  // Asked for once: where the list cannot be had, that takes its time.
+  std::optional<Known> first;
+  const auto known = [&]() -> const Known& { return first ? *first : first.emplace(options); };
+  const auto plan = [&] { return plan_document(Reconciler(options.directories).plan(known().nodes)); };
   const std::string told = write_report(
       {options.node_name, ONLINK_VERSION, options.config, options.directories, options.telemetry.cni_conf_dir,
-       options.data_dir, [&] { return look_afresh(options); }, plan, [&] { return ask_around(options); }},
+       options.data_dir, [&] { return look_afresh(options, known()); }, plan,
+       [&] { return ask_around(options, known()); }},
       options.output);
   if (options.output == "-")
     print_error(told);
