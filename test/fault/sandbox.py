@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 SYS_exit = {"x86_64": 60}.get(platform.machine(), 93)
 run_dir = "/run/onlink"
 boot_id = "/proc/sys/kernel/random/boot_id"
-host_address = "192.0.2.1"
+host_address = {4: "192.0.2.1", 6: "2001:db8::1"}
 
 
 def system(name, *arguments):
@@ -58,7 +58,7 @@ def furnish():
         os.mkdir(folder)
     with open("/proc/sys/net/ipv4/ip_forward", "w") as switch:
         switch.write("1")
-    world.shell("ip -batch -", input=f"link set lo up\naddr add {host_address}/32 dev lo\n")
+    world.shell("ip -batch -", input=f"link set lo up\naddr add {host_address[4]}/32 dev lo\naddr add {host_address[6]}/128 dev lo\n")
 
 
 def start(work):
@@ -369,8 +369,21 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xffff
 
 
-def echo_request(number, sequence):
-    body = struct.pack("!BBHHH", 8, 0, 0, number, sequence) + b"onlink.."
+def family_of(address):
+    return 6 if ":" in address else 4
+
+
+def icmp_socket(family):
+    return socket.socket(*((socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) if family == 4 else
+                           (socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)))
+
+
+reply_type = {4: 0, 6: 129}
+
+
+def echo_request(family, number, sequence):
+    """The checksum of ICMPv6 is the kernel's concern."""
+    body = struct.pack("!BBHHH", 8 if family == 4 else 128, 0, 0, number, sequence) + b"onlink.."
     return body[:2] + struct.pack("!H", checksum(body)) + body[4:]
 
 
@@ -380,21 +393,23 @@ class Echo:
     patience, every = 3.0, 0.3  # seconds
 
     def __init__(self):
-        self.sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        self.watcher = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.watcher.setblocking(False)
+        self.senders = {family: icmp_socket(family) for family in (4, 6)}
+        self.watchers = {family: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+                         for family, protocol in ((4, 0x0800), (6, 0x86dd))}
+        for watcher in self.watchers.values():
+            watcher.setblocking(False)
         self.sequence = 0
 
     def ask(self, addresses):
         """{address: {(interface, MAC) that answered}}"""
         self.sequence = (self.sequence + 1) & 0xffff
-        packet = echo_request(77, self.sequence)
+        packets = {family: echo_request(family, 77, self.sequence) for family in (4, 6)}
         answers = {}
         end = time.monotonic() + self.patience
         while missing := [address for address in addresses if address not in answers]:
             for address in missing:
                 try:
-                    self.sender.sendto(packet, (address, 0))
+                    self.senders[family_of(address)].sendto(packets[family_of(address)], (address, 0))
                 except OSError:
                     pass  # no way to it: no answer
             again = time.monotonic() + self.every
@@ -407,30 +422,36 @@ class Echo:
         return answers
 
     def collect(self, answers):
-        while True:
-            try:
-                frame, (interface, _, _, _, mac) = self.watcher.recvfrom(2048)
-            except BlockingIOError:
-                return
-            ip = frame[14:]
-            icmp = ip[(ip[0] & 15) * 4:]
-            if ip[9] == 1 and icmp[:1] == b"\0" and struct.unpack_from("!HH", icmp, 4) == (77, self.sequence):
-                answers.setdefault(socket.inet_ntoa(ip[12:16]), set()).add((interface, mac.hex(":")))
+        for family, watcher in self.watchers.items():
+            while True:
+                try:
+                    frame, (interface, _, _, _, mac) = watcher.recvfrom(2048)
+                except BlockingIOError:
+                    break
+                ip = frame[14:]
+                if family == 4:
+                    is_icmp, icmp, source = ip[9] == 1, ip[(ip[0] & 15) * 4:], socket.inet_ntop(socket.AF_INET, ip[12:16])
+                else:
+                    is_icmp, icmp, source = ip[6] == 58, ip[40:], socket.inet_ntop(socket.AF_INET6, ip[8:24])
+                if is_icmp and icmp[0] == reply_type[family] and struct.unpack_from("!HH", icmp, 4) == (77, self.sequence):
+                    answers.setdefault(source, set()).add((interface, mac.hex(":")))
 
 
 def reaches_host(namespace, address):
+    family = family_of(address)
+    header = 20 if family == 4 else 0  # that a raw socket shows
     with Inside(namespace):
-        asker = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        asker = icmp_socket(family)
     with asker:
         asker.settimeout(Echo.every)
         asker.bind((address, 0))
         end = time.monotonic() + Echo.patience
         while time.monotonic() < end:
             try:
-                asker.sendto(echo_request(78, 1), (host_address, 0))
+                asker.sendto(echo_request(family, 78, 1), (host_address[family], 0))
                 while True:
                     packet = asker.recv(2048)
-                    if packet[20:21] == b"\0" and packet[24:28] == struct.pack("!HH", 78, 1):
+                    if packet[header] == reply_type[family] and packet[header + 4:header + 8] == struct.pack("!HH", 78, 1):
                         return True
             except OSError:
                 time.sleep(0.001)
