@@ -112,11 +112,11 @@ void Service::read_source() {
   } catch (const Failure& failure) {
     say(fmt::format("{}: after a reboot this list will not be known", failure.what()));
   }
-  nodes_ = std::move(news);
-  if (nodes_->complete) state_.list_time = std::time(nullptr);
+  if (news->complete) state_.list_time = std::time(nullptr);
   journal_.write(
       "list",
-      {{"source", state_.source}, {"complete", nodes_->complete}, {"peers", nodes_->cluster.peers.size()}});
+      {{"source", state_.source}, {"complete", news->complete}, {"peers", news->cluster.peers.size()}});
+  nodes_ = std::move(news);
   pass_due_ = true;
 }
 
