@@ -153,11 +153,13 @@ class Checker {
       const auto results = pinger_.ask(echoes, true, {.tries = 2, .wait_ms = 400});
       for (std::size_t at = 0; at < results.size(); ++at) {
         Search& search = searches[at / steps];
+        const std::uint32_t length = echoes[at].length;
         if (results[at].answered()) {
-          search.check->largest_size = std::max(search.check->largest_size, echoes[at].length);
-          search.low = std::max(search.low, echoes[at].length);
-        } else {
-          search.high = std::min(search.high, std::max(echoes[at].length, search.low + 1));
+          search.check->largest_size = std::max(search.check->largest_size, length);
+          search.low = std::max(search.low, length);
+          search.high = std::max(search.high, search.low + 1);  // a smaller one was lost by chance
+        } else if (length > search.low) {
+          search.high = std::min(search.high, length);
         }
       }
       std::erase_if(searches, [](const Search& search) {
@@ -221,9 +223,12 @@ class Checker {
     blame(check, "node-silent", Subject::peer,
           words.empty()
               ? fmt::format("{} does not answer, neither directly nor as {}: it is off, or a firewall "
-                            "drops everything on the way{}",
+                            "drops {} on the way{}",
                             check.node_address.to_string(),
                             check.far_address ? check.far_address->to_string() : "a pod's node",
+                            check.neighbour.ends_with("REACHABLE")
+                                ? "pings or everything (it answered ARP a moment ago)"
+                                : "everything",
                             check.neighbour.ends_with("PERMANENT")
                                 ? ", or the neighbour " + check.neighbour + ", set by hand, has a wrong MAC"
                                 : "")
@@ -236,6 +241,12 @@ class Checker {
     if (check.kind == PathKind::vxlan) {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
       if (!words.empty()) return blame(check, "tunnel-refused", Subject::peer, words);
+      if (other_family_passes(check))
+        return blame(check, "family-silent", Subject::peer,
+                     fmt::format("{} does not answer, though VXLAN from and to {} passes: {} is off there, "
+                                 "or a firewall drops it",
+                                 check.far_address->to_string(), check.node_address.to_string(),
+                                 check.far_address->is_v4() ? "IPv4" : "IPv6"));
       return blame(
           check, "tunnel-silent", Subject::peer,
           fmt::format("UDP {0} does not pass: {1} answers, {2} through VXLAN does not. A firewall or the "
@@ -284,6 +295,12 @@ class Checker {
                 check.node_address.to_string(), check.far_address->to_string()));
   }
 
+  bool other_family_passes(const PeerCheck& check) const {
+    return std::any_of(checks_.begin(), checks_.end(), [&](const PeerCheck& other) {
+      return other.peer == check.peer && other.kind == PathKind::vxlan && other.far.answered();
+    });
+  }
+
   void judge_size(PeerCheck& check) {
     EchoResult refusal;
     for (const auto& [whose, result] : refusals_)
@@ -299,7 +316,9 @@ class Checker {
     else
       words += ", and nobody says so: connections of pods hang";
     const netlink::Route* way = question_.host.path_to(check.node_address);
-    if (!here && check.largest_size != 0 && way != nullptr)
+    if (!here && check.largest_size <= smallest_size)
+      words += ". If connections work all the same, only pings are limited, by size or number";
+    else if (!here && way != nullptr)
       words += fmt::format("; a smaller MTU mends it: ip link set {} mtu {}, on both nodes, and pods anew",
                            question_.host.link_name(way->link),
                            check.largest_size + headers_around(check.kind, check.node_address));
@@ -340,10 +359,17 @@ class Checker {
     const Dropped before = Dropped::now();
     const std::uint16_t id = pinger_.id();
     // A kernel refuses once a second, after the first few times (icmp(7), icmp_ratelimit).
-    (void)pinger_.ask(echoes, false, {.tries = 3, .wait_ms = 600});
+    const auto results = pinger_.ask(echoes, false, {.tries = 3, .wait_ms = 600});
     const auto sights = wire.take(id);
     const std::string droppers = Dropped::now().since(before);
-    for (const Silent& one : silent) judge_sights(one, sights, droppers);
+    for (std::size_t i = 0; i < silent.size(); ++i) {
+      if (!results[i].answered())
+        judge_sights(silent[i], sights, droppers);
+      else
+        blame(*silent[i].check, "packets-lost", Subject::peer,
+              fmt::format("{} answers now and then: packets are lost on the way, or pings are limited there",
+                          silent[i].echo.to.to_string()));
+    }
   }
 
   // From our end of the tunnel, but not through it: the answer comes through the peer's tunnel, as the peer knows it.
@@ -387,10 +413,16 @@ class Checker {
       return;
     }
     std::string why = droppers;
-    const bool theirs = one.within_tunnel && *back->outer_source != check.node_address;
-    if (theirs)
+    const bool other_sender = one.within_tunnel && *back->outer_source != check.node_address;
+    const bool theirs = other_sender || back->is_for_another;
+    if (other_sender)
       why = fmt::format("it comes from {}, and only {} may send through the tunnel for it",
                         back->outer_source->to_string(), check.node_address.to_string());
+    else if (back->is_for_another)
+      why = fmt::format(
+          "it is for another MAC than this node's: {} has a wrong neighbour for this node "
+          "(ip neigh, there)",
+          check.peer);
     else if (why.empty())
       why = "a chain of input drops it (nft list ruleset, iptables-legacy -S), or a filter of tc";
     blame(check, "dropped-here", theirs ? Subject::peer : Subject::node,

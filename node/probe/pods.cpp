@@ -109,6 +109,13 @@ void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
   }
 }
 
+// Whether something is known that could keep it from being reached: then it need not be asked.
+bool is_explained(const PodCheck& pod) {
+  return std::any_of(pod.problems.begin(), pod.problems.end(), [](const Problem& problem) {
+    return problem.kind != "mtu" && problem.kind != "lease-of-another";
+  });
+}
+
 class PodChecker {
  public:
   PodChecker(netlink::Socket& socket, const PodQuestion& question)
@@ -136,12 +143,16 @@ class PodChecker {
   }
 
   void check_inside(PodCheck& pod) {
-    if (pod.netns.empty() || !pod.problems.empty()) return;
+    if (pod.netns.empty() || is_explained(pod)) return;
     const auto inside = netlink::Netns::open(pod.netns);
     auto socket = netlink::Socket::open_in(inside, home_);
     const auto link = netlink::find_link(socket, pod.ifname);
     if (!link) return blame(pod, "pod-link-gone", "the pod has no such interface: it was renamed or moved");
     if (!link->up()) blame(pod, "pod-link-down", "the pod's end is down");
+    if (link->mtu != pod.link.mtu)
+      blame(pod, "mtu",
+            fmt::format("the pod's end has MTU {}, the host's end {}: the larger one's packets are lost",
+                        link->mtu, pod.link.mtu));
     const auto addresses = netlink::list_addresses(socket, link->index);
     for (const IpAddress& address : pod.addresses)
       if (std::none_of(addresses.begin(), addresses.end(),
@@ -178,10 +189,14 @@ class PodChecker {
     for (const PeerCheck& peer : question_.peers) {
       if (peer.problem || !peer.answers() || !peer.node_address.is_v4() || echoes.size() == peers_asked)
         continue;
-      echoes.push_back({.to = peer.far.answered() ? *peer.far_address : peer.node_address});
+      const IpAddress to = peer.far.answered() ? *peer.far_address : peer.node_address;
+      const bool has_family = std::any_of(pod.addresses.begin(), pod.addresses.end(),
+                                          [&](const IpAddress& own) { return own.family() == to.family(); });
+      if (!has_family) continue;
+      echoes.push_back({.to = to});
       asked.push_back(&peer);
     }
-    if (pod.netns.empty() || echoes.empty() || !pod.problems.empty()) return;
+    if (pod.netns.empty() || echoes.empty() || is_explained(pod)) return;
     Wire wire;
     const Dropped before = Dropped::now();
     std::vector<EchoResult> results;
@@ -247,8 +262,15 @@ class PodChecker {
       return blame(pod, "pod-cannot-send", fmt::format("to {}: {}", whom, words_of(result, "")));
     const std::string here = droppers.empty() ? words_of(result,
                                                          "a chain of forward drops it (nft list ruleset, "
-                                                         "iptables-legacy -S FORWARD)")
+                                                         "iptables-legacy -S FORWARD), a rule (ip rule), or "
+                                                         "a queue (tc -s qdisc)")
                                               : droppers;
+    if (!to.is_v4())  // of which nothing is seen on the wire
+      return blame(
+          pod, "pod-unanswered",
+          fmt::format("what it sends to {} is not answered, though this node is: a chain of forward or "
+                      "a rule here, its own, or that node",
+                      whom));
     if (!seen(false, false, true) && !pod.has_gateway)
       return blame(
           pod, "pod-neighbour",
@@ -273,6 +295,10 @@ class PodChecker {
            peer.peer});
       return;
     }
+    if (seen(true, true, true))
+      return blame(
+          pod, "pod-drops",
+          fmt::format("the answer of {} reaches the pod's interface, and the pod itself drops it", whom));
     blame(pod, "forward-dropped",
           fmt::format("the answer of {} arrives and is dropped on this node: {}", whom, here));
   }

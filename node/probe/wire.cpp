@@ -137,6 +137,7 @@ std::vector<Sight> Wire::take(std::uint16_t id) {
     auto sight = read_sight({buffer, static_cast<std::size_t>(size)}, id);
     if (!sight) continue;
     sight->is_leaving = from.sll_pkttype == PACKET_OUTGOING;
+    sight->is_for_another = from.sll_pkttype == PACKET_OTHERHOST;
     sight->link = static_cast<std::uint32_t>(from.sll_ifindex);
     sights.push_back(*sight);
   }

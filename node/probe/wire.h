@@ -18,6 +18,7 @@ struct Sight {
   bool is_leaving = false;
   std::uint32_t link = 0;
   bool is_reply = false;
+  bool is_for_another = false;  // came in for another MAC than the interface's
   IpAddress source = {}, destination = {};
   std::optional<IpAddress> outer_source = {}, outer_destination = {};
   std::uint16_t vxlan_port = 0;  // to which it was sent; 0: not in VXLAN

@@ -87,6 +87,18 @@ ip link set plug2 mtu 1400 # the wire carries no more to B
 finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
 ip link set plug2 mtu 1500
 well
+# A size that is lost below one that passes, as by chance: the look for the largest ends all the same.
+on B nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in ip length 1000-1100 drop; add rule ip test in ip length 1500 drop'
+finds 3 mtu "packets of 1500 bytes do not pass, of 14"
+on B nft 'flush table ip test; add rule ip test in ip length 200-1500 drop'
+finds 3 mtu "only pings are limited, by size or number"
+on B nft 'delete table ip test'
+well
+a_mac=$(ip -n A -j link show eth0 | jq -r '.[0].address')
+ip -n B neigh replace 172.16.91.201 dev eth0 lladdr 02:00:00:00:00:98 nud permanent
+finds 3 dropped-here "it is for another MAC than this node's: B has a wrong neighbour for this node"
+ip -n B neigh replace 172.16.91.201 dev eth0 lladdr "$a_mac" nud reachable
+well
 
 # The way of pods through this host.
 on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip saddr 10.10.0.2 drop'
@@ -104,6 +116,13 @@ finds 3 pod-unanswered "leaves this node, and nothing comes back" netns01
 applied B
 
 # The pod itself.
+on netns01 nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in icmp type echo-reply drop'
+finds 1 pod-drops "reaches the pod's interface, and the pod itself drops it" netns01
+on netns01 nft 'delete table ip test'
+ip -n netns01 link set eth0 mtu 1300
+finds 1 mtu "the pod's end has MTU 1300, the host's end" netns01
+ip -n netns01 link set eth0 mtu "$(ip -n A -j link show "$attach_end" | jq '.[0].mtu')"
+well netns01
 ip -n A route del 10.10.0.2
 finds 1 route-missing "ip route add 10.10.0.2/32 dev $attach_end scope link proto 169" netns01
 ip -n A route add 10.10.0.2 dev "$attach_end" scope link proto 169

@@ -117,6 +117,14 @@ same "its device" "$(jq -c '.vxlan | [.device, .local, .port, .vni, .mtu, .up, .
 # Check asks through the device, for both families; where the port does not pass it says so.
 node A check --json
 same "check" "$status $(jq -c '[.peers[] | [.path, .problem]]' <<<"$out")" '0 [["vxlan",null],["vxlan",null]]'
+on A nft 'add table ip6 wall; add chain ip6 wall f { type filter hook forward priority 0; }; add rule ip6 wall f drop'
+node A check a1
+same "check where IPv6 of pods is dropped here" "$status $(grep -c 'what it sends to B (fd00:10:1::1) is not answered, though this node is' <<<"$out$errors")" "1 1"
+on A nft delete table ip6 wall
+on B nft 'add table ip6 wall; add chain ip6 wall in { type filter hook input priority 0; }; add rule ip6 wall in icmpv6 type echo-request drop'
+node A check
+same "check where IPv6 alone does not answer" "$status $(grep -c 'fd00:10:1::1 does not answer, though VXLAN from and to 172.16.91.202 passes' <<<"$out$errors")" "3 1"
+on B nft delete table ip6 wall
 on B sh -c 'nft add table inet wall && nft add chain inet wall input "{ type filter hook input priority 0; }" && nft add rule inet wall input udp dport 4789 drop'
 node A check
 same "check where the port is shut" "$status $(grep -c 'UDP 4789 does not pass: 172.16.91.202 answers' <<<"$out$errors")" "3 2"
