@@ -195,6 +195,10 @@ class PodChecker {
       if (!has_family) continue;
       echoes.push_back({.to = to});
       asked.push_back(&peer);
+      // Beside the node its pods, of which this one may not exist: it shall only leave.
+      if (to != peer.node_address || !peer.cidr.address.is_v4() || peer.cidr.is_host()) continue;
+      echoes.push_back({.to = peer.cidr.address.next()});
+      asked.push_back(&peer);
     }
     if (pod.netns.empty() || echoes.empty() || is_explained(pod)) return;
     Wire wire;
@@ -285,6 +289,7 @@ class PodChecker {
     if (!seen(true, false, false))
       return blame(pod, "forward-dropped",
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
+    if (to != peer.node_address && to != peer.far_address) return;
     if (!seen(false, true, false)) {
       pod.problems.push_back(
           {"pod-unanswered", Subject::peer,
