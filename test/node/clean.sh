@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel, guest 6.12
+# runs on: own kernel, with --all also guests
 # `clean` takes away what onlink-node made and nothing else: the host is what it was before `apply`.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"

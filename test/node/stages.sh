@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel (stage 2), guest 6.1
+# runs on: own kernel (stage 2), guests with --all
 # The seed's stage 2 and stage 3: its two hosts, addresses and pods, first routed directly, then through IPIP.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
