@@ -52,6 +52,7 @@ constexpr std::size_t largest_part = 1u << 20;
 // What is read beyond that: a secret is found whole before the part is cut.
 constexpr std::size_t margin = 1u << 16;
 constexpr CommandLimits limits{std::chrono::seconds(10), largest_part + margin};
+constexpr std::size_t most_files = 100;
 
 enum class Keep : std::uint8_t { beginning, end };
 
@@ -96,7 +97,7 @@ class Reporter {
   explicit Reporter(const ReportInput& input) : input_(input) {
     learn(input.config);
     attempt([&] {
-      for (const std::string& path : cni::configuration_files(input.cni_conf_dir)) learn(path);
+      for (const std::string& path : configurations()) learn(path);
     });
     secrets_.learn_file("/var/run/secrets/kubernetes.io/serviceaccount/token");
   }
@@ -134,6 +135,12 @@ class Reporter {
     } catch (const Failure&) {
       return;  // whoever needs it later will say so
     }
+  }
+
+  std::vector<std::string> configurations() const {
+    auto paths = cni::configuration_files(input_.cni_conf_dir);
+    if (paths.size() > most_files) paths.resize(most_files);
+    return paths;
   }
 
   void learn(const std::string& path) {
@@ -226,7 +233,7 @@ class Reporter {
     add_file("cluster-file.json", input_.config);
     try_add("cni-configuration.txt", [&] {
       std::string text;
-      for (const std::string& path : cni::configuration_files(input_.cni_conf_dir)) {
+      for (const std::string& path : configurations()) {
         text += fmt::format("==> {}\n", path);
         if (text.size() > largest_part) break;
         try {
