@@ -179,13 +179,17 @@ class Checker {
     for (std::size_t i = 0; i < checks_.size(); ++i) {
       PeerCheck& check = checks_[i];
       if (routes[i]) check.route = netlink::to_string(*routes[i], question_.host.link_name(routes[i]->link));
-      const netlink::Route* way = question_.host.path_to(check.node_address);
-      if (way == nullptr || way->link == 0) continue;
-      const IpAddress next = way->gateway.value_or(check.node_address);
-      if (const auto neighbour = netlink::find_neighbour(socket_, way->link, next))
-        check.neighbour = fmt::format("{} {} {}", question_.host.link_name(way->link), next.to_string(),
-                                      state_name(neighbour->state));
+      if (const auto next = next_hop(check))
+        check.neighbour = fmt::format("{} {} {}", question_.host.link_name(next->link),
+                                      next->address.to_string(), state_name(next->state));
     }
+  }
+
+  // The neighbour on the way to the node, where the kernel knows one.
+  std::optional<netlink::Neighbour> next_hop(const PeerCheck& check) {
+    const netlink::Route* way = question_.host.path_to(check.node_address);
+    if (way == nullptr || way->link == 0) return std::nullopt;
+    return netlink::find_neighbour(socket_, way->link, way->gateway.value_or(check.node_address));
   }
 
   static void blame(PeerCheck& check, const char* kind, Subject subject, const std::string& words) {
@@ -374,12 +378,8 @@ class Checker {
 
   // From our end of the tunnel, but not through it: the answer comes through the peer's tunnel, as the peer knows it.
   void ask_beside_tunnel(const PeerCheck& check, Wire& wire) {
-    const netlink::Route* way = question_.host.path_to(check.node_address);
-    if (way == nullptr || !own_end_) return;
-    const auto neighbour =
-        netlink::find_neighbour(socket_, way->link, way->gateway.value_or(check.node_address));
-    if (neighbour)
-      wire.send(echo_packet(*own_end_, check.node_address, pinger_.id()), way->link, neighbour->mac);
+    const auto next = own_end_ ? next_hop(check) : std::nullopt;
+    if (next) wire.send(echo_packet(*own_end_, check.node_address, pinger_.id()), next->link, next->mac);
   }
 
   void judge_sights(const Silent& one, const std::vector<Sight>& sights, const std::string& droppers) {

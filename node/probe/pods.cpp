@@ -116,6 +116,11 @@ bool is_explained(const PodCheck& pod) {
   });
 }
 
+bool has_family(const PodCheck& pod, IpFamily family) {
+  return std::any_of(pod.addresses.begin(), pod.addresses.end(),
+                     [&](const IpAddress& address) { return address.family() == family; });
+}
+
 class PodChecker {
  public:
   PodChecker(netlink::Socket& socket, const PodQuestion& question)
@@ -167,9 +172,7 @@ class PodChecker {
       pod.routes.push_back(netlink::to_string(route, out ? out->name : ""));
       has_default = has_default || route.dst.length == 0;
     }
-    const bool v4 = std::any_of(pod.addresses.begin(), pod.addresses.end(),
-                                [](const IpAddress& address) { return address.is_v4(); });
-    if (!v4) return;
+    if (!has_family(pod, IpFamily::v4)) return;
     if (!has_default) blame(pod, "pod-no-default", "the pod has no default route");
     for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link->index))
       pod.neighbours.push_back(
@@ -190,9 +193,7 @@ class PodChecker {
       if (peer.problem || !peer.answers() || !peer.node_address.is_v4() || echoes.size() == peers_asked)
         continue;
       const IpAddress to = peer.far.answered() ? *peer.far_address : peer.node_address;
-      const bool has_family = std::any_of(pod.addresses.begin(), pod.addresses.end(),
-                                          [&](const IpAddress& own) { return own.family() == to.family(); });
-      if (!has_family) continue;
+      if (!has_family(pod, to.family())) continue;
       echoes.push_back({.to = to});
       asked.push_back(&peer);
       // Beside the node its pods, of which this one may not exist: it shall only leave.
