@@ -56,3 +56,36 @@ hosts_behind_router() {
   ip -n B route add default via 172.16.91.1
   ip -n C route add default via 172.16.92.1
 }
+
+# bgp_through_tunnel JQ-PROGRAM DEVICE ROUTE FILTER: A and B in one network, C behind a router, by the mode CrossSubnet that the
+# program sets. A's route to C is ROUTE, and its packets are those that FILTER (pcap-filter(7)) knows; A and B go directly.
+# BIRD and onlink-node die and come back, and no ping is lost.
+bgp_through_tunnel() {
+  local device=$2 route=$3 filter=$4 each
+  hosts_behind_router
+  pod_at A netns01 10.10.0.2
+  pod_at B netns03 10.10.1.2
+  pod_at C netns05 10.10.2.2
+  seed_cluster "$(routes_source 60)" "$third_node" "$1 | .filter = true | .masquerade = true"
+  for each in A B C; do start_node $each; configure_bird $each; start_bird $each -R; done
+  through_tunnel() { [ "$(route_line A 10.10.2.0/24)" = "$route" ]; }
+  directly() { [ "$(route_line A 10.10.1.0/24)" = "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169" ]; }
+  back() { route_line C 10.10.0.0/24 | grep -q "$device" && route_line C 10.10.1.0/24 | grep -q "$device"; }
+  eventually 60 through_tunnel
+  eventually 60 directly
+  eventually 60 back
+  eventually 60 reaches netns01 10.10.2.2
+  reaches netns01 10.10.1.2
+  count_packets R eth1 "$filter" reaches netns01 10.10.2.2 -c5
+  [ "$seen" -ge 10 ] || fail "only $seen packets of $filter"
+  reaches netns05 10.10.1.2
+  cut_off netns01 10.10.2.77
+
+  established() { ask_bird "$1" show protocols | grep -q "onlink4_$2.*Established"; }
+  bird_dies() { end_bird C KILL; through_tunnel; start_bird C -R; eventually 60 established C 172_16_91_201; eventually 60 recovered C; }
+  lossless netns01 10.10.2.2 bird_dies
+  has_passed() { node A status --json; [ "$(jq .service.passes <<<"$out")" -ge 1 ]; }
+  node_dies() { kill -KILL "${service[A]}"; wait "${service[A]}" 2>/dev/null || true; start_node A; eventually 60 has_passed; }
+  lossless netns01 10.10.2.2 node_dies
+  through_tunnel || fail "the route is $(route_line A 10.10.2.0/24)"
+}

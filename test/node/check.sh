@@ -24,6 +24,13 @@ well() {
   [ "$status" = 0 ] || fail "check${1:+ $*}: exit status $status: $errors$(jq -c .problems <<<"$out")"
   holds "all is well" '.ok and .problems == []' "$out"
 }
+# with_wrong_neighbour HOST ADDRESS OWNER COMMAND...: HOST has a wrong MAC for the address of OWNER meanwhile.
+with_wrong_neighbour() {
+  ip -n "$1" neigh replace "$2" dev eth0 lladdr 02:00:00:00:00:99 nud permanent
+  "${@:4}"
+  ip -n "$1" neigh replace "$2" dev eth0 lladdr "$(ip -n "$3" -j link show eth0 | jq -r '.[0].address')" nud reachable
+  well
+}
 attach_end=$(ip -n A -j route show 10.10.0.2 | jq -r '.[0].dev')
 
 on A ping -qc1 172.16.91.202 >/dev/null
@@ -78,11 +85,7 @@ on A tc qdisc add dev eth0 root tbf rate 8bit burst 10 latency 1ms # a packet ne
 finds 1 dropped-here "what is sent to 172.16.91.202 does not leave this node"
 on A tc qdisc del dev eth0 root
 well
-b_mac=$(ip -n B -j link show eth0 | jq -r '.[0].address')
-ip -n A neigh replace 172.16.91.202 dev eth0 lladdr 02:00:00:00:00:99 nud permanent
-finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
-ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$b_mac" nud reachable
-well
+with_wrong_neighbour A 172.16.91.202 B finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
 ip link set plug2 mtu 1400 # the wire carries no more to B
 finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
 ip link set plug2 mtu 1500
@@ -94,11 +97,7 @@ on B nft 'flush table ip test; add rule ip test in ip length 200-1500 drop'
 finds 3 mtu "only pings are limited, by size or number"
 on B nft 'delete table ip test'
 well
-a_mac=$(ip -n A -j link show eth0 | jq -r '.[0].address')
-ip -n B neigh replace 172.16.91.201 dev eth0 lladdr 02:00:00:00:00:98 nud permanent
-finds 3 dropped-here "it is for another MAC than this node's: B has a wrong neighbour for this node"
-ip -n B neigh replace 172.16.91.201 dev eth0 lladdr "$a_mac" nud reachable
-well
+with_wrong_neighbour B 172.16.91.201 A finds 3 dropped-here "it is for another MAC than this node's: B has a wrong neighbour for this node"
 
 # The way of pods through this host.
 on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip saddr 10.10.0.2 drop'

@@ -9,6 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 ipip_here() { ip -j link show tunl0 2>/dev/null | grep -q ipip || ip link add tunl0 type ipip 2>/dev/null || ip link show tunl0 >/dev/null 2>&1; }
 vxlan_here() { ip link add probe type vxlan id 9 local 127.0.0.1 dstport 9 2>/dev/null && ip link del probe; }
+needs_vxlan() { vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }; }
 # Lighter than `ip netns exec`, which mounts a /sys of its own: processes are expensive on an emulated processor.
 on() { nsenter --net="/run/netns/$1" "${@:2}"; }
 

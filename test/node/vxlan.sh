@@ -5,7 +5,7 @@
 # peer, and routes: all mended at once, all gone after clean. The other end of one test is a VXLAN device made by hand.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
-vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }
+needs_vxlan
 
 subnets='.nodes[0].podCIDRs = ["10.10.0.0/24","fd00:10:0::/64"] | .nodes[1].podCIDRs = ["10.10.1.0/24","fd00:10:1::/64"]'
 # In this order: MAC and VNI, port, source, learning.

@@ -7,7 +7,7 @@
 source "$(dirname "$0")/lib.bash"
 # shellcheck source=forge.bash
 source "$(dirname "$0")/forge.bash"
-vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }
+needs_vxlan
 
 seed_hosts
 host stranger && plug stranger eth0 lan 172.16.91.250/24

@@ -5,7 +5,7 @@
 # ways); one node dies and comes back as another machine.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
-vxlan_here || { echo "skipped: this kernel has no vxlan"; exit 77; }
+needs_vxlan
 count=20
 
 wire lan
