@@ -33,6 +33,7 @@ inline constexpr Attribute<std::int32_t> netns_id{NETNSA_NSID};
 inline constexpr Attribute<std::uint32_t> netns_descriptor{NETNSA_FD};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};
 inline constexpr Attribute<std::uint32_t> link_extensions{IFLA_EXT_MASK};
+inline constexpr Attribute<Bytes> link_counters{IFLA_STATS64};  // struct rtnl_link_stats64
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
 inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
 inline constexpr Attribute<Nested> link_info_data{IFLA_INFO_DATA};
@@ -62,6 +63,8 @@ inline constexpr Attribute<std::int32_t> address_target_netns{IFA_TARGET_NETNSID
 inline constexpr Attribute<IpAddress> route_dst{RTA_DST};
 inline constexpr Attribute<IpAddress> route_gateway{RTA_GATEWAY};
 inline constexpr Attribute<IpAddress> route_prefsrc{RTA_PREFSRC};
+inline constexpr Attribute<IpAddress> route_src{RTA_SRC};
+inline constexpr Attribute<std::uint32_t> route_iif{RTA_IIF};
 inline constexpr Attribute<std::uint32_t> route_oif{RTA_OIF};
 inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};

@@ -293,6 +293,24 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   return link;
 }
 
+std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index) {
+  Message question = Message::question(
+      RTM_GETLINK, [index] { return fmt::format("read the counters of interface {}", index); });
+  link_header(question, index);
+  std::optional<LinkCounters> counters;
+  const auto read = [&](std::size_t, const nlmsghdr& answer) {
+    const ifinfomsg* header = nullptr;
+    const auto bytes = Attributes::of(answer, header).bytes(link_counters.type);
+    rtnl_link_stats64 stats{};  // later kernels have more behind, earlier ones less
+    std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
+    counters = {stats.rx_packets, stats.tx_packets, stats.rx_bytes,
+                stats.tx_bytes,   stats.rx_dropped, stats.tx_dropped};
+  };
+  const auto outcome = socket.execute_each({&question, 1}, read).front();
+  if (outcome && outcome->error() != ENODEV) throw *outcome;
+  return counters;
+}
+
 std::optional<Link> find_link(Socket& socket, const std::string& name) {
   return ask(socket, get_link(name), {ENODEV});
 }

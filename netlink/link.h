@@ -118,6 +118,14 @@ std::string of_interface(std::uint32_t index);
 Message get_link(const std::string& name);
 Message get_link(std::uint32_t index);
 std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RTM_DELLINK from a monitor
+// What went through a link since it was made (struct rtnl_link_stats64), seen from the socket's namespace.
+struct LinkCounters {
+  std::uint64_t packets_in = 0, packets_out = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::uint64_t dropped_in = 0, dropped_out = 0;
+};
+// Nothing where there is no such interface.
+std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index);
 // Asked by name or index; nothing where there is no such interface. Never a dump.
 std::optional<Link> find_link(Socket& socket, const std::string& name);
 std::optional<Link> find_link(Socket& socket, std::uint32_t index);

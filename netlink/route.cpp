@@ -213,23 +213,28 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
 
 namespace {
 
-Message question_for(const IpAddress& dst, std::uint32_t flags) {
+Message question_for(const IpAddress& dst, std::uint32_t flags,
+                     const std::optional<IpAddress>& from = std::nullopt) {
   Message request =
       Message::question(RTM_GETROUTE, [dst] { return "look up the route to " + dst.to_string(); });
   auto& header = request.header<rtmsg>();
   header.rtm_family = static_cast<std::uint8_t>(dst.family());
   header.rtm_dst_len = static_cast<std::uint8_t>(dst.bits());
   header.rtm_flags = flags;
+  if (from) header.rtm_src_len = static_cast<std::uint8_t>(from->bits());
   request.put(route_dst, dst);
+  if (from) request.put(route_src, *from);
   return request;
+}
+
+// IPv6 tells the table unasked, and refuses the flag (net/ipv6/route.c, inet6_rtm_valid_getroute_req).
+std::uint32_t true_prefix(const IpAddress& dst) {
+  return dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH;
 }
 
 }  // namespace
 
-// IPv6 tells the table unasked, and refuses the flag (net/ipv6/route.c, inet6_rtm_valid_getroute_req).
-Message get_route(const IpAddress& dst) {
-  return question_for(dst, dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH);
-}
+Message get_route(const IpAddress& dst) { return question_for(dst, true_prefix(dst)); }
 
 // EOPNOTSUPP: a kernel without IPv6.
 bool no_usable_route(int error) {
@@ -256,6 +261,19 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
 
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
   return lookup_routes(socket, {&dst, 1}).front();
+}
+
+std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
+                                    std::uint32_t link) {
+  Message request = question_for(dst, true_prefix(dst), from);
+  request.put(route_iif, link);
+  std::optional<Route> route;
+  const auto outcomes = socket.execute_each(
+      {&request, 1}, [&](std::size_t, const nlmsghdr& answer) { route = parse_route(answer); });
+  // EXDEV: the source does not come in there (fib_validate_source).
+  if (outcomes.front() && !no_usable_route(outcomes.front()->error()) && outcomes.front()->error() != EXDEV)
+    throw *outcomes.front();
+  return route;
 }
 
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {

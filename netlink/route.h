@@ -79,6 +79,11 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 // The same for many, in their order, asked in batches.
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
 
+// The route that it would use for a packet from `from` that comes in on a link, by the rules that hold for it;
+// nothing where it would drop the packet.
+std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
+                                    std::uint32_t link);
+
 // The source address that the kernel would choose for a packet to dst; nothing where it has no way.
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst);
 

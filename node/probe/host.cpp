@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "netlink/sysctl.h"
+#include "node/probe/doubles.h"
 
 namespace onlink::node {
 namespace {
@@ -49,9 +50,17 @@ void look_at_managers(HostCheck& check, const std::string& pods) {
   if (::access("/run/firewalld", F_OK) == 0) check.notes.emplace_back("firewalld is here");
 }
 
+void look_for_double(netlink::Socket& socket, const Cluster& cluster, const Host& host, HostCheck& check) {
+  if (!cluster.self.ipv4) return;
+  const std::string words = find_own_double(socket, host, *cluster.self.ipv4);
+  if (!words.empty())
+    check.problems.push_back(
+        {"duplicate-address", Subject::node, words + "; what is for this node goes to it now and then"});
+}
+
 }  // namespace
 
-HostCheck check_host(const std::string& pod_interfaces) {
+HostCheck check_host(netlink::Socket& socket, const Cluster& cluster, const Host& host) {
   HostCheck check;
   utsname name{};
   if (::uname(&name) == 0) check.notes.push_back(fmt::format("kernel {} {}", name.release, name.machine));
@@ -60,7 +69,8 @@ HostCheck check_host(const std::string& pod_interfaces) {
     if (const auto value = netlink::read_sysctl(setting))
       check.notes.push_back(fmt::format("{} = {}", setting, *value));
   look_at_conntrack(check);
-  look_at_managers(check, pod_interfaces);
+  look_at_managers(check, cluster.pod_interface_prefix);
+  look_for_double(socket, cluster, host, check);
   return check;
 }
 

@@ -10,6 +10,7 @@
 
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
+#include "node/probe/doubles.h"
 #include "node/probe/wire.h"
 #include "node/probe/words.h"
 
@@ -57,6 +58,7 @@ class Checker {
     look_up();
     for (std::size_t i = 0; i < checks_.size(); ++i) judge(i);
     look_at_wire();
+    look_for_doubles();
     ask_pod();
     return std::move(checks_);
   }
@@ -237,6 +239,19 @@ class Checker {
                                 ? ", or the neighbour " + check.neighbour + ", set by hand, has a wrong MAC"
                                 : "")
               : words);
+  }
+
+  void look_for_doubles() {
+    std::vector<IpAddress> nodes;
+    std::vector<PeerCheck*> asked;
+    for (PeerCheck& check : checks_) {
+      if (!check.problem || asked.size() == looked_at) continue;
+      nodes.push_back(check.node_address);
+      asked.push_back(&check);
+    }
+    const auto doubles = find_doubles(question_.host, nodes);
+    for (std::size_t i = 0; i < doubles.size(); ++i)
+      if (!doubles[i].empty()) blame(*asked[i], "duplicate-address", Subject::peer, doubles[i]);
   }
 
   // The node itself answers, its address among its pods does not.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/probe/pods.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <net/if.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,13 +14,13 @@
 #include <system_error>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/failure.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "netlink/address.h"
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
+#include "node/probe/doubles.h"
+#include "node/probe/leases.h"
 #include "node/probe/wire.h"
 #include "node/probe/words.h"
 
@@ -51,21 +49,15 @@ void blame(PodCheck& pod, const char* kind, const std::string& words) {
       {kind, Subject::node, fmt::format("{}, {} ({}): {}", who, pod.ifname, pod.link.name, words)});
 }
 
-// Whose lease it is stands in the file; the time is the file's.
 void read_lease(const std::string& data_dir, PodCheck& pod) {
   for (const IpAddress& address : pod.addresses) {
-    const std::string path = fmt::format("{}/{}/{}", data_dir, pod.network, address.to_string());
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) continue;
-    const std::string text = read_file(AT_FDCWD, path).value_or("");
-    char name[512];
-    for (const char* attribute : {"user.onlink.pod", "trusted.onlink.pod"})
-      if (const ssize_t size = ::getxattr(path.c_str(), attribute, name, sizeof name); size > 0)
-        pod.name.assign(name, static_cast<std::size_t>(size));
-    pod.lease = path;
-    pod.since = in_utc(status.st_mtim.tv_sec);
-    const std::string holder = text.substr(0, text.find_first_of("\r\n"));
-    if (!holder.empty() && holder != pod.container)
+    const auto lease = find_lease(data_dir, pod.network, address);
+    if (!lease) continue;
+    pod.name = lease->reservation.pod;
+    pod.lease = lease->path;
+    pod.since = modified_in_utc(lease->reservation.file);
+    const std::string& holder = lease->reservation.owner.container_id;
+    if (holder != pod.container)
       blame(pod, "lease-of-another",
             fmt::format("{} is reserved for container {}", address.to_string(), holder));
   }
@@ -91,6 +83,29 @@ std::vector<std::string> namespace_paths() {
   return paths;
 }
 
+// An end with a pod's route that does not say whose it is: the leases may know.
+PodCheck without_alias(const std::string& data_dir, const netlink::Link& link,
+                       const std::vector<IpAddress>& addresses) {
+  PodCheck pod;
+  pod.link = link;
+  pod.container = "unknown";
+  const auto lease = find_lease(data_dir, [&](const ipam::Reservation& reservation) {
+    return std::find(addresses.begin(), addresses.end(), reservation.address) != addresses.end();
+  });
+  if (lease) {
+    pod.network = lease->network;
+    pod.container = lease->reservation.owner.container_id;
+    pod.ifname = lease->reservation.owner.ifname;
+    pod.name = lease->reservation.pod;
+  }
+  blame(pod, "alias-lost",
+        fmt::format("the host's end has lost the alias by which it is known as an attachment: ip link set {} "
+                    "alias '{}{} {} {}'",
+                    link.name, netlink::host_end_alias, lease ? pod.network : "NETWORK",
+                    lease ? pod.container : "CONTAINER", lease ? pod.ifname : "IFNAME"));
+  return pod;
+}
+
 void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
   std::map<std::int32_t, std::vector<PodCheck*>> wanted;
   for (PodCheck& pod : pods)
@@ -112,7 +127,7 @@ void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
 // Whether something is known that could keep it from being reached: then it need not be asked.
 bool is_explained(const PodCheck& pod) {
   return std::any_of(pod.problems.begin(), pod.problems.end(), [](const Problem& problem) {
-    return problem.kind != "mtu" && problem.kind != "lease-of-another";
+    return problem.kind != "mtu" && problem.kind != "lease-of-another" && problem.kind != "alias-lost";
   });
 }
 
@@ -128,6 +143,7 @@ class PodChecker {
 
   void check_on_host(PodCheck& pod) {
     const netlink::Link& link = pod.link;
+    pod.counters = netlink::read_counters(socket_, link.index);
     if (!netlink::peer_lives(socket_, link))
       return blame(pod, "pod-gone", "its namespace is gone: DEL was never called");
     if (!link.up())
@@ -202,6 +218,8 @@ class PodChecker {
       asked.push_back(&peer);
     }
     if (pod.netns.empty() || echoes.empty() || is_explained(pod)) return;
+    asked_.clear();
+    for (const Echo& echo : echoes) asked_.insert(echo.to);
     Wire wire;
     const Dropped before = Dropped::now();
     std::vector<EchoResult> results;
@@ -251,6 +269,46 @@ class PodChecker {
     return device && device->index == link;
   }
 
+  // Rules may have another way for what comes from a pod than for what comes from this host.
+  bool judge_way(PodCheck& pod, const std::string& whom, const IpAddress& to) {
+    const auto from = std::find_if(pod.addresses.begin(), pod.addresses.end(),
+                                   [&](const IpAddress& each) { return each.family() == to.family(); });
+    if (from == pod.addresses.end()) return false;
+    const auto own = netlink::lookup_route(socket_, to);
+    const auto its = netlink::lookup_forward(socket_, to, *from, pod.link.index);
+    if (own && its && own->link == its->link && own->gateway == its->gateway) return false;
+    const auto words = [&](const std::optional<netlink::Route>& way) {
+      const auto link = way ? netlink::find_link(socket_, way->link) : std::nullopt;
+      return way ? netlink::to_string(*way, link ? link->name : "") : "no route";
+    };
+    blame(pod, "pod-route",
+          fmt::format("what it sends to {} takes {}, what this node sends there takes {}: a rule for what is "
+                      "from pods (ip rule)",
+                      whom, words(its), words(own)));
+    return true;
+  }
+
+  // What goes to pods of other nodes keeps its source, what goes anywhere its destination.
+  bool judge_changed(PodCheck& pod, const PeerCheck& peer, const IpAddress& to,
+                     const std::vector<Sight>& sights) {
+    const auto is_own = [&](const IpAddress& address) {
+      return std::find(pod.addresses.begin(), pod.addresses.end(), address) != pod.addresses.end();
+    };
+    for (const Sight& sight : sights) {
+      if (!sight.is_leaving || sight.is_reply || sight.link == pod.link.index) continue;
+      const bool other_source = sight.destination == to && to != peer.node_address && !is_own(sight.source);
+      const bool other_destination = is_own(sight.source) && !asked_.contains(sight.destination);
+      if (!other_source && !other_destination) continue;
+      blame(pod, "address-translated",
+            fmt::format("what it sends to {} ({}) leaves this node {} {}: a chain of nat (nft list ruleset, "
+                        "iptables -t nat -S)",
+                        peer.peer, to.to_string(), other_source ? "from" : "for",
+                        (other_source ? sight.source : sight.destination).to_string()));
+      return true;
+    }
+    return false;
+  }
+
   void judge(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const EchoResult& result,
              const std::vector<Sight>& sights, const std::string& droppers) {
     const auto seen = [&](bool leaving, bool reply, bool at_pod) {
@@ -287,11 +345,18 @@ class PodChecker {
           pod, "pod-silent",
           fmt::format("what it sends to {} does not arrive at the host's end: its own routes or rules",
                       whom));
+    if (judge_way(pod, whom, to) || judge_changed(pod, peer, to, sights)) return;
     if (!seen(true, false, false))
       return blame(pod, "forward-dropped",
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
     if (to != peer.node_address && to != peer.far_address) return;
     if (!seen(false, true, false)) {
+      const IpAddress node[] = {peer.node_address};
+      const std::string doubles = find_doubles(question_.host, node)[0];
+      if (!doubles.empty())
+        return pod.problems.push_back({"duplicate-address", Subject::peer,
+                                       fmt::format("{} ({}): {}", peer.peer, peer.cidr.to_string(), doubles),
+                                       peer.peer});
       pod.problems.push_back(
           {"pod-unanswered", Subject::peer,
            fmt::format(
@@ -312,21 +377,24 @@ class PodChecker {
   netlink::Socket& socket_;
   const PodQuestion& question_;
   netlink::Netns home_;
+  std::set<IpAddress> asked_;  // by a pod
 };
 
 }  // namespace
 
 std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data_dir) {
-  std::vector<PodCheck> pods;
-  for (const netlink::Link& link : netlink::list_links(socket, "veth"))
-    if (auto pod = read_alias(link)) pods.push_back(std::move(*pod));
-  std::map<std::uint32_t, PodCheck*> by_link;
-  for (PodCheck& pod : pods) by_link[pod.link.index] = &pod;
+  std::map<std::uint32_t, std::vector<IpAddress>> routed;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  for (const netlink::Route& route : netlink::list_routes(socket, ours)) {
-    const auto pod = by_link.find(route.link);
-    if (pod != by_link.end() && is_attachment_route(route))
-      pod->second->addresses.push_back(route.dst.address);
+  for (const netlink::Route& route : netlink::list_routes(socket, ours))
+    if (is_attachment_route(route)) routed[route.link].push_back(route.dst.address);
+  std::vector<PodCheck> pods;
+  for (const netlink::Link& link : netlink::list_links(socket, "veth")) {
+    const auto its = routed.find(link.index);
+    auto pod = read_alias(link);
+    if (!pod && its != routed.end()) pod = without_alias(data_dir, link, its->second);
+    if (!pod) continue;
+    if (its != routed.end()) pod->addresses = its->second;
+    pods.push_back(std::move(*pod));
   }
   for (PodCheck& pod : pods) {
     // Without its route, the pod's own word.

@@ -23,8 +23,9 @@ struct PodCheck {
   std::string name;                        // "namespace/name", where the lease has it
   netlink::Link link;
   std::vector<IpAddress> addresses;
-  std::string lease;  // the file; empty: there is none
-  std::string since;  // of the lease
+  std::optional<netlink::LinkCounters> counters;  // of the host's end: "in" is what comes from the pod
+  std::string lease;                              // the file; empty: there is none
+  std::string since;                              // of the lease
   std::string netns;  // the path by which its namespace can be entered; empty: none is known
   std::vector<std::string> routes, neighbours;  // in the pod, where it can be entered
   bool has_gateway = false;                     // a permanent neighbour, where its inside is known

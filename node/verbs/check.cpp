@@ -5,13 +5,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/add_once.h"
+#include "ipam/folder.h"
 #include "node/probe/host.h"
+#include "node/probe/leases.h"
 #include "node/probe/peers.h"
 #include "node/probe/pods.h"
 #include "node/routes/diff.h"
@@ -25,9 +28,10 @@ constexpr std::size_t shown_changes = 5;
 constexpr std::size_t shortest_container = 4;
 
 struct Chosen {
-  std::string peer;                 // empty: all of them, or none where there is a pod
-  std::optional<std::string> link;  // of the pod
-  std::optional<IpAddress> pod;     // of the peer, by its address
+  std::string peer = {};                 // empty: all of them, or none where there is a pod
+  std::optional<std::string> link = {};  // of the pod
+  std::optional<IpAddress> pod = {};     // of the peer, by its address
+  std::optional<Problem> lost = {};      // what has a lease and nothing else: neither peer nor pod
 };
 
 bool is_pod(const PodCheck& pod, const std::string& subject, const std::optional<IpAddress>& address) {
@@ -44,7 +48,29 @@ bool is_peer(const Node& peer, const std::string& subject, const std::optional<I
                      [&](const IpPrefix& cidr) { return cidr.contains(*address); });
 }
 
-Chosen choose(const std::string& subject, const Cluster& cluster, const std::vector<PodCheck>& pods) {
+// By a reservation alone.
+std::optional<Problem> find_lost(const std::string& data_dir, const std::string& subject,
+                                 const std::optional<IpAddress>& address) {
+  const auto lease = find_lease(data_dir, [&](const ipam::Reservation& reservation) {
+    PodCheck pod;
+    pod.container = reservation.owner.container_id;
+    pod.name = reservation.pod;
+    pod.addresses = {reservation.address};
+    return is_pod(pod, subject, address);
+  });
+  if (!lease) return std::nullopt;
+  const ipam::Reservation& its = lease->reservation;
+  return Problem{
+      "lease-without-interface", Subject::node,
+      fmt::format("{} of network {} is reserved for container {}{} since {}, and no interface of this host "
+                  "leads to it: its sandbox has ended without DEL, its end of the pair was moved away, or it "
+                  "is another plugin's (onlink-ipam check tells what it knows)",
+                  its.address.to_string(), lease->network, its.owner.container_id,
+                  its.pod.empty() ? "" : fmt::format(" (pod {})", its.pod), modified_in_utc(its.file))};
+}
+
+Chosen choose(const CheckInput& input, const Cluster& cluster, const std::vector<PodCheck>& pods) {
+  const std::string& subject = input.subject;
   const auto address = IpAddress::parse(subject);
   std::vector<std::string> found;
   Chosen chosen;
@@ -59,8 +85,9 @@ Chosen choose(const std::string& subject, const Cluster& cluster, const std::vec
   for (const Node& peer : cluster.peers)
     if (is_peer(peer, subject, address)) {
       const bool of_node = peer.ipv4 == address || peer.ipv6 == address;
-      return {peer.name, std::nullopt, of_node ? std::nullopt : address};
+      return {.peer = peer.name, .pod = of_node ? std::nullopt : address};
     }
+  if (auto lost = find_lost(input.data_dir, subject, address)) return {.lost = std::move(lost)};
   throw UnknownSubject(
       fmt::format("\"{}\" is no peer, no address of one, and no pod of this node (container ID, address, "
                   "interface or name)",
@@ -70,7 +97,7 @@ Chosen choose(const std::string& subject, const Cluster& cluster, const std::vec
 // The plan for the chosen peer alone; its list of paths stays in the order of the whole.
 Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::string>& states) {
   Desired part = desired;
-  if (chosen.peer.empty()) return part;
+  if (chosen.peer.empty() && !chosen.lost) return part;
   part.paths.clear();
   std::vector<std::string> its;
   for (std::size_t i = 0; i < desired.paths.size(); ++i)
@@ -135,6 +162,10 @@ json print_pod(const PodCheck& check) {
               {"addresses", json::array()},     {"routes", check.routes},
               {"neighbours", check.neighbours}, {"problems", print(check.problems)}};
   if (!check.name.empty()) pod["pod"] = check.name;
+  if (const auto& counters = check.counters)
+    pod["counters"] = {{"packetsFromPod", counters->packets_in}, {"packetsToPod", counters->packets_out},
+                       {"bytesFromPod", counters->bytes_in},     {"bytesToPod", counters->bytes_out},
+                       {"droppedFromPod", counters->dropped_in}, {"droppedToPod", counters->dropped_out}};
   for (const IpAddress& address : check.addresses) pod["addresses"].push_back(address.to_string());
   return pod;
 }
@@ -186,6 +217,11 @@ std::string print_details_of_pod(const json& pod) {
                     ? "none found"
                     : fmt::format("{} since {}", value(pod, "lease"), value(pod, "since")));
   line("from this host", value(pod, "echo"));
+  if (pod.contains("counters")) {
+    const auto count = [&](const char* key) { return pod["counters"][key].get<std::uint64_t>(); };
+    line("packets", fmt::format("{} from it, {} to it; dropped {} and {}", count("packetsFromPod"),
+                                count("packetsToPod"), count("droppedFromPod"), count("droppedToPod")));
+  }
   line("namespace",
        value(pod, "netns").empty() ? "not to be had: its inside is not known" : value(pod, "netns"));
   for (const auto& route : pod["routes"]) line("its route", route.get<std::string>());
@@ -201,17 +237,18 @@ json check_document(const CheckInput& input) {
   const Cluster& cluster = status.nodes.cluster;
   auto pods = find_pods(input.socket, input.data_dir);
   const bool all = input.subject.empty();
-  const Chosen chosen = all ? Chosen{} : choose(input.subject, cluster, pods);
+  const Chosen chosen = all ? Chosen{} : choose(input, cluster, pods);
   auto states = path_states(status.plan);
   const Desired desired = only(status.plan.desired, chosen, states);
   const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states, chosen.pod});
   if (chosen.link) std::erase_if(pods, [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });
-  if (!chosen.peer.empty()) pods.clear();
+  if (!chosen.peer.empty() || chosen.lost) pods.clear();
   check_pods(input.socket, {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value()},
              pods);
-  const HostCheck host = check_host(cluster.pod_interface_prefix);
+  const HostCheck host = check_host(input.socket, cluster, status.plan.host);
 
   ProblemList problems = general_problems(status);
+  if (chosen.lost) problems.push_back(*chosen.lost);
   note_differences(status.plan, problems);
   for (const Problem& problem : host.problems) add_once(problems, problem);
   json document = {

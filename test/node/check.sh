@@ -97,6 +97,23 @@ on B nft 'flush table ip test; add rule ip test in ip length 200-1500 drop'
 finds 3 mtu "only pings are limited, by size or number"
 on B nft 'delete table ip test'
 well
+# Two machines with one address.
+host double
+plug double eth0 lan 172.16.91.202/24
+double_mac=$(ip -n double -j link show eth0 | jq -r '.[0].address')
+b_mac=$(ip -n B -j link show eth0 | jq -r '.[0].address')
+ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$double_mac" nud reachable
+finds 3 duplicate-address "2 machines on eth0 have the address 172.16.91.202"
+holds "both machines are named" '.problems[0].text | contains("'"$double_mac"'") and contains("'"$b_mac"'")' "$out"
+ip -n double address flush dev eth0
+ip -n double address add 172.16.91.201/24 dev eth0
+finds 1 duplicate-address "another machine on eth0 has this node's address 172.16.91.201: $double_mac"
+ip -n double address flush dev eth0
+ip -n double address add 172.16.91.77/24 dev eth0
+on double sysctl -qw net.ipv4.icmp_echo_ignore_all=1
+for each in A B; do ip -n "$each" neigh flush dev eth0; done
+eventually 10 on A ping -qc1 -W1 172.16.91.202
+well
 with_wrong_neighbour B 172.16.91.201 A finds 3 dropped-here "it is for another MAC than this node's: B has a wrong neighbour for this node"
 
 # The way of pods through this host.
@@ -109,8 +126,21 @@ finds 1 forward-dropped "what it sends to B (10.10.1.1) is dropped on this node"
 on A nft 'delete table ip test'
 well netns01
 ip -n A rule add from 10.10.0.0/24 iif "$attach_end" prohibit
-finds 1 forward-dropped "is dropped on this node" netns01
+finds 1 pod-route "takes no route, what this node sends there takes" netns01
 ip -n A rule del from 10.10.0.0/24 iif "$attach_end" prohibit
+# Rules that send pods' packets into another table, where another way leads to the peer.
+ip -n A rule add from 10.10.0.0/24 lookup 77
+ip -n A route add 172.16.91.202 via 172.16.91.77 dev eth0 table 77
+ip -n A route add 10.10.1.0/24 via 172.16.91.77 dev eth0 table 77
+finds 1 pod-route "via 172.16.91.77 dev eth0 table 77" netns01
+ip -n A rule del from 10.10.0.0/24 lookup 77
+ip -n A route flush table 77
+well netns01
+on A nft 'add table ip test; add chain ip test pre { type nat hook prerouting priority -100; }; add rule ip test pre iifname '"$attach_end"' ip daddr 10.10.1.0/24 dnat to 172.16.91.77'
+finds 1 address-translated "leaves this node for 172.16.91.77" netns01
+on A nft 'delete table ip test; add table ip test; add chain ip test post { type nat hook postrouting priority 0; }; add rule ip test post ip saddr 10.10.0.0/24 ip daddr 10.10.1.0/24 snat to 172.16.91.99'
+finds 1 address-translated "leaves this node from 172.16.91.99" netns01
+on A nft 'delete table ip test'
 well netns01
 ip -n B route del 10.10.0.0/24
 finds 3 pod-unanswered "leaves this node, and nothing comes back" netns01
@@ -139,6 +169,21 @@ ip -n netns01 link set eth0 address "$mac"
 finds 1 pod-neighbour "the pod has lost its gateway's neighbour" netns01 # it went with the change
 ip -n netns01 neigh replace 169.254.1.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee nud permanent
 well netns01
+holds "what went through its interface" '.pods[0].counters | .packetsFromPod > 0 and .bytesToPod > 0' "$out"
+node A check netns01 "${leases[@]}"
+case $out in *"  packets  "*" from it, "*" to it; dropped "*) ;; *) fail "the counters of the pod: $out" ;; esac
+ip -n A link set "$attach_end" alias ''
+finds 1 alias-lost "ip link set $attach_end alias 'onlink pods netns01 eth0'"
+ip -n A link set "$attach_end" alias "onlink pods netns01 eth0"
+well
 ip -n netns01 addr del 10.10.0.2/32 dev eth0
 finds 1 pod-address-gone "the pod itself has not 10.10.0.2" netns01
+# A lease, and nothing else of what it was for.
+ip -n A link del "$attach_end"
+for subject in netns01 10.10.0.2 default/netns01; do
+  node A check --json "${leases[@]}" "$subject"
+  same "exit status of check $subject" "$status" 1
+  holds "check $subject tells of its lease" '(.peers + .pods) == [] and ([.problems[].kind] == ["lease-without-interface"]) and
+    (.problems[0].text | contains("10.10.0.2 of network pods is reserved for container netns01 (pod default/netns01) since 20"))' "$out"
+done
 done_testing
