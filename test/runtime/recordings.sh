@@ -10,18 +10,17 @@ ip link add uplink type veth peer name router; ip link set uplink up; ip link se
 
 # calls JQ-FILTER: the recordings that it chooses, a line each, with the pod's namespace at a path of ours.
 calls() {
-  jq -c "select($1)" "$recordings" | while IFS= read -r call; do
-    path=$(jq -r '.environment.CNI_NETNS' <<<"$call")
-    printf '%s\n' "${path:+${call//"$path"//run/netns/pod}}" | grep . || printf '%s\n' "$call"
-  done
+  jq -r "select($1) | (.environment.CNI_NETNS // \"\") as \$path | tojson |
+    if \$path == \"\" then . else split(\$path) | join(\"/run/netns/pod\") end" "$recordings"
 }
 host_ends() { ip -j link | jq -r ".[].ifname | select(startswith(\"onl\"))"; }
-# replay CALL [PROGRAM]: with all its variables, and no others.
+# replay CALL [PROGRAM]: with all its variables, and no others. Afterwards $whose says whose call it is.
 replay() {
-  local variables
-  mapfile -t variables < <(jq -r '.environment + {CNI_PATH: $path} | to_entries[] | "\(.key)=\(.value)"' --arg path "$bin:$reference" <<<"$1")
-  status=0
-  out=$(jq -c .stdin <<<"$1" | env -i "${variables[@]}" "${2:-$bin/$(jq -r .plugin <<<"$1")}" 2>$work/stderr) || status=$?
+  local parts
+  mapfile -t parts < <(jq -r '"\(.runtime) \(.context)", .plugin, (.stdin | tojson),
+    (.environment + {CNI_PATH: $path} | to_entries[] | "\(.key)=\(.value)")' --arg path "$bin:$reference" <<<"$1")
+  status=0 whose=${parts[0]}
+  out=$(env -i "${parts[@]:3}" "${2:-$bin/${parts[1]}}" <<<"${parts[2]}" 2>$work/stderr) || status=$?
 }
 # So that the next address of each set is the one that was given then.
 give_next() { # CALL
@@ -41,34 +40,30 @@ expected() {
 attachments=$(jq -rs 'map(select(.plugin == "onlink" and .environment.CNI_COMMAND == "ADD") | .environment.CNI_CONTAINERID) | unique[]' "$recordings")
 for container in $attachments; do
   rm -rf /var/lib/cni /run/onlink; pod pod
-  declare -A result=()
   of=".plugin == \"onlink\" and .environment.CNI_CONTAINERID == \"$container\" and .environment.CNI_COMMAND =="
   while IFS= read -r call; do
-    name="$(jq -r '.runtime + " " + .context + " " + .environment.CNI_IFNAME' <<<"$call")"
     give_next "$call"
-    replay "$call"; ok "ADD of $name"
-    same "ADD of $name" "$(jq -cS . <<<"$out")" "$(expected "$call")"
-    result[$(jq -r .environment.CNI_IFNAME <<<"$call")]=$out
+    replay "$call"; ok "ADD of $whose"
+    same "ADD of $whose" "$(jq -cS . <<<"$out")" "$(expected "$call")"
   done < <(calls "$of \"ADD\"")
   while IFS= read -r call; do
-    name="$(jq -r '.runtime + " " + .context + " " + .environment.CNI_IFNAME' <<<"$call")"
     # Interfaces that plugins behind onlink had made on the host.
     others=$(jq -r '.stdin.prevResult.interfaces[]? | select(.sandbox | not) | .name | select(startswith("onl") | not)' <<<"$call")
     for other in $others; do ip link add "$other" type bridge; done
-    for _ in 1 2; do replay "$call"; ok "CHECK of $name"; done
-    same "CHECK of $name" "$out" ""
+    for _ in 1 2; do replay "$call"; ok "CHECK of $whose"; done
+    same "CHECK of $whose" "$out" ""
     # A runtime says of GC what is valid; the attachment stays, whatever stands beside the list.
     for gc in 'null' '[]' '[{"containerID":"x","ifname":"eth0"}]'; do
       replay "$(jq -c --argjson other "$gc" '.environment.CNI_COMMAND = "GC" | .stdin |= (del(.prevResult) | .cniVersion = "1.1.0" | ."cni.dev/attachments" = $other) |
         .stdin."cni.dev/valid-attachments" = [{containerID: .environment.CNI_CONTAINERID, ifname: "eth0"}, {containerID: .environment.CNI_CONTAINERID, ifname: "net1"}]' <<<"$call")"
       ok "GC beside cni.dev/attachments $gc"
     done
-    replay "$call"; ok "CHECK of $name after GC"
+    replay "$call"; ok "CHECK of $whose after GC"
     for other in $others; do ip link del "$other"; done
   done < <(calls "$of \"CHECK\"")
   # As the runtimes do it: more than once, also without the namespace, before or after.
   while IFS= read -r call; do
-    for _ in 1 2; do replay "$call"; ok "DEL of $(jq -r '.runtime + " " + .context' <<<"$call")"; same "DEL" "$out" ""; done
+    for _ in 1 2; do replay "$call"; ok "DEL of $whose"; same "DEL" "$out" ""; done
   done < <(calls "$of \"DEL\"")
   same "nothing is left of $container" "$(files; host_ends; nft list tables)" ""
   ip netns del pod
@@ -78,7 +73,7 @@ done
 for command in VERSION STATUS GC DEL; do
   while IFS= read -r call; do
     for _ in 1 2; do
-      replay "$call"; ok "$command of $(jq -r '.runtime + " " + .context' <<<"$call")"
+      replay "$call"; ok "$command of $whose"
       same "$command" "$(jq -cS . <<<"${out:-\"\"}")" "$(jq -cS '.stdout' <<<"$call")"
     done
   done < <(calls ".plugin == \"onlink\" and .environment.CNI_COMMAND == \"$command\"")
@@ -92,13 +87,13 @@ same "GC with null takes all" "$(files; host_ends)" ""
 # The reference plugins (of this release of Debian: up to 1.0.0) to the same calls.
 while IFS= read -r call; do
   asked=$(jq -c '.stdin |= (.type = "ptp" | .ipam.type = "host-local" | if .prevResult then .prevResult.ips |= map(.address |= sub("/.*"; "/24")) else . end)' <<<"$call")
-  command=$(jq -r .environment.CNI_COMMAND <<<"$call"); name="$command of $(jq -r '.runtime + " " + .context' <<<"$call")"
+  command=$(jq -r .environment.CNI_COMMAND <<<"$call")
   [ "$command" != ADD ] || { ip netns del pod 2>/dev/null || true; pod pod; rm -rf /var/lib/cni; }
   replay "$asked" $reference/ptp; theirs=$status their_form=$(jq -cS 'keys - ["dns", "routes"]' <<<"${out:-{\}}")
   replay "$asked" $reference/ptp; [ "$command" != ADD ] || { jq -c '.environment.CNI_COMMAND = "DEL"' <<<"$asked" >$work/del; replay "$(cat $work/del)" $reference/ptp; rm -rf /var/lib/cni; }
   replay "$call"; ours=$status our_form=$(jq -cS 'keys - ["dns", "routes"]' <<<"${out:-{\}}")
-  same "status of $name" "$ours" "$theirs"
-  same "form of $name" "$our_form" "$their_form"
+  same "status of $command of $whose" "$ours" "$theirs"
+  same "form of $command of $whose" "$our_form" "$their_form"
   [ "$command" != ADD ] || { jq -c '.environment.CNI_COMMAND = "DEL"' <<<"$call" >$work/del; replay "$(cat $work/del)"; }
 done < <(calls '.plugin == "onlink" and (.environment.CNI_COMMAND | IN("ADD", "DEL")) and .stdin.cniVersion != "1.1.0"')
 done_testing

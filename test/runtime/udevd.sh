@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# systemd-udevd with its default link policy (MACAddressPolicy=persistent) and a distribution's sysctl.d runs beside 200
+# systemd-udevd with its default link policy (MACAddressPolicy=persistent) and a distribution's sysctl.d runs beside 100
 # ADDs: no MAC changes, no setting changes, CHECK agrees. An ordinary veth shows that udevd is at work.
 . "$(dirname "$0")/lib.bash"
 udevd=/lib/systemd/systemd-udevd
@@ -41,15 +41,15 @@ with_prev "$(cat $work/p1.json)"; cni CHECK p1; ok "CHECK though udevd has the l
 detach 3
 
 cp "$repository/conf/sysctl.d/99-zzz-onlink.conf" /etc/sysctl.d/
-attach 200
-same "MACs of the host ends" "$(ip -j link | jq -r '.[] | select(.ifname | startswith("onl")) | .address' | sort | uniq -c | xargs)" "200 ee:ee:ee:ee:ee:ee"
-same "MACs in the containers" "$(for i in $(seq 200); do ip -n "p$i" -o link show eth0 | grep -o 'link/ether [^ ]*'; done | cut -d' ' -f2)" \
-  "$(for i in $(seq 200); do cat $work/p$i.json; done | jq -r '.interfaces[1].mac')"
+attach 100
+same "MACs of the host ends" "$(ip -j link | jq -r '.[] | select(.ifname | startswith("onl")) | .address' | sort | uniq -c | xargs)" "100 ee:ee:ee:ee:ee:ee"
+same "MACs in the containers" "$(for i in $(seq 100); do ip -n "p$i" -o link show eth0 | grep -o 'link/ether [^ ]*'; done | cut -d' ' -f2)" \
+  "$(for i in $(seq 100); do cat $work/p$i.json; done | jq -r '.interfaces[1].mac')"
 for setting in forwarding:1 proxy_arp:1 rp_filter:1 accept_redirects:0 send_redirects:0; do
-  same "${setting%:*} of 200" "$(values "${setting%:*}")" "200 ${setting#*:}"
+  same "${setting%:*} of 100" "$(values "${setting%:*}")" "100 ${setting#*:}"
 done
-for i in 1 100 200; do with_prev "$(cat $work/p$i.json)"; cni CHECK "p$i"; ok "CHECK p$i"; done
-detach 200
+for i in 1 50 100; do with_prev "$(cat $work/p$i.json)"; cni CHECK "p$i"; ok "CHECK p$i"; done
+detach 100
 same "interfaces at the end" "$(ip -j link | jq -r '.[].ifname')" lo
 kill $daemon; wait $daemon || true
 done_testing
