@@ -31,6 +31,7 @@ refused wrong "$hack/test" --kubernetes wrong
 refused --seconds "$hack/fuzz" --seconds soon
 refused --peer "$hack/bench" --peer /wrong
 refused wrong "$hack/image" file name wrong
+refused m68k "$hack/image" --arch m68k
 refused m68k "$hack/package" --arch m68k
 refused wrong "$hack/document" wrong
 refused wrong "$hack/readme" wrong

@@ -63,6 +63,21 @@ same "the pod that got $freed again" "${again%[0-9][0-9]}" pod-a
 enter_pods
 for name in pod-a1 pod-b1; do reaches $name "$freed"; reaches "$again" "${pod_ip[$name]}"; done
 
+# What check knows of a pod here, by its name: with its lease, from within the container.
+agent_check=$(nsenter -t "$(agent_of n1)" --mount --net --uts --pid /onlink-node check --json -n n1 default/pod-a1) || fail "check: $agent_check"
+holds "check knows the pod" '.pods | length == 1 and (.[0].lease | startswith("/var/lib/cni/networks/onlink/10.10."))' "$agent_check"
+
+# With metrics: the same pods go on.
+kubectl apply -k "$conf/overlays/metrics" >>$work/log/apply || fail "kubectl apply -k overlays/metrics"
+scraped() { curl -sf -m 5 "http://${address_of[$1]}:9469/metrics" >$work/metrics; }
+for node in n1 n2; do
+  wait_for 120 "metrics of $node" scraped $node
+  grep -qE '^onlink_addresses_reserved\{network="onlink",state="alive"\} [1-9]' $work/metrics || fail "no addresses in the metrics of $node: $(grep addresses $work/metrics)"
+  grep -qF 'onlink_peer_subnets{path="direct",state="ok"} 1' $work/metrics || fail "no peer in the metrics of $node: $(grep peers $work/metrics)"
+  checks=$((checks + 2))
+done
+for name in pod-a1 pod-b1; do reaches $name "${pod_ip[pod-b2]}"; done
+
 # All of them go, and nothing of them stays.
 kubectl delete pods -l app=test --wait=true >>$work/log/apply
 nothing_left() { [ -z "$(leases "$1")$(ip -n "$1" -o link show type veth | grep -v eth0@)$(ip -n "$1" -o route show proto 169 | grep onl)" ]; }

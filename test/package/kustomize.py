@@ -51,14 +51,17 @@ def load(folder):
 
 def merge(target, patch, where):
     for name, value in patch.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and name != "annotations":
             check(isinstance(target.get(name), dict), f"{where}: the base has no {name}")
             merge(target[name], value, where)
-        elif isinstance(value, list):
+        elif isinstance(value, list) and isinstance(value[0], dict):
             for item in value:
-                there = [each for each in target.get(name, []) if each["name"] == item["name"]]
+                there = [each for each in target.setdefault(name, []) if each["name"] == item["name"]]
+                if not there and name in ("env", "ports"):
+                    target[name].append(item)
+                    continue
                 check(len(there) == 1, f"{where}: the base has no {name} {item['name']}")
-                there[0].update(item)
+                merge(there[0], item, where)
         else:
             target[name] = value
 
@@ -69,20 +72,22 @@ def folders(objects):
             for volume in daemon_set["spec"]["template"]["spec"]["volumes"] if "hostPath" in volume}
 
 
-common = {"cni-bin": "/opt/cni/bin", "cni-conf": "/etc/cni/net.d", "run": "/run/onlink", "state": "/var/lib/onlink"}
+common = {"cni-bin": "/opt/cni/bin", "cni-conf": "/etc/cni/net.d", "run": "/run/onlink", "state": "/var/lib/onlink",
+          "leases": "/var/lib/cni/networks"}
 k3s = "/var/lib/rancher/k3s/"
 wanted = {
     "kubeadm": common,
     "kind": common,
     "cri-o": common,
     "debian": {**common, "cni-bin": "/usr/lib/cni"},
+    "metrics": common,
     "k3s": {**common, "cni-bin": k3s + "data/cni", "cni-conf": k3s + "agent/etc/cni/net.d"},
 }
 check(set(os.listdir(os.path.join(conf, "overlays"))) == set(wanted), "another overlay than this test knows")
 with open(os.path.join(conf, "README.md"), encoding="utf-8") as file:
     readme = file.read()
 kubectl = shutil.which("kubectl")
-for name, paths in {**wanted, "k3s/remove": {**{k: v for k, v in wanted["k3s"].items() if k != "cni-bin"}}}.items():
+for name, paths in {**wanted, "k3s/remove": {**{k: v for k, v in wanted["k3s"].items() if k not in ("cni-bin", "leases")}}}.items():
     folder = os.path.join(conf, "overlays", name)
     check(folders(load(folder)) == paths, f"overlays/{name}: {folders(load(folder))}")
     for path in paths.values():
@@ -92,6 +97,14 @@ for name, paths in {**wanted, "k3s/remove": {**{k: v for k, v in wanted["k3s"].i
         rendered = {key(each): each for each in yaml.safe_load_all(text)}
         check(folders(rendered) == paths, f"kubectl kustomize overlays/{name}: {folders(rendered)}")
         check(set(rendered) == set(load(folder)), f"kubectl kustomize overlays/{name}: {sorted(rendered)}")
+
+(agent,) = [each["spec"]["template"]["spec"]["containers"][0] for each in load(os.path.join(conf, "overlays/metrics")).values()
+            if each["kind"] == "DaemonSet"]
+(port,) = agent["ports"]
+check(agent["command"][:2] == ["/onlink-node", "run"] and f"$(HOST_IP):{port['containerPort']}" in agent["command"], "overlays/metrics: --listen")
+check({"ONLINK_NODE", "HOST_IP"} == {each["name"] for each in agent["env"]}, "overlays/metrics: the environment")
+mounts = {each["mountPath"] for each in agent["volumeMounts"]}
+check({agent["command"][agent["command"].index("--cni-conf-dir") + 1], "/var/lib/cni/networks"} <= mounts, "overlays/metrics: its folders")
 
 version = subprocess.run([os.path.join(root, "hack/version"), "--base"], check=True, capture_output=True, text=True).stdout.strip()
 for folder in ("base", "remove"):

@@ -17,8 +17,18 @@ same "bytes" "$(sha256sum <$work/one.tar)" "$(sha256sum <$work/two.tar)"
 checks=$((checks + 1))
 [ "$(stat -c %s $work/one.tar)" -lt $((40 << 20)) ] || fail "it is larger than 40 MiB"
 
+# The kind of archive that has an image for each processor, with this machine's alone: by the same name.
+own=$(dpkg --print-architecture)
+"$repository/hack/image" --arch "$own" $work/index.tar >$work/said 2>&1 || fail "hack/image --arch: $(cat $work/said)"
+index=$(tar -xOf $work/index.tar index.json | jq -r '.manifests[0].digest')
+holds "for which processors it is" "[.manifests[].platform.architecture] == [\"$own\"]" "$(tar -xOf $work/index.tar "blobs/${index/://}")"
+ctr image import $work/index.tar >$work/said 2>&1 || fail "import: $(cat $work/said)"
+of_index=$(ctr image list -q)
+ctr image rm "$of_index" >/dev/null
+
 ctr image import $work/one.tar >$work/said 2>&1 || fail "import: $(cat $work/said)"
 image=$(ctr image list -q)
+same "its name in either kind of archive" "$of_index" "$image"
 case $image in localhost/onlink-node:[0-9]*) ;; *) fail "name of the image: $image" ;; esac
 no_rights=()
 for right in CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE; do
