@@ -77,11 +77,25 @@ check netns01
 row 'is dropped on this node' "$out"
 on A nft delete table ip test
 well netns01
+ip -n A rule add from 10.10.0.0/24 to 10.10.1.0/24 prohibit
+check netns01
+row 'a rule for what is from pods' "$out"
+ip -n A rule del from 10.10.0.0/24 to 10.10.1.0/24 prohibit
+host other
+plug other eth0 lan 172.16.91.77/24
+on other sysctl -qw net.ipv4.icmp_echo_ignore_all=1
+on A nft 'add table ip test; add chain ip test c { type nat hook prerouting priority -100; }; add rule ip test c ip saddr 10.10.0.2 ip daddr 10.10.1.0/24 dnat to 172.16.91.77'
+check netns01
+row 'a chain of nat' "$out"
+on A nft delete table ip test
+well netns01
 ip -n netns02 addr del 10.10.0.3/32 dev eth0
 check netns02
 row 'the pod itself has not' "$out"
 ip netns del netns02
 eventually 10 eval '! ip -n A route show 10.10.0.3 | grep -q .'
+check netns02
+row 'no interface of this host leads to it' "$out"
 
 # A pod does not reach another node's.
 ip -n A route del 10.10.1.0/24
@@ -101,6 +115,12 @@ ip -n A route add 10.10.1.0/25 via 172.16.91.77 dev eth0
 check B
 row 'packets to 10.10.1.1 take' "$out"
 ip -n A route del 10.10.1.0/25
+ip -n other addr add 172.16.91.202/24 dev eth0
+ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$(ip -n other -j link show eth0 | jq -r '.[0].address')" nud reachable
+check B
+row 'have the address' "$out"
+ip -n other link set eth0 down
+for each in A B; do ip -n "$each" neigh flush dev eth0; done
 ip -n B link set eth0 down
 ip -n A neigh flush dev eth0
 check B
