@@ -328,6 +328,7 @@ class PodChecker {
                                                          "iptables-legacy -S FORWARD), a rule (ip rule), or "
                                                          "a queue (tc -s qdisc)")
                                               : droppers;
+    if (judge_way(pod, whom, to)) return;
     if (!to.is_v4())  // of which nothing is seen on the wire
       return blame(
           pod, "pod-unanswered",
@@ -345,7 +346,7 @@ class PodChecker {
           pod, "pod-silent",
           fmt::format("what it sends to {} does not arrive at the host's end: its own routes or rules",
                       whom));
-    if (judge_way(pod, whom, to) || judge_changed(pod, peer, to, sights)) return;
+    if (judge_changed(pod, peer, to, sights)) return;
     if (!seen(true, false, false))
       return blame(pod, "forward-dropped",
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));

@@ -13,6 +13,8 @@
 
 #include "base/add_once.h"
 #include "ipam/folder.h"
+#include "netlink/link.h"
+#include "netlink/route.h"
 #include "node/probe/host.h"
 #include "node/probe/leases.h"
 #include "node/probe/peers.h"
@@ -49,24 +51,26 @@ bool is_peer(const Node& peer, const std::string& subject, const std::optional<I
 }
 
 // By a reservation alone.
-std::optional<Problem> find_lost(const std::string& data_dir, const std::string& subject,
-                                 const std::optional<IpAddress>& address) {
-  const auto lease = find_lease(data_dir, [&](const ipam::Reservation& reservation) {
+std::optional<Problem> find_lost(const CheckInput& input, const std::optional<IpAddress>& address) {
+  const auto lease = find_lease(input.data_dir, [&](const ipam::Reservation& reservation) {
     PodCheck pod;
     pod.container = reservation.owner.container_id;
     pod.name = reservation.pod;
     pod.addresses = {reservation.address};
-    return is_pod(pod, subject, address);
+    return is_pod(pod, input.subject, address);
   });
   if (!lease) return std::nullopt;
   const ipam::Reservation& its = lease->reservation;
+  const auto way = netlink::lookup_route(input.socket, its.address);
+  const auto link = way ? netlink::find_link(input.socket, way->link) : std::nullopt;
   return Problem{
       "lease-without-interface", Subject::node,
       fmt::format("{} of network {} is reserved for container {}{} since {}, and no interface of this host "
                   "leads to it: its sandbox has ended without DEL, its end of the pair was moved away, or it "
-                  "is another plugin's (onlink-ipam check tells what it knows)",
+                  "is another plugin's (onlink-ipam check tells what it knows); packets to it take {}",
                   its.address.to_string(), lease->network, its.owner.container_id,
-                  its.pod.empty() ? "" : fmt::format(" (pod {})", its.pod), modified_in_utc(its.file))};
+                  its.pod.empty() ? "" : fmt::format(" (pod {})", its.pod), modified_in_utc(its.file),
+                  way ? netlink::to_string(*way, link ? link->name : "") : "no route")};
 }
 
 Chosen choose(const CheckInput& input, const Cluster& cluster, const std::vector<PodCheck>& pods) {
@@ -87,7 +91,7 @@ Chosen choose(const CheckInput& input, const Cluster& cluster, const std::vector
       const bool of_node = peer.ipv4 == address || peer.ipv6 == address;
       return {.peer = peer.name, .pod = of_node ? std::nullopt : address};
     }
-  if (auto lost = find_lost(input.data_dir, subject, address)) return {.lost = std::move(lost)};
+  if (auto lost = find_lost(input, address)) return {.lost = std::move(lost)};
   throw UnknownSubject(
       fmt::format("\"{}\" is no peer, no address of one, and no pod of this node (container ID, address, "
                   "interface or name)",

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runs on: own kernel, guest 6.1
+# runs on: own kernel, with --all also guests
 # onlink-node is killed at random moments while the list of nodes changes: no stale route after a restart, and no packet
 # lost on the paths that did not change.
 # shellcheck source=lib.bash
