@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From figures to RESULTS.md and plots."""
+import re
 import statistics
 
 import plot
@@ -32,7 +33,8 @@ def table(heads, rows):
     return "\n".join(lines) + "\n"
 
 
-def goals(results):
+def goal_rows(results):
+    """(what, goal, measured, whether it is reached)"""
     one, version, leases, counters = (results[key] for key in ("one", "version", "leases", "counters"))
     plain, asked = one["nothing attached"], version[""]
     most = max(leases)
@@ -59,7 +61,11 @@ def goals(results):
     for what, sense, goal, got, unit in rows:
         reached = got <= goal if sense == "at most" else got >= goal
         cells.append((what, f"{sense} {goal:g} {unit}", f"{got:.2f}", "yes" if reached else "**no**"))
-    return table(("what", "goal", "measured", "reached"), cells)
+    return cells
+
+
+def goals(results):
+    return table(("what", "goal", "measured", "reached"), goal_rows(results))
 
 
 def attachments(figures, names):
@@ -164,6 +170,37 @@ def document(results, remarks):
     for title, key, make in SECTIONS:
         parts += [f"## {title}\n", make(results[key])]
     return "\n".join(parts) + "\n" + remarks
+
+
+def readme(results, text):
+    """README.md with these figures in it: a row of its table, how many goals are missed, and what is under "How fast"."""
+    plain, leases, counters = results["one"]["nothing attached"], results["leases"], results["counters"]
+    rows, most = goal_rows(results), max(results["leases"])
+
+    def took(name):
+        return f"{median(plain[f'{name} ADD']):.1f}"
+
+    def memory(name):
+        return f"{counters[f'{name} ADD']['peak memory, MiB']:.1f}"
+
+    missed = [row for row in rows if row[3] != "yes"]
+    own = median(leases[most][f"{ONLINK} ADD"]) / median(leases[min(leases)][f"{ONLINK} ADD"])
+    paragraph = (
+        f"Whole processes in turns on one machine, medians ([test/bench/RESULTS.md](test/bench/RESULTS.md), made by `hack/bench`, which\n"
+        f"also writes this paragraph; {results['machine']['machine']}):\n"
+        f"an ADD takes {took(ONLINK)} ms, {ratio(plain, ONLINK, FLOOR, 'ADD'):.1f} times a bare C program that makes the same kernel objects and asks nothing; ptp with\n"
+        f"host-local takes {1 / ratio(plain, ONLINK, PTP, 'ADD'):.1f} times onlink's time with an empty pool and {1 / ratio(leases[most], ONLINK, PTP, 'ADD'):.0f} times with {most:,} addresses taken, where\n"
+        f"onlink takes {own:.1f} times its own. A DEL takes {ratio(plain, ONLINK, FLOOR, 'DEL'):.1f} times the bare program. Peak memory {memory(ONLINK)} MiB, binary {results['binary']:.1f} MiB.")
+    for pattern, words in (
+            (r"^\| an ADD, memory of one \|.*$",
+             f"| an ADD, memory of one | {took(ONLINK)} ms, {memory(ONLINK)} MiB | not measured | as bridge + host-local, which it calls | not measured "
+             f"| {took(PTP)} and {took(BRIDGE)} ms, {memory(PTP)} and {memory(BRIDGE)} MiB |"),
+            (r"[0-9a-z]+ of whose [0-9a-z]+ goals\s+are missed", f"{len(missed)} of whose {len(rows)} goals are missed"),
+            (r"(?<=## How fast\n\n)(?:.+\n)*?.*(?=\n\n)", paragraph)):
+        text, count = re.subn(pattern, lambda _: words, text, count=1, flags=re.MULTILINE)
+        if count != 1:
+            raise ValueError(f"README.md has no place for the figures: {pattern}")
+    return text
 
 
 def plots(results):
