@@ -19,7 +19,10 @@ checks=$((checks + 1))
 
 # The kind of archive that has an image for each processor, with this machine's alone: by the same name.
 own=$(dpkg --print-architecture)
-"$repository/hack/image" --arch "$own" $work/index.tar >$work/said 2>&1 || fail "hack/image --arch: $(cat $work/said)"
+for archive in index again; do
+  "$repository/hack/image" --arch "$own" $work/$archive.tar >$work/said 2>&1 || fail "hack/image --arch: $(cat $work/said)"
+done
+same "bytes" "$(sha256sum <$work/index.tar)" "$(sha256sum <$work/again.tar)"
 index=$(tar -xOf $work/index.tar index.json | jq -r '.manifests[0].digest')
 holds "for which processors it is" "[.manifests[].platform.architecture] == [\"$own\"]" "$(tar -xOf $work/index.tar "blobs/${index/://}")"
 ctr image import $work/index.tar >$work/said 2>&1 || fail "import: $(cat $work/said)"
