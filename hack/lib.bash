@@ -8,6 +8,8 @@ die() { echo "$0: $*" >&2; exit 1; }
 # usage: the script's opening comment. bad_usage WHY...: names what is wrong with the command line, exit status 2.
 usage() { awk 'NR > 2 && !/^#/ { exit } NR > 2 { sub(/^# ?/, ""); print }' "$0"; }
 bad_usage() { { echo "$0: $*"; usage; } >&2; exit 2; }
+# known_architecture WORD: what --arch takes.
+known_architecture() { case $1 in amd64 | arm64) ;; *) bad_usage "--arch takes amd64 or arm64, not \"$1\"" ;; esac; }
 
 # at_exit COMMAND...: runs when the script ends, however it ends (failure, Ctrl-C, a closed terminal), last one first.
 # For what a script makes outside its own folders. Not for a script that then execs another: nothing would be undone. A

@@ -57,13 +57,27 @@ std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
 
 // What is asked about is often not there (ADD asks whether its names are free): that is no exception, which would cost
 // an ADD more than the question.
-std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<int> not_there) {
-  std::optional<Link> link;
-  const auto read = [&](std::size_t, const nlmsghdr& answer) { link = parse_link(answer); };
+template <class Parse>
+auto ask(Socket& socket, Message question, std::initializer_list<int> not_there, const Parse& parse) {
+  decltype(parse(std::declval<const nlmsghdr&>())) found;
+  const auto read = [&](std::size_t, const nlmsghdr& answer) { found = parse(answer); };
   auto outcome = std::move(socket.execute_each({&question, 1}, read).front());
   if (outcome && std::find(not_there.begin(), not_there.end(), outcome->error()) == not_there.end())
     throw std::move(*outcome);
-  return link;
+  return found;
+}
+
+std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<int> not_there) {
+  return ask(socket, std::move(question), not_there, parse_link);
+}
+
+std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
+  const ifinfomsg* header = nullptr;
+  const auto bytes = Attributes::of(message, header).bytes(link_counters.type);
+  rtnl_link_stats64 stats{};  // later kernels have more behind, earlier ones less
+  std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
+  return LinkCounters{stats.rx_packets, stats.tx_packets, stats.rx_bytes,
+                      stats.tx_bytes,   stats.rx_dropped, stats.tx_dropped};
 }
 
 }  // namespace
@@ -297,18 +311,7 @@ std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index) {
   Message question = Message::question(
       RTM_GETLINK, [index] { return fmt::format("read the counters of interface {}", index); });
   link_header(question, index);
-  std::optional<LinkCounters> counters;
-  const auto read = [&](std::size_t, const nlmsghdr& answer) {
-    const ifinfomsg* header = nullptr;
-    const auto bytes = Attributes::of(answer, header).bytes(link_counters.type);
-    rtnl_link_stats64 stats{};  // later kernels have more behind, earlier ones less
-    std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
-    counters = {stats.rx_packets, stats.tx_packets, stats.rx_bytes,
-                stats.tx_bytes,   stats.rx_dropped, stats.tx_dropped};
-  };
-  const auto outcome = socket.execute_each({&question, 1}, read).front();
-  if (outcome && outcome->error() != ENODEV) throw *outcome;
-  return counters;
+  return ask(socket, std::move(question), {ENODEV}, parse_counters);
 }
 
 std::optional<Link> find_link(Socket& socket, const std::string& name) {

@@ -29,8 +29,12 @@ std::optional<Lease> read_lease(const ipam::Folder& folder, const std::string& n
 
 std::optional<Lease> find_lease(const std::string& data_dir, const std::string& network,
                                 const IpAddress& address) {
-  const auto folder = ipam::Folder::peek(data_dir, network);
-  return folder ? read_lease(*folder, network, address) : std::nullopt;
+  for (const std::string& each : network.empty() ? networks_of(data_dir) : std::vector{network}) {
+    const auto folder = ipam::Folder::peek(data_dir, each);
+    auto lease = folder ? read_lease(*folder, each, address) : std::nullopt;
+    if (lease) return lease;
+  }
+  return std::nullopt;
 }
 
 std::optional<Lease> find_lease(const std::string& data_dir,

@@ -16,7 +16,7 @@ struct Lease {
   ipam::Reservation reservation;
 };
 
-// data_dir: where those of all networks are. Nothing too where there are none, or they may not be read.
+// data_dir: where those of all networks are; network: empty: in any. Nothing too where there are none, or they may not be read.
 std::optional<Lease> find_lease(const std::string& data_dir, const std::string& network,
                                 const IpAddress& address);
 // The first of any network that is_it.

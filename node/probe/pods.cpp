@@ -57,9 +57,14 @@ void read_lease(const std::string& data_dir, PodCheck& pod) {
     pod.lease = lease->path;
     pod.since = modified_in_utc(lease->reservation.file);
     const std::string& holder = lease->reservation.owner.container_id;
-    if (holder != pod.container)
+    if (pod.network.empty()) {
+      pod.network = lease->network;
+      pod.container = holder;
+      pod.ifname = lease->reservation.owner.ifname;
+    } else if (holder != pod.container) {
       blame(pod, "lease-of-another",
             fmt::format("{} is reserved for container {}", address.to_string(), holder));
+    }
   }
 }
 
@@ -83,27 +88,14 @@ std::vector<std::string> namespace_paths() {
   return paths;
 }
 
-// An end with a pod's route that does not say whose it is: the leases may know.
-PodCheck without_alias(const std::string& data_dir, const netlink::Link& link,
-                       const std::vector<IpAddress>& addresses) {
-  PodCheck pod;
-  pod.link = link;
-  pod.container = "unknown";
-  const auto lease = find_lease(data_dir, [&](const ipam::Reservation& reservation) {
-    return std::find(addresses.begin(), addresses.end(), reservation.address) != addresses.end();
-  });
-  if (lease) {
-    pod.network = lease->network;
-    pod.container = lease->reservation.owner.container_id;
-    pod.ifname = lease->reservation.owner.ifname;
-    pod.name = lease->reservation.pod;
-  }
+// Without its alias the end of a pair is known by its route alone, and whose it is by the lease.
+void blame_lost_alias(PodCheck& pod) {
+  const bool known = !pod.lease.empty();
   blame(pod, "alias-lost",
         fmt::format("the host's end has lost the alias by which it is known as an attachment: ip link set {} "
                     "alias '{}{} {} {}'",
-                    link.name, netlink::host_end_alias, lease ? pod.network : "NETWORK",
-                    lease ? pod.container : "CONTAINER", lease ? pod.ifname : "IFNAME"));
-  return pod;
+                    pod.link.name, netlink::host_end_alias, known ? pod.network : "NETWORK",
+                    known ? pod.container : "CONTAINER", known ? pod.ifname : "IFNAME"));
 }
 
 void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
@@ -184,8 +176,7 @@ class PodChecker {
     bool has_default = false;
     for (const netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN})) {
       if (!route.dst.address.is_v4()) continue;
-      const auto out = netlink::find_link(socket, route.link);
-      pod.routes.push_back(netlink::to_string(route, out ? out->name : ""));
+      pod.routes.push_back(words_of(socket, route));
       has_default = has_default || route.dst.length == 0;
     }
     if (!has_family(pod, IpFamily::v4)) return;
@@ -218,8 +209,6 @@ class PodChecker {
       asked.push_back(&peer);
     }
     if (pod.netns.empty() || echoes.empty() || is_explained(pod)) return;
-    asked_.clear();
-    for (const Echo& echo : echoes) asked_.insert(echo.to);
     Wire wire;
     const Dropped before = Dropped::now();
     std::vector<EchoResult> results;
@@ -231,13 +220,30 @@ class PodChecker {
       id = pinger.id();
       results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
     }
-    const auto sights = wire.take(id);
-    const std::string droppers = Dropped::now().since(before);
+    Observed observed{wire.take(id), Dropped::now().since(before), {}};
+    for (const Echo& echo : echoes) observed.asked.insert(echo.to);
+    std::vector<std::size_t> silent;
+    std::vector<IpAddress> nodes;
     for (std::size_t i = 0; i < results.size(); ++i)
-      if (!results[i].answered()) judge(pod, *asked[i], echoes[i].to, results[i], sights, droppers);
+      if (!results[i].answered()) {
+        silent.push_back(i);
+        nodes.push_back(asked[i]->node_address);
+      }
+    const auto doubles = find_doubles(question_.host, nodes);
+    for (std::size_t at = 0; at < silent.size(); ++at) {
+      const std::size_t i = silent[at];
+      judge(pod, *asked[i], echoes[i].to, results[i], observed, doubles[at]);
+    }
   }
 
  private:
+  // While a pod asked.
+  struct Observed {
+    std::vector<Sight> sights;
+    std::string droppers;  // in words; empty: nothing was counted
+    std::set<IpAddress> asked;
+  };
+
   void check_address(PodCheck& pod, const IpAddress& address, const std::vector<netlink::Route>& routes) {
     const auto route = std::find_if(routes.begin(), routes.end(), [&](const netlink::Route& each) {
       return each.dst == IpPrefix::host(address);
@@ -247,12 +253,9 @@ class PodChecker {
             fmt::format("the host's route is missing: ip route add {} dev {} scope link proto 169",
                         IpPrefix::host(address).to_string(), pod.link.name));
     const auto way = netlink::lookup_route(socket_, address);
-    if (route != routes.end() && (!way || way->link != pod.link.index)) {
-      const auto other = way ? netlink::find_link(socket_, way->link) : std::nullopt;
+    if (route != routes.end() && (!way || way->link != pod.link.index))
       blame(pod, "route-overridden",
-            fmt::format("packets to {} take {}", address.to_string(),
-                        way ? netlink::to_string(*way, other ? other->name : "") : "no route"));
-    }
+            fmt::format("packets to {} take {}", address.to_string(), words_of(socket_, way)));
     const auto neighbour = netlink::find_neighbour(socket_, pod.link.index, address);
     if (neighbour && neighbour->state == NUD_FAILED)
       blame(pod, "neighbour-failed",
@@ -277,27 +280,22 @@ class PodChecker {
     const auto own = netlink::lookup_route(socket_, to);
     const auto its = netlink::lookup_forward(socket_, to, *from, pod.link.index);
     if (own && its && own->link == its->link && own->gateway == its->gateway) return false;
-    const auto words = [&](const std::optional<netlink::Route>& way) {
-      const auto link = way ? netlink::find_link(socket_, way->link) : std::nullopt;
-      return way ? netlink::to_string(*way, link ? link->name : "") : "no route";
-    };
     blame(pod, "pod-route",
           fmt::format("what it sends to {} takes {}, what this node sends there takes {}: a rule for what is "
                       "from pods (ip rule)",
-                      whom, words(its), words(own)));
+                      whom, words_of(socket_, its), words_of(socket_, own)));
     return true;
   }
 
   // What goes to pods of other nodes keeps its source, what goes anywhere its destination.
-  bool judge_changed(PodCheck& pod, const PeerCheck& peer, const IpAddress& to,
-                     const std::vector<Sight>& sights) {
+  bool judge_changed(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const Observed& observed) {
     const auto is_own = [&](const IpAddress& address) {
       return std::find(pod.addresses.begin(), pod.addresses.end(), address) != pod.addresses.end();
     };
-    for (const Sight& sight : sights) {
+    for (const Sight& sight : observed.sights) {
       if (!sight.is_leaving || sight.is_reply || sight.link == pod.link.index) continue;
       const bool other_source = sight.destination == to && to != peer.node_address && !is_own(sight.source);
-      const bool other_destination = is_own(sight.source) && !asked_.contains(sight.destination);
+      const bool other_destination = is_own(sight.source) && !observed.asked.contains(sight.destination);
       if (!other_source && !other_destination) continue;
       blame(pod, "address-translated",
             fmt::format("what it sends to {} ({}) leaves this node {} {}: a chain of nat (nft list ruleset, "
@@ -310,7 +308,9 @@ class PodChecker {
   }
 
   void judge(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const EchoResult& result,
-             const std::vector<Sight>& sights, const std::string& droppers) {
+             const Observed& observed, const std::string& doubles) {
+    const auto& sights = observed.sights;
+    const std::string& droppers = observed.droppers;
     const auto seen = [&](bool leaving, bool reply, bool at_pod) {
       return std::any_of(sights.begin(), sights.end(), [&](const Sight& sight) {
         const bool of_it = (reply ? sight.source : sight.destination) == to;
@@ -346,14 +346,12 @@ class PodChecker {
           pod, "pod-silent",
           fmt::format("what it sends to {} does not arrive at the host's end: its own routes or rules",
                       whom));
-    if (judge_changed(pod, peer, to, sights)) return;
+    if (judge_changed(pod, peer, to, observed)) return;
     if (!seen(true, false, false))
       return blame(pod, "forward-dropped",
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
     if (to != peer.node_address && to != peer.far_address) return;
     if (!seen(false, true, false)) {
-      const IpAddress node[] = {peer.node_address};
-      const std::string doubles = find_doubles(question_.host, node)[0];
       if (!doubles.empty())
         return pod.problems.push_back({"duplicate-address", Subject::peer,
                                        fmt::format("{} ({}): {}", peer.peer, peer.cidr.to_string(), doubles),
@@ -378,7 +376,6 @@ class PodChecker {
   netlink::Socket& socket_;
   const PodQuestion& question_;
   netlink::Netns home_;
-  std::set<IpAddress> asked_;  // by a pod
 };
 
 }  // namespace
@@ -392,8 +389,11 @@ std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data
   for (const netlink::Link& link : netlink::list_links(socket, "veth")) {
     const auto its = routed.find(link.index);
     auto pod = read_alias(link);
-    if (!pod && its != routed.end()) pod = without_alias(data_dir, link, its->second);
-    if (!pod) continue;
+    if (!pod && its == routed.end()) continue;
+    if (!pod) {
+      pod.emplace().link = link;
+      pod->container = "unknown";
+    }
     if (its != routed.end()) pod->addresses = its->second;
     pods.push_back(std::move(*pod));
   }
@@ -402,7 +402,9 @@ std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data
     if (pod.addresses.empty() && pod.link.peer_netns)
       for (const auto& address : netlink::list_addresses_in(socket, *pod.link.peer_netns, pod.link.peer))
         if (address.scope == RT_SCOPE_UNIVERSE) pod.addresses.push_back(address.prefix.address);
+    const bool has_alias = !pod.network.empty();
     read_lease(data_dir, pod);
+    if (!has_alias) blame_lost_alias(pod);
   }
   return pods;
 }

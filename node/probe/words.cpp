@@ -17,6 +17,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "netlink/link.h"
 #include "node/rules/firewall.h"
 
 namespace onlink::node {
@@ -84,6 +85,12 @@ std::string words_of(const EchoResult& result, const std::string& otherwise) {
     default:
       return otherwise;
   }
+}
+
+std::string words_of(netlink::Socket& socket, const std::optional<netlink::Route>& way) {
+  if (!way) return "no route";
+  const auto link = netlink::find_link(socket, way->link);
+  return netlink::to_string(*way, link ? link->name : "");
 }
 
 Dropped Dropped::now() {

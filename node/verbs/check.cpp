@@ -13,12 +13,12 @@
 
 #include "base/add_once.h"
 #include "ipam/folder.h"
-#include "netlink/link.h"
 #include "netlink/route.h"
 #include "node/probe/host.h"
 #include "node/probe/leases.h"
 #include "node/probe/peers.h"
 #include "node/probe/pods.h"
+#include "node/probe/words.h"
 #include "node/routes/diff.h"
 
 namespace onlink::node {
@@ -36,11 +36,16 @@ struct Chosen {
   std::optional<Problem> lost = {};      // what has a lease and nothing else: neither peer nor pod
 };
 
+// name: "namespace/name"; empty: not known.
+bool is_named(const std::string& container, const std::string& name, const std::string& subject) {
+  if (subject.size() >= shortest_container && container.starts_with(subject)) return true;
+  return subject == container || subject == name ||
+         (!name.empty() && name.substr(name.find('/') + 1) == subject);
+}
+
 bool is_pod(const PodCheck& pod, const std::string& subject, const std::optional<IpAddress>& address) {
   if (address) return std::find(pod.addresses.begin(), pod.addresses.end(), *address) != pod.addresses.end();
-  if (subject.size() >= shortest_container && pod.container.starts_with(subject)) return true;
-  return subject == pod.container || subject == pod.link.name || subject == pod.name ||
-         (!pod.name.empty() && pod.name.substr(pod.name.find('/') + 1) == subject);
+  return subject == pod.link.name || is_named(pod.container, pod.name, subject);
 }
 
 bool is_peer(const Node& peer, const std::string& subject, const std::optional<IpAddress>& address) {
@@ -52,17 +57,11 @@ bool is_peer(const Node& peer, const std::string& subject, const std::optional<I
 
 // By a reservation alone.
 std::optional<Problem> find_lost(const CheckInput& input, const std::optional<IpAddress>& address) {
-  const auto lease = find_lease(input.data_dir, [&](const ipam::Reservation& reservation) {
-    PodCheck pod;
-    pod.container = reservation.owner.container_id;
-    pod.name = reservation.pod;
-    pod.addresses = {reservation.address};
-    return is_pod(pod, input.subject, address);
+  const auto lease = find_lease(input.data_dir, [&](const ipam::Reservation& its) {
+    return address ? its.address == *address : is_named(its.owner.container_id, its.pod, input.subject);
   });
   if (!lease) return std::nullopt;
   const ipam::Reservation& its = lease->reservation;
-  const auto way = netlink::lookup_route(input.socket, its.address);
-  const auto link = way ? netlink::find_link(input.socket, way->link) : std::nullopt;
   return Problem{
       "lease-without-interface", Subject::node,
       fmt::format("{} of network {} is reserved for container {}{} since {}, and no interface of this host "
@@ -70,7 +69,7 @@ std::optional<Problem> find_lost(const CheckInput& input, const std::optional<Ip
                   "is another plugin's (onlink-ipam check tells what it knows); packets to it take {}",
                   its.address.to_string(), lease->network, its.owner.container_id,
                   its.pod.empty() ? "" : fmt::format(" (pod {})", its.pod), modified_in_utc(its.file),
-                  way ? netlink::to_string(*way, link ? link->name : "") : "no route")};
+                  words_of(input.socket, netlink::lookup_route(input.socket, its.address)))};
 }
 
 Chosen choose(const CheckInput& input, const Cluster& cluster, const std::vector<PodCheck>& pods) {
