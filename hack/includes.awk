@@ -16,7 +16,7 @@ BEGIN {
   add("cstdlib", "abort exit getenv system strtol strtoul strtoull abs _Exit"); add("csignal", "raise signal")
   add("cstring", "memcpy memcmp memset memmove strlen strerror strcmp strchr")
   add("ctime", "time time_t tm strftime gmtime"); add("filesystem", "filesystem"); add("fstream", "ifstream ofstream fstream")
-  add("functional", "function identity hash less greater ref cref"); add("initializer_list", "initializer_list")
+  add("functional", "function identity not_fn hash less greater ref cref"); add("initializer_list", "initializer_list")
   add("iostream", "cin cout cerr"); add("ios ostream istream fstream sstream iostream", "ios"); add("ostream iostream fstream sstream", "ostream")
   add("iterator", "back_inserter inserter distance istreambuf_iterator make_move_iterator next prev advance")
   add("iterator array string string_view vector span map set", "begin end size data empty")

@@ -34,6 +34,8 @@ inline constexpr Attribute<std::uint32_t> netns_descriptor{NETNSA_FD};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};
 inline constexpr Attribute<std::uint32_t> link_extensions{IFLA_EXT_MASK};
 inline constexpr Attribute<Bytes> link_counters{IFLA_STATS64};  // struct rtnl_link_stats64
+inline constexpr Attribute<Nested> link_xdp{IFLA_XDP};
+inline constexpr Attribute<std::uint8_t> xdp_attached{IFLA_XDP_ATTACHED};
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
 inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
 inline constexpr Attribute<Nested> link_info_data{IFLA_INFO_DATA};

@@ -297,6 +297,8 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);
   link.master = attributes.get(link_master).value_or(0);
+  if (const auto xdp = attributes.get(link_xdp))
+    link.has_xdp = xdp->get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
   link.peer_netns = attributes.get(link_peer_netns);
   if (const auto info = attributes.get(link_info)) {
     link.kind = info->get(link_info_kind).value_or("");

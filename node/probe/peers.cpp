@@ -59,6 +59,7 @@ class Checker {
     for (std::size_t i = 0; i < checks_.size(); ++i) judge(i);
     look_at_wire();
     look_for_doubles();
+    mention_xdp();
     ask_pod();
     return std::move(checks_);
   }
@@ -252,6 +253,22 @@ class Checker {
     const auto doubles = find_doubles(question_.host, nodes);
     for (std::size_t i = 0; i < doubles.size(); ++i)
       if (!doubles[i].empty()) blame(*asked[i], "duplicate-address", Subject::peer, doubles[i]);
+  }
+
+  // What a program there drops is seen by nobody: it looks as if nothing came.
+  void mention_xdp() {
+    for (PeerCheck& check : checks_) {
+      if (!check.problem ||
+          (check.problem->kind != "peer-unreachable" && !check.problem->kind.ends_with("-silent")))
+        continue;
+      const netlink::Route* way = question_.host.path_to(check.node_address);
+      const netlink::Link* link = way != nullptr ? question_.host.link(way->link) : nullptr;
+      if (link == nullptr || !link->has_xdp) continue;
+      check.problem->text += fmt::format(
+          ". Or the XDP program on {0} drops what comes, before anything else here sees it (bpftool net; "
+          "ip link set {0} xdp off)",
+          link->name);
+    }
   }
 
   // The node itself answers, its address among its pods does not.
@@ -465,8 +482,8 @@ class Checker {
     const IpAddress& who = *sight.refused_by;
     if (check.kind == PathKind::vxlan && who == check.node_address && sight.refusal == ICMP_PORT_UNREACH)
       return blame(check, "no-vxlan-there", Subject::peer,
-                   fmt::format("{} refuses UDP {}: onlink-node does not run there, or has another vxlanPort, "
-                               "or a firewall there rejects it",
+                   fmt::format("{} refuses UDP {}: onlink-node does not run there, or has another vxlanPort "
+                               "or vxlanMode, or a firewall there rejects it",
                                who.to_string(), question_.cluster.vxlan_port));
     blame(check, "tunnel-refused", Subject::peer,
           words_of({.what = EchoResult::What::refused,

@@ -43,10 +43,13 @@ std::optional<PodCheck> read_alias(const netlink::Link& link) {
   return pod;
 }
 
+std::string name_of(const PodCheck& pod) {
+  return pod.name.empty() ? "container " + pod.container : "pod " + pod.name;
+}
+
 void blame(PodCheck& pod, const char* kind, const std::string& words) {
-  const std::string who = pod.name.empty() ? "container " + pod.container : "pod " + pod.name;
   pod.problems.push_back(
-      {kind, Subject::node, fmt::format("{}, {} ({}): {}", who, pod.ifname, pod.link.name, words)});
+      {kind, Subject::node, fmt::format("{}, {} ({}): {}", name_of(pod), pod.ifname, pod.link.name, words)});
 }
 
 void read_lease(const std::string& data_dir, PodCheck& pod) {
@@ -123,9 +126,32 @@ bool is_explained(const PodCheck& pod) {
   });
 }
 
+// Another pod of this host, asked as if it were a node: the only one without a path.
+PeerCheck as_peer(const PodCheck& pod) {
+  PeerCheck peer;
+  peer.peer = name_of(pod);
+  peer.cidr = IpPrefix::host(pod.addresses.front());
+  peer.node_address = pod.addresses.front();
+  peer.node = pod.echo;
+  return peer;
+}
+bool is_local(const PeerCheck& peer) { return peer.kind == PathKind::none; }
+
 bool has_family(const PodCheck& pod, IpFamily family) {
   return std::any_of(pod.addresses.begin(), pod.addresses.end(),
                      [&](const IpAddress& address) { return address.family() == family; });
+}
+
+void ask_from_host(Pinger& pinger, std::vector<PodCheck>& pods) {
+  std::vector<Echo> echoes;
+  std::vector<PodCheck*> asked;
+  for (PodCheck& pod : pods) {
+    if (pod.addresses.empty()) continue;
+    echoes.push_back({.to = pod.addresses.front()});
+    asked.push_back(&pod);
+  }
+  const auto results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
+  for (std::size_t i = 0; i < results.size(); ++i) asked[i]->echo = results[i];
 }
 
 class PodChecker {
@@ -192,11 +218,15 @@ class PodChecker {
                         way->mac.to_string(), pod.link.mac->to_string()));
   }
 
-  // From within the pod to the nodes that this node itself reaches: what is lost on the way through this host.
-  void check_forwarding(PodCheck& pod) {
+  // From within the pod to what this node itself reaches, the other nodes and `other`, a pod here: what is lost on the way
+  // through this host.
+  void check_forwarding(PodCheck& pod, const PodCheck* other) {
     std::vector<Echo> echoes;
     std::vector<const PeerCheck*> asked;
-    for (const PeerCheck& peer : question_.peers) {
+    std::vector<PeerCheck> peers;
+    if (other != nullptr) peers.push_back(as_peer(*other));
+    peers.insert(peers.end(), question_.peers.begin(), question_.peers.end());
+    for (const PeerCheck& peer : peers) {
       if (peer.problem || !peer.answers() || !peer.node_address.is_v4() || echoes.size() == peers_asked)
         continue;
       const IpAddress to = peer.far.answered() ? *peer.far_address : peer.node_address;
@@ -352,6 +382,12 @@ class PodChecker {
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
     if (to != peer.node_address && to != peer.far_address) return;
     if (!seen(false, true, false)) {
+      if (is_local(peer))
+        return blame(
+            pod, "pod-unanswered",
+            fmt::format("what it sends to {} reaches that pod, which does not answer it: that pod drops "
+                        "what is from {}",
+                        whom, pod.addresses.front().to_string()));
       if (!doubles.empty())
         return pod.problems.push_back({"duplicate-address", Subject::peer,
                                        fmt::format("{} ({}): {}", peer.peer, peer.cidr.to_string(), doubles),
@@ -412,16 +448,12 @@ std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods) {
   PodChecker checker(socket, question);
   for (PodCheck& pod : pods) checker.check_on_host(pod);
-  std::vector<Echo> echoes;
-  std::vector<PodCheck*> asked;
-  for (PodCheck& pod : pods) {
-    if (pod.addresses.empty()) continue;
-    echoes.push_back({.to = pod.addresses.front()});
-    asked.push_back(&pod);
-  }
   Pinger pinger;
-  const auto results = pinger.ask(echoes, false, {.tries = 2, .wait_ms = 500});
-  for (std::size_t i = 0; i < results.size(); ++i) asked[i]->echo = results[i];
+  ask_from_host(pinger, pods);
+  std::vector<PodCheck> others = question.others;
+  ask_from_host(pinger, others);
+  const auto other =
+      std::find_if(others.begin(), others.end(), [](const PodCheck& each) { return each.echo.answered(); });
   find_namespaces(socket, pods);
   // Of many pods one stands for all as to the way through this host.
   bool forwarded = false;
@@ -430,7 +462,7 @@ void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vecto
     if (!look) continue;
     checker.check_inside(pod);
     if (forwarded && !question.thorough) continue;
-    checker.check_forwarding(pod);
+    checker.check_forwarding(pod, other == others.end() ? nullptr : &*other);
     forwarded = !pod.netns.empty();
   }
 }

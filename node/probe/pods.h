@@ -41,6 +41,7 @@ struct PodQuestion {
   std::uint32_t pod_mtu = 0;  // the largest that passes everywhere; 0: not known
   const std::vector<PeerCheck>& peers;
   bool thorough = false;
+  std::vector<PodCheck> others = {};  // of which one that answers is sent to as well
 };
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods);
 

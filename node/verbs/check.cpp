@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -244,10 +245,19 @@ json check_document(const CheckInput& input) {
   auto states = path_states(status.plan);
   const Desired desired = only(status.plan.desired, chosen, states);
   const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states, chosen.pod});
-  if (chosen.link) std::erase_if(pods, [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });
+  // Only a pod that is named sends to others here: a network policy may keep pods apart, as it should.
+  std::vector<PodCheck> others;
+  if (chosen.link) {
+    const auto is_it = [&](const PodCheck& pod) { return pod.link.name == *chosen.link; };
+    others = pods;
+    std::erase_if(others, is_it);
+    std::erase_if(pods, std::not_fn(is_it));
+  }
   if (!chosen.peer.empty() || chosen.lost) pods.clear();
-  check_pods(input.socket, {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value()},
-             pods);
+  check_pods(
+      input.socket,
+      {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value(), std::move(others)},
+      pods);
   const HostCheck host = check_host(input.socket, cluster, status.plan.host);
 
   ProblemList problems = general_problems(status);

@@ -85,6 +85,13 @@ on A tc qdisc add dev eth0 root tbf rate 8bit burst 10 latency 1ms # a packet ne
 finds 1 dropped-here "what is sent to 172.16.91.202 does not leave this node"
 on A tc qdisc del dev eth0 root
 well
+ip netns exec A "$python" "$(dirname "$0")/xdp.py" eth0 &
+dropper=$!
+eventually 5 eval 'ip -n A link show eth0 | grep -q xdp'
+finds 3 node-silent "the XDP program on eth0 drops what comes"
+kill "$dropper"
+eventually 5 eval '! ip -n A link show eth0 | grep -q xdp'
+well
 with_wrong_neighbour A 172.16.91.202 B finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
 ip link set plug2 mtu 1400 # the wire carries no more to B
 finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
@@ -124,6 +131,16 @@ finds 1 forward-dropped "the answer of B (172.16.91.202) arrives and is dropped 
 on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.1.0/24 drop'
 finds 1 forward-dropped "what it sends to B (10.10.1.1) is dropped on this node" netns01
 on A nft 'delete table ip test'
+well netns01
+# The way to another pod of this host.
+on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip daddr 10.10.0.3 drop'
+finds 1 forward-dropped "what it sends to pod default/netns02 (10.10.0.3) is dropped on this node" netns01
+on A nft 'flush table ip test; add rule ip test f ip saddr 10.10.0.3 drop'
+finds 1 forward-dropped "the answer of pod default/netns02 (10.10.0.3) arrives and is dropped on this node" netns01
+on A nft 'delete table ip test'
+on netns02 nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in ip saddr 10.10.0.2 drop'
+finds 1 pod-unanswered "what it sends to pod default/netns02 (10.10.0.3) reaches that pod, which does not answer it" netns01
+on netns02 nft 'delete table ip test'
 well netns01
 ip -n A rule add from 10.10.0.0/24 iif "$attach_end" prohibit
 finds 1 pod-route "takes no route, what this node sends there takes" netns01

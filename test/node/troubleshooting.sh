@@ -76,6 +76,10 @@ drop A forward 'ip saddr 10.10.0.2'
 check netns01
 row 'is dropped on this node' "$out"
 on A nft delete table ip test
+drop netns02 input 'ip saddr 10.10.0.2'
+check netns01
+row 'reaches that pod, which does not answer it' "$out"
+on netns02 nft delete table ip test
 well netns01
 ip -n A rule add from 10.10.0.0/24 to 10.10.1.0/24 prohibit
 check netns01
@@ -120,6 +124,13 @@ ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$(ip -n other -j link show 
 check B
 row 'have the address' "$out"
 ip -n other link set eth0 down
+ip netns exec A "$python" "$(dirname "$0")/xdp.py" eth0 &
+xdp=$!
+eventually 5 eval 'ip -n A link show eth0 | grep -q xdp'
+check B
+row 'the XDP program on eth0' "$out"
+kill "$xdp"
+eventually 5 eval '! ip -n A link show eth0 | grep -q xdp'
 for each in A B; do ip -n "$each" neigh flush dev eth0; done
 ip -n B link set eth0 down
 ip -n A neigh flush dev eth0
