@@ -85,17 +85,17 @@ void write_at(int fd, std::span<const std::byte> content, off_t offset, std::str
   }
 }
 
-void overwrite_file(int directory, const std::string& path,
-                    std::initializer_list<std::span<const std::byte>> parts, mode_t mode) {
+void overwrite_file(int directory, const std::string& path, std::initializer_list<FilePart> parts,
+                    mode_t mode) {
   const UniqueFd fd = open_file(directory, path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw system_failure("stat " + path);
   if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
     throw Failure(path + " is not a file of its own (a link?)");
   off_t size = 0;
-  for (const auto& part : parts) {
-    write_at(fd.get(), part, size, path);
-    size += static_cast<off_t>(part.size());
+  for (const FilePart& part : parts) {
+    write_at(fd.get(), part.content, static_cast<off_t>(part.at), path);
+    size = static_cast<off_t>(part.at + part.content.size());
   }
   if (status.st_size > size && uninterrupted([&] { return ::ftruncate(fd.get(), size); }) != 0)
     throw system_failure("truncate " + path);

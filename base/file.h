@@ -39,11 +39,15 @@ bool try_write(int fd, std::string_view content) noexcept;
 std::size_t read_at(int fd, std::span<std::byte> content, off_t offset, std::string_view name);
 void write_at(int fd, std::span<const std::byte> content, off_t offset, std::string_view name);
 
-// Writes a file in place, part after part, made where it is not there: it keeps its blocks, and ext4 does not
-// begin to write to the disk, as it does when a file is truncated first. For what may be broken by a power cut.
-// Throws Failure, also where it is not a file of its own: a link may be one to anything.
-void overwrite_file(int directory, const std::string& path,
-                    std::initializer_list<std::span<const std::byte>> parts, mode_t mode);
+// Writes parts of a file in place, made where it is not there: it keeps its blocks, and ext4 does not begin to write
+// to the disk, as it does when a file is truncated first. It ends with the last part. For what may be broken by a
+// power cut. Throws Failure, also where it is not a file of its own: a link may be one to anything.
+struct FilePart {
+  std::size_t at;
+  std::span<const std::byte> content;
+};
+void overwrite_file(int directory, const std::string& path, std::initializer_list<FilePart> parts,
+                    mode_t mode);
 
 // The names of everything in a directory, in no order, "." and ".." too. path: for the words. Throws Failure.
 std::vector<std::string> names_in(int directory, const std::string& path);

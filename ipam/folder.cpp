@@ -214,7 +214,7 @@ std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
 void Folder::set_last_reserved(std::size_t range_set, const IpAddress& address) const {
   const std::string text = address.to_string();
   with_context(path_, [&] {
-    overwrite_file(fd(), last_name(range_set), {std::as_bytes(std::span(text))}, file_mode);
+    overwrite_file(fd(), last_name(range_set), {{0, std::as_bytes(std::span(text))}}, file_mode);
   });
 }
 

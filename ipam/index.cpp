@@ -150,12 +150,14 @@ void Index::read() {
       header.folder_device != folder.st_dev || header.folder_inode != folder.st_ino)
     throw Failure("it was of another boot or folder");
   last_due_ = header.last_due;
+  kept_ = entries_.size();
   if (header.modified != nanoseconds(folder.st_mtim) || header.changed != nanoseconds(folder.st_ctim))
     why_rebuilt_ = "the folder was changed by others, or by a process that died";
 }
 
 // What was held and has no file now is taken for released just now; what was resting goes on.
 void Index::build() {
+  kept_ = 0;
   Entries former = std::exchange(entries_, {});
   unreadable_.clear();
   for (const std::string& name : folder_->names()) {
@@ -217,10 +219,15 @@ std::vector<IpAddress> Index::taken() const {
   return all;
 }
 
-void Index::add(const IpAddress& address, const cni::Attachment& owner) {
+void Index::touch(Entries::iterator place) {
   changed_ = true;
+  kept_ = std::min(kept_, static_cast<std::size_t>(place - entries_.begin()));
+}
+
+void Index::add(const IpAddress& address, const cni::Attachment& owner) {
   const Entry entry = entry_of(address, owner);
   const auto place = place_of(entries_, address);
+  touch(place);
   if (place == entries_.end() || place->key() != entry.key())
     entries_.insert(place, entry);
   else if (!place->is_held())
@@ -230,8 +237,8 @@ void Index::add(const IpAddress& address, const cni::Attachment& owner) {
 }
 
 void Index::remove(const IpAddress& address, Then then) {
-  changed_ = true;
   const auto place = place_of(entries_, address);
+  touch(place);
   if (place == entries_.end() || place->address() != address || !place->is_held()) return;
   if (then == Then::rest)
     place->value = static_cast<std::uint64_t>(boot_time());
@@ -241,9 +248,12 @@ void Index::remove(const IpAddress& address, Then then) {
 
 void Index::wake(std::chrono::seconds cooldown) {
   const std::int64_t limit = boot_time() - std::chrono::nanoseconds(cooldown).count();
-  std::erase_if(entries_, [&](const Entry& entry) {
+  const auto awake = [&](const Entry& entry) {
     return !entry.is_held() && static_cast<std::int64_t>(entry.value) <= limit;
-  });
+  };
+  const auto first = std::find_if(entries_.begin(), entries_.end(), awake);
+  kept_ = std::min(kept_, static_cast<std::size_t>(first - entries_.begin()));
+  entries_.erase(std::remove_if(first, entries_.end(), awake), entries_.end());
 }
 
 bool Index::is_due(std::chrono::seconds pause) {
@@ -286,8 +296,11 @@ void Index::save() {
                 .count = entries_.size()};
   evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
   header.checksum = header.sum(entries);
-  // In place, a file in memory keeps its pages. Half of it would not fit the checksum.
-  overwrite_file(evidence_->make(), index_name, {std::as_bytes(std::span(&header, 1)), entries}, 0600);
+  // In place, and from the first change on. What is written by half does not fit the checksum.
+  const std::size_t from = kept_ * sizeof(Entry);
+  overwrite_file(evidence_->make(), index_name,
+                 {{0, std::as_bytes(std::span(&header, 1))}, {sizeof header + from, entries.subspan(from)}},
+                 0600);
 }
 
 }  // namespace onlink::ipam

@@ -98,6 +98,7 @@ class Index {
   // Where the address is, or belongs.
   template <class List>
   static auto place_of(List& entries, const IpAddress& address);
+  void touch(Entries::iterator place);
   void read();
   bool load();
   void build();
@@ -109,6 +110,7 @@ class Index {
   Entries entries_;            // by address
   std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
   bool changed_ = false;
+  std::size_t kept_ = 0;  // so many of the first entries are in the file as they are here
   bool is_trusted_ = true;
 };
 
