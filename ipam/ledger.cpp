@@ -25,12 +25,13 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
   if (!index_.why_rebuilt().empty()) clear_leftovers();
 }
 
-// Of processes that died. They die before they have sealed the index, so only who builds it anew has to look.
+// Of processes that died. They die before they have sealed the index, so only who builds it anew has to look. A file that
+// names nobody is of no use to one who lives either, whose lost reservation was being made anew: restore_lost() does it.
 void Ledger::clear_leftovers() {
   try {
     for (const IpAddress& address : index_.held_by({}))
       if (const auto reservation = folder_.read(address))
-        if (const Verdict verdict = judge(*reservation); verdict.is_stale())
+        if (const Verdict verdict = judge(*reservation); verdict.state != Verdict::State::unknown)
           give_back(*reservation, "reclaim", verdict.why);
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {

@@ -695,6 +695,9 @@ class Model:
     def look_at(self, attachment, now):
         key = attachment.key
         owners = {now.leases[key[0]].get(address) for address in attachment.addresses}
+        # Whoever made a lost one anew may have been killed: an empty file names nobody.
+        if attachment.lost:
+            owners = {None if owner == (key[0], "") else owner for owner in owners}
         self.require(owners <= {key, None}, "the reservation of a living pod is another's", f"{attachment}: {owners}")
         self.require(attachment.lost or None not in owners, "the reservation of a living pod is gone", attachment)
         attachment.lost = None in owners

@@ -309,6 +309,19 @@ TEST_F(ReserveTest, ReservationsThatSomebodyRemovedAreMadeAnewFromTheKernel) {
   EXPECT_TRUE(has(refusal("c7"), "0 free, 0 stale, 5 taken"));
 }
 
+TEST_F(ReserveTest, ALostReservationThatWasHalfMadeAnewIsMadeWhole) {
+  (void)add("c1");
+  for (const auto& records : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
+    const std::string record = records.path() / "10.1.2.2";
+    const std::string text = read_file(AT_FDCWD, record).value();
+    std::ofstream(record) << text.substr(0, text.find('\n') + 1);
+  }
+  std::filesystem::remove(file("10.1.2.2"));
+  write("10.1.2.2", "");
+  EXPECT_EQ(add("c2"), "10.1.2.3/29");
+  EXPECT_EQ(content("10.1.2.2"), "c1\r\neth0");
+}
+
 TEST_F(ReserveTest, UndoGivesBackWhatTheLeaseHasGivenAndNothingElse) {
   ipam_.erase("subnet");
   ipam_["ranges"] = {{{{"subnet", "10.1.2.0/29"}}}, {{{"subnet", "10.1.3.0/29"}}}};
