@@ -14,9 +14,9 @@ ip link add onlabc type veth peer name pod
 ip link add tunl0 type veth peer name other
 ip link add uplink type veth peer name router
 for link in onlabc pod tunl0 other uplink router; do ip link set "$link" up; done
-ip addr add 10.10.0.1/32 dev tunl0
-ip addr add 172.16.91.201/24 brd + dev uplink
+# What a manager without our files has taken away (networkd of Debian 13 the tunnel's address, too) is there again for the next one.
 restore() {
+  ip addr replace 10.10.0.1/32 dev tunl0
   ip addr replace 172.16.91.201/24 brd + dev uplink
   ip route replace 10.10.0.2/32 dev onlabc proto 169
   ip route replace 10.10.1.0/24 via 172.16.91.202 dev uplink proto 169
