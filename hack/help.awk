@@ -4,7 +4,7 @@
 #   verb    NAME  ARGUMENTS  WORDS
 #   option  VERB  NAMES  VALUE  DEFAULT  WORDS     NAMES with commas; VALUE is empty for a flag, VERB for all verbs
 #   nested                                         each verb has a --help of its own
-# Variables: program, its name; verb, where it is the help of a verb. It knows the forms of CLI11 (2.3 to 2.5) and of our own
+# Variables: program, its name; verb, where it is the help of a verb. It knows the forms of CLI11 (2.3 to 2.6) and of our own
 # texts: a line that begins with two spaces has a name and, after two more, words; what is further in goes on with them.
 function flush() {
   if (kind == "text" && words != "" && !verb) print "text\t" words
@@ -49,6 +49,10 @@ function option(left) {
     }
   }
 }
+# CLI11 2.6: blanks behind the words, a usage without a word before it, and long names in a column of their own.
+{ sub(/ +$/, "") }
+/\[OPTIONS\]/ { flush(); next }
+{ sub(/^          --/, "  --") }
 /^(Usage:|OPTIONS:|Options:) */ { flush(); next }
 /^(Subcommands|SUBCOMMANDS):/ { flush(); print "nested"; next }
 /^ *$/ { flush(); next }

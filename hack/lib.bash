@@ -106,7 +106,7 @@ build_packages=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev l
 debian_site() {
   local site
   site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" { print $1; exit }')
+    awk -v release="$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")" '$2 == release || $2 == "unstable" || $2 == "sid" { print $1; exit }')
   [ -n "$site" ] && echo "$site"
 }
 

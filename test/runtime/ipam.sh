@@ -30,7 +30,7 @@ same "dns of host-local" "$(jq -c .dns.nameservers <<<"$result")" '["10.96.0.10"
 # With and without a gateway of its own: the pod's is 169.254.1.1, and static's CHECK passes all the same.
 pair "static" "$onlink" '{type: "static", addresses: [{address: "10.10.0.50/24", gateway: "10.10.0.1"}]}' \
   '{type: "static", addresses: [{address: "10.10.0.51/24"}], dns: {nameservers: ["10.96.0.10"]}}'
-same "address of static" "$(jq -c '.ips' <<<"$result")" '[{"interface":1,"address":"10.10.0.50/32","gateway":"169.254.1.1"}]'
+same "address of static" "$(jq -cS '.ips' <<<"$result")" '[{"address":"10.10.0.50/32","gateway":"169.254.1.1","interface":1}]'
 
 # dhcp asks for a lease through the pod's interface, which onlink makes when it knows the address (as ptp does).
 $reference/dhcp daemon 2>/dev/null & dhcp=$!
