@@ -171,7 +171,7 @@ void add_filters(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_tunnel) {
     table.counters.emplace_back("foreign_tunnel");
     table.counters.emplace_back("forged_inner");
-    table.chains.push_back({"tunnels",
+    table.chains.push_back({"arriving",
                             "filter",
                             "input",
                             "filter",

@@ -56,7 +56,7 @@ same "pings to an excluded destination" "$seen" 1
 seed_cluster "$rules"
 node A apply
 reaches netns01 198.51.100.2
-holds "fully random" 'any(.. | objects; .masquerade? | objects | .flags == "fully-random")' "$(on A nft -j list table inet onlink)"
+holds "fully random" 'any(.. | objects; .masquerade? | objects | [.flags] | flatten == ["fully-random"])' "$(on A nft -j list table inet onlink)"
 
 # IPIP from a stranger, and from a pod: dropped and counted. From a node: not.
 same "before" "$(dropped foreign_tunnel)" 0
@@ -149,7 +149,7 @@ node A apply
 same "whose name is gone" "$(forgers)" '[["172.16.91.202",null,1]]'
 seed_cluster "$rules"
 node A apply
-on A nft flush chain inet onlink tunnels
+on A nft flush chain inet onlink arriving
 node A plan
 told=$(sed -n '/^table inet onlink/,/^EOF$/{/^EOF$/!p}' <<<"$out")
 case $told in *"elements = { 172.16.91.202 counter packets 1 "*) ;; *) fail "plan does not keep who forged: $told" ;; esac
@@ -184,9 +184,9 @@ for cidr in 10.10.0.0/23 10.10.1.0/24; do
 done
 seed_cluster "$rules"
 node A apply
-on A nft flush chain inet onlink tunnels
+on A nft flush chain inet onlink arriving
 node A apply
-on A nft list chain inet onlink tunnels | grep drop >/dev/null || fail "the rule did not come back"
+on A nft list chain inet onlink arriving | grep drop >/dev/null || fail "the rule did not come back"
 on A nft delete table inet onlink
 node A apply
 on A nft list table inet onlink >/dev/null || fail "the table did not come back"
@@ -196,13 +196,13 @@ start_node A
 eventually 10 test -s "$work/A/run/service.json"
 on A nft delete table inet onlink
 eventually 2 on A nft list table inet onlink
-on A nft flush chain inet onlink tunnels
-eventually 2 eval 'on A nft list chain inet onlink tunnels | grep drop >/dev/null'
+on A nft flush chain inet onlink arriving
+eventually 2 eval 'on A nft list chain inet onlink arriving | grep drop >/dev/null'
 # Also in the moment in which it has just been made.
 for _ in {1..10}; do
   on A nft delete table inet onlink
-  until on A nft flush chain inet onlink tunnels 2>/dev/null; do :; done
-  eventually 2 eval 'on A nft list chain inet onlink tunnels | grep drop >/dev/null'
+  until on A nft flush chain inet onlink arriving 2>/dev/null; do :; done
+  eventually 2 eval 'on A nft list chain inet onlink arriving | grep drop >/dev/null'
 done
 on A nft delete element inet onlink tunnel_sources '{ 172.16.91.202 }'
 eventually 2 on A nft get element inet onlink tunnel_sources '{ 172.16.91.202 }'

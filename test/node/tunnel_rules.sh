@@ -53,7 +53,7 @@ case $out in *"dropped forged_inner: 4 packets
 # The kernel adds elements while packets come: no rule is touched by that, and a pass has nothing to do.
 node A plan
 same "nothing is left to do after forged packets" "$out$errors" ""
-on A nft flush chain inet onlink tunnels
+on A nft flush chain inet onlink arriving
 applied A
 same "after the rules were made again" "$(forgers) $(dropped forged_inner)" '[["172.16.91.202","B",4]] 4'
 pings_at_pod ipip_from B 172.16.91.201 "" 10.10.2.2
