@@ -3,12 +3,14 @@
 // Text follows inet_pton(3) and inet_ntop(3); no name is ever resolved.
 #pragma once
 
+#include <endian.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,9 +45,21 @@ class IpAddress {
   bool is_link_local() const noexcept;  // 169.254.0.0/16, fe80::/10
   std::string to_string() const;
 
-  auto operator<=>(const IpAddress&) const = default;  // IPv4 before IPv6, then by number
+  bool operator==(const IpAddress&) const = default;
+  // IPv4 before IPv6, then by number.
+  std::strong_ordering operator<=>(const IpAddress& other) const noexcept {
+    if (const auto families = family_ <=> other.family_; families != 0) return families;
+    const auto halves = half(0) <=> other.half(0);
+    return halves != 0 ? halves : half(8) <=> other.half(8);
+  }
 
  private:
+  std::uint64_t half(std::size_t at) const noexcept {
+    std::uint64_t number = 0;
+    std::memcpy(&number, bytes_.data() + at, sizeof number);
+    return be64toh(number);
+  }
+
   IpFamily family_ = IpFamily::v4;
   std::array<std::uint8_t, 16> bytes_{};
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nft/generation.h"
 
+#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -8,8 +9,11 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "netlink/socket.h"
@@ -60,7 +64,16 @@ std::string ruleset_generation() {
   }
   const auto boot = read_sysctl("kernel/random/boot_id");
   if (!generation || !boot) return "";
-  return fmt::format("{} {} {}", *boot, *netns, *generation);
+  return fmt::format("{} {} {}", *boot, *netns, be32toh(*generation));
+}
+
+std::string next_generation(const std::string& generation) {
+  const auto number = generation.find_last_of(' ') + 1;
+  std::uint32_t value = 0;
+  const auto [end, error] =
+      std::from_chars(generation.data() + number, generation.data() + generation.size(), value);
+  if (number == 0 || error != std::errc{}) return "";
+  return generation.substr(0, number) + std::to_string(value + 1 != 0 ? value + 1 : 1);
 }
 
 }  // namespace onlink::nft

@@ -20,5 +20,7 @@ bool is_without_nftables(const Failure& failure);
 // committed in between, by anybody. Holds for this boot and namespace only, and says so itself. Empty where
 // the kernel does not tell (before Linux 5.14, or without nftables).
 std::string ruleset_generation();
+// What a single commit makes of it (net/netfilter/nf_tables_api.c, nf_tables_commit); empty for an empty one.
+std::string next_generation(const std::string& generation);
 
 }  // namespace onlink::nft

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace onlink::nft {
@@ -28,14 +29,20 @@ std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes) {
 }
 
 std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all, IpFamily inner) {
-  std::map<IpAddress, std::vector<IpPrefix>> by_sender;
-  for (const auto& [sender, sources] : all) by_sender[sender].push_back(sources);
+  std::vector<Ruleset::Inner> chosen;
+  for (const auto& [sender, sources] : all)
+    if (sources.family() == inner) chosen.push_back({sender, sources.network()});
+  std::sort(chosen.begin(), chosen.end(), [](const Ruleset::Inner& a, const Ruleset::Inner& b) {
+    return std::tie(a.sender, a.sources) < std::tie(b.sender, b.sources);
+  });
   std::vector<AddressRange> pairs;
-  for (auto& [sender, sources] : by_sender)
-    for (AddressRange range : ranges_of(of_family(sources, inner == IpFamily::v4))) {
-      range.sender = sender;
-      pairs.push_back(range);
-    }
+  const Ruleset::Inner* kept = nullptr;
+  for (const Ruleset::Inner& each : chosen) {
+    if (kept != nullptr && kept->sender == each.sender && kept->sources.overlaps(each.sources)) continue;
+    kept = &each;
+    pairs.push_back(AddressRange::of(each.sources));
+    pairs.back().sender = each.sender;
+  }
   std::sort(pairs.begin(), pairs.end());
   return pairs;
 }
@@ -43,14 +50,16 @@ std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all, IpFam
 constexpr std::pair<const char*, IpFamily> vxlan_inner_sets[] = {{"vxlan_inner_v4", IpFamily::v4},
                                                                  {"vxlan_inner_v6", IpFamily::v6}};
 
-std::vector<NftSet> sets_of(const Ruleset& ruleset) {
+std::vector<NftSet> sets_of(const Ruleset& ruleset, bool with_elements) {
   std::vector<NftSet> sets;
   const auto add = [&](const char* name, IpFamily family, const std::vector<IpPrefix>& prefixes) {
-    sets.push_back({name, family, ranges_of(of_family(prefixes, family == IpFamily::v4))});
+    sets.push_back({name, family, {}});
+    if (with_elements) sets.back().elements = ranges_of(of_family(prefixes, family == IpFamily::v4));
   };
   const auto add_pairs = [&](const char* name, IpFamily outer, IpFamily inner,
                              const std::vector<Ruleset::Inner>& pairs, std::string field) {
-    sets.push_back({name, outer, pairs_of(pairs, inner), NftSet::Kind::pairs, inner, std::move(field)});
+    sets.push_back({name, outer, {}, NftSet::Kind::pairs, inner, std::move(field)});
+    if (with_elements) sets.back().elements = pairs_of(pairs, inner);
   };
   if (!ruleset.masqueraded.empty()) {
     // Multicast goes to whoever listens; it is never masqueraded.
@@ -189,7 +198,7 @@ void add_filters(const Ruleset& ruleset, NftTable& table) {
 }
 
 std::string print_block(const Ruleset& ruleset, bool with_elements, const Counts& counts = {}) {
-  const NftTable table = table_of(ruleset);
+  const NftTable table = table_of(ruleset, with_elements);
   std::string text = fmt::format("table inet {} {{\n", table.name);
   for (const NftSet& set : table.sets)
     text += set.kind == NftSet::Kind::senders ? print_senders(set, counts) : print_set(set, with_elements);
@@ -204,8 +213,8 @@ std::string print_block(const Ruleset& ruleset, bool with_elements, const Counts
 
 }  // namespace
 
-NftTable table_of(const Ruleset& ruleset) {
-  NftTable table{ruleset.table, sets_of(ruleset), {}, {}};
+NftTable table_of(const Ruleset& ruleset, bool with_elements) {
+  NftTable table{ruleset.table, sets_of(ruleset, with_elements), {}, {}};
   if (ruleset.filter_tunnel) table.sets.push_back({forged_by, IpFamily::v4, {}, NftSet::Kind::senders});
   add_filters(ruleset, table);
   add_nat(ruleset, table);
@@ -213,7 +222,7 @@ NftTable table_of(const Ruleset& ruleset) {
 }
 
 bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset) {
-  const auto wanted = table_of(ruleset).chains;
+  const auto wanted = table_of(ruleset, false).chains;
   return std::all_of(wanted.begin(), wanted.end(), [&](const NftChain& chain) {
     return std::any_of(chains.begin(), chains.end(), [&](const Chain& there) {
       return there.table == ruleset.table && there.name == chain.name && there.rules == chain.rules.size();
@@ -235,9 +244,9 @@ std::string print_table(const Ruleset& ruleset, const Counts& counts) {
 
 std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset, false); }
 
-std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset) {
-  std::map<std::string, std::vector<AddressRange>> elements;
-  for (NftSet& set : sets_of(ruleset)) elements[set.name] = std::move(set.elements);
+Elements elements_of(const Ruleset& ruleset) {
+  Elements elements;
+  for (NftSet& set : sets_of(ruleset, true)) elements[set.name] = std::move(set.elements);
   return elements;
 }
 

@@ -99,7 +99,8 @@ struct NftTable {
   std::vector<std::string> counters;
   std::vector<NftChain> chains;
 };
-NftTable table_of(const Ruleset& ruleset);
+// Without elements the sets are empty.
+NftTable table_of(const Ruleset& ruleset, bool with_elements = true);
 // Whether its chains are there with as many rules as they are to have: rules are flushed all at once, or the
 // whole table is; nobody changes one of them by accident.
 bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset);
@@ -129,7 +130,8 @@ std::string print_table(const Ruleset& ruleset, const Counts& counts = {});
 // The same table without elements: equal texts differ in elements only.
 std::string print_structure(const Ruleset& ruleset);
 // What lies in its sets, by their names: disjoint, in order.
-std::map<std::string, std::vector<AddressRange>> elements_of(const Ruleset& ruleset);
+using Elements = std::map<std::string, std::vector<AddressRange>>;
+Elements elements_of(const Ruleset& ruleset);
 // Other elements for a set that is there: rules, counters and the other elements stay as they are.
 std::string print_change(const std::string& table, const std::string& set,
                          const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add);

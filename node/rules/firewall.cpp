@@ -22,9 +22,9 @@ namespace onlink::node {
 namespace {
 
 using nft::AddressRange;
+using nft::Elements;
 using nft::Ruleset;
 using nft::TableChange;
-using Elements = std::map<std::string, std::vector<AddressRange>>;
 
 std::string fingerprint(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
@@ -44,9 +44,10 @@ Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
   return {fingerprint(nft::print_structure(ruleset)), fingerprint(elements), "", ""};
 }
 
-// asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it.
-TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked,
-                       const Loaded& loaded) {
+// asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it; elements: those of it, where
+// they are remembered.
+TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked, const Loaded& loaded,
+                       const Elements* elements = nullptr) {
   const TableChange replaced{TableChange::Whole::replace};
   if (wanted.empty())
     return {nft::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
@@ -55,6 +56,10 @@ TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded
   if (known && asked.elements == loaded.elements) return {};
   if (!known && fingerprint(nft::rules_of_table(wanted.table)) != loaded.listing) return replaced;
   TableChange change;
+  if (known && elements != nullptr) {
+    for (const auto& [set, ranges] : sets) change.turn(set, elements->at(set), ranges);
+    return change;
+  }
   auto socket = netlink::Socket::open(NETLINK_NETFILTER);
   for (const auto& [set, ranges] : sets) {
     const IpFamily sender = ranges.empty() || !ranges[0].sender ? IpFamily::v4 : ranges[0].sender->family();
@@ -143,10 +148,13 @@ std::string listing_of(const Ruleset& made) {
   return nft::has_all_rules(nft::list_chains(), made) ? listing : "";
 }
 
-// What was just made is looked at like anything else, so that nobody's change meanwhile is taken for ours.
-std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now) {
+// Nobody's change meanwhile is taken for ours: where there was more than the one commit, or it was not known what was there before,
+// what was just made is looked at like anything else.
+std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now,
+                          const std::string& expected) {
   now.generation.clear();
   std::string generation = nft::ruleset_generation();
+  if (!expected.empty() && generation == expected) return generation;
   return change_for(made, sets, now, now).empty() ? generation : "";
 }
 
@@ -223,7 +231,9 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
   now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again
-  TableChange change = change_for(possible, sets, now, loaded);
+  const bool is_known = !now.generation.empty() && now.generation == loaded.generation;
+  const bool is_remembered = is_known && known_by_ == loaded.elements && now.structure == loaded.structure;
+  TableChange change = change_for(possible, sets, now, loaded, is_remembered ? &elements_ : nullptr);
   if (!change.empty()) {
     keep_counts(possible, change);
     auto refused = nft::carry_out(possible, change);
@@ -234,9 +244,13 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
     if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
-    if (change.whole != TableChange::Whole::keep) now.listing = listing_of(possible);
-    now.generation = generation_of(possible, sets, now);
+    const bool is_whole = change.whole != TableChange::Whole::keep;
+    if (is_whole) now.listing = listing_of(possible);
+    now.generation = generation_of(possible, sets, now,
+                                   is_known && !is_whole ? nft::next_generation(loaded.generation) : "");
   }
+  if (known_by_ != now.elements) elements_ = sets;
+  known_by_ = now.elements;
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
   const std::string commands = nft::print(possible, change);
   if (possible.empty()) return {{}, commands};
