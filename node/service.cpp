@@ -164,6 +164,7 @@ void Service::pass() {
     report(done);
     telemetry_.passed(done, seconds_since(begun),
                       repaired && noticed_ != 0 ? std::optional(seconds_since(noticed_)) : std::nullopt);
+    done.host = {};  // with very many peers half of the memory, and the next pass reads it anew
     last_ = std::move(done);
     noticed_ = 0;
     causes_.clear();
