@@ -11,6 +11,7 @@
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "node/probe/doubles.h"
+#include "node/probe/tcp.h"
 #include "node/probe/wire.h"
 #include "node/probe/words.h"
 
@@ -19,6 +20,8 @@ namespace {
 
 constexpr std::uint32_t smallest_size = 576;  // that every IPv4 link carries
 constexpr std::size_t steps = 12;             // sizes asked at once on the way to the largest
+constexpr std::uint32_t loss_told = 3;        // of loss_tries
+constexpr std::size_t asked_for_loss = 50;    // peers at once
 constexpr std::size_t looked_at = 32;         // peers that do not answer and are looked at on the wire
 
 const char* state_name(std::uint16_t state) {
@@ -55,10 +58,12 @@ class Checker {
     for (std::size_t i = 0; i < question_.desired.paths.size(); ++i) begin(question_.desired.paths[i]);
     ask_all();
     ask_sizes();
+    ask_for_loss();
     look_up();
     for (std::size_t i = 0; i < checks_.size(); ++i) judge(i);
     look_at_wire();
     look_for_doubles();
+    excuse_by_tcp();
     mention_xdp();
     ask_pod();
     return std::move(checks_);
@@ -134,6 +139,25 @@ class Checker {
         searches.push_back({&check, questions[i].second, smallest_size, check.asked_size, results[i]});
     }
     search(searches);
+  }
+
+  // Some at a time, as too many answers at once would be lost here.
+  void ask_for_loss() {
+    std::vector<PeerCheck*> asked;
+    for (PeerCheck& check : checks_)
+      if (check.answers() && check.kind != PathKind::none) asked.push_back(&check);
+    for (std::size_t first = 0; first < asked.size(); first += asked_for_loss) {
+      std::vector<Echo> echoes;
+      const std::size_t end = std::min(first + asked_for_loss, asked.size());
+      for (std::size_t i = first; i < end; ++i) {
+        const PeerCheck& check = *asked[i];
+        echoes.insert(echoes.end(), loss_tries,
+                      check.far.answered() ? far_echo(check) : Echo{.to = check.node_address});
+      }
+      const auto results = pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 1000});
+      for (std::size_t i = 0; i < results.size(); ++i)
+        if (!results[i].answered()) ++asked[first + i / loss_tries]->lost;
+    }
   }
 
   struct Search {
@@ -216,7 +240,21 @@ class Checker {
                    path.obstacle);
     if (!check.answers()) return judge_silence(check);
     if (check.far_address && !check.far.answered()) return judge_half(check);
-    if (check.asked_size != 0 && check.largest_size < check.asked_size) judge_size(check);
+    if (check.asked_size != 0 && check.largest_size < check.asked_size) return judge_size(check);
+    if (check.lost >= loss_told)
+      blame(check, "packets-lost", Subject::peer,
+            fmt::format("{} of {} small packets were not answered: they are lost on the way, or pings are "
+                        "limited there",
+                        check.lost, loss_tries));
+  }
+
+  // The neighbour on the way may be a router.
+  std::string what_is_dropped(const PeerCheck& check) const {
+    if (!check.neighbour.ends_with("REACHABLE")) return "everything";
+    const netlink::Route* way = question_.host.path_to(check.node_address);
+    if (way == nullptr || !way->gateway) return "pings or everything (it answered ARP a moment ago)";
+    return fmt::format("pings or everything, or has no way there (the router {} answered ARP a moment ago)",
+                       way->gateway->to_string());
   }
 
   void judge_silence(PeerCheck& check) {
@@ -233,9 +271,7 @@ class Checker {
                             "drops {} on the way{}",
                             check.node_address.to_string(),
                             check.far_address ? check.far_address->to_string() : "a pod's node",
-                            check.neighbour.ends_with("REACHABLE")
-                                ? "pings or everything (it answered ARP a moment ago)"
-                                : "everything",
+                            what_is_dropped(check),
                             check.neighbour.ends_with("PERMANENT")
                                 ? ", or the neighbour " + check.neighbour + ", set by hand, has a wrong MAC"
                                 : "")
@@ -253,6 +289,27 @@ class Checker {
     const auto doubles = find_doubles(question_.host, nodes);
     for (std::size_t i = 0; i < doubles.size(); ++i)
       if (!doubles[i].empty()) blame(*asked[i], "duplicate-address", Subject::peer, doubles[i]);
+  }
+
+  // Many machines let no pings in, and are well.
+  void excuse_by_tcp() {
+    std::vector<IpAddress> addresses;
+    std::vector<PeerCheck*> asked;
+    for (PeerCheck& check : checks_) {
+      if (!check.problem || check.problem->kind != "node-silent" ||
+          check.node.what != EchoResult::What::silent)
+        continue;
+      addresses.push_back(check.node_address);
+      asked.push_back(&check);
+    }
+    const auto answered = answer_tcp(addresses);
+    for (std::size_t i = 0; i < answered.size(); ++i) {
+      if (!answered[i]) continue;
+      asked[i]->problem.reset();
+      asked[i]->note =
+          fmt::format("{} ({}): {} answers TCP and no pings: it lives, and more cannot be told from here",
+                      asked[i]->peer, asked[i]->cidr.to_string(), asked[i]->node_address.to_string());
+    }
   }
 
   // What a program there drops is seen by nobody: it looks as if nothing came.
@@ -421,8 +478,10 @@ class Checker {
       return sight.outer_source.has_value() == one.within_tunnel;
     };
     const auto left = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
-      return sight.is_leaving && !sight.is_reply && sight.destination == to && is_outside(sight);
+      return sight.is_leaving && !sight.is_reply && !sight.refused_by && sight.destination == to &&
+             is_outside(sight);
     });
+    if (left != sights.end() && judge_own_nat(one, *left)) return;
     const auto back = std::find_if(sights.begin(), sights.end(), [&](const Sight& sight) {
       return !sight.is_leaving && sight.is_reply && sight.source == to && is_outside(sight);
     });
@@ -462,11 +521,41 @@ class Checker {
                       question_.host.link_name(back->link), why));
   }
 
+  // What this node sends itself leaves with an address of its own.
+  bool judge_own_nat(const Silent& one, const Sight& left) {
+    const auto expected = one.echo.from ? one.echo.from : one.within_tunnel ? own_end_ : one.check->source;
+    if (!expected || left.source == *expected || is_own(left.source)) return false;
+    blame(
+        *one.check, "address-translated", Subject::node,
+        fmt::format(
+            "what this node sends to {} leaves from {}, which is no address of its: a chain of nat (nft list "
+            "ruleset, iptables -t nat -S)",
+            one.echo.to.to_string(), left.source.to_string()));
+    return true;
+  }
+
+  bool is_own(const IpAddress& address) const {
+    const auto& own = question_.host.underlay_addresses;
+    return std::any_of(own.begin(), own.end(),
+                       [&](const netlink::Address& each) { return each.prefix.address == address; });
+  }
+
   bool judge_other_vxlan(PeerCheck& check, const std::vector<Sight>& sights) {
     const Cluster& ours = question_.cluster;
     for (const Sight& sight : sights) {
-      if (sight.is_leaving || sight.vxlan_port == 0 || sight.outer_source != check.node_address) continue;
-      if (sight.vxlan_port == ours.vxlan_port && sight.vxlan_vni == ours.vxlan_vni) continue;
+      if (sight.is_leaving || sight.vxlan_port == 0) continue;
+      const bool as_ours = sight.vxlan_port == ours.vxlan_port && sight.vxlan_vni == ours.vxlan_vni;
+      if (as_ours && sight.is_reply && sight.source == check.node_address &&
+          *sight.outer_source != check.node_address) {
+        blame(
+            check, "other-sender", Subject::peer,
+            fmt::format(
+                "it sends VXLAN from {}, and only {}, its address in the list of nodes, may: the two nodes' "
+                "lists differ, or its route to this node has another source",
+                sight.outer_source->to_string(), check.node_address.to_string()));
+        return true;
+      }
+      if (as_ours || sight.outer_source != check.node_address) continue;
       blame(check, "other-vxlan", Subject::peer,
             fmt::format(
                 "it sends VXLAN to port {} with VNI {}, and this node has vxlanPort {} and vxlanVNI {}: "

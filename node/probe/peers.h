@@ -17,6 +17,8 @@
 
 namespace onlink::node {
 
+constexpr std::uint32_t loss_tries = 10;
+
 // What is known of one pod subnet of a peer.
 struct PeerCheck {
   std::string peer;
@@ -33,6 +35,8 @@ struct PeerCheck {
   EchoResult pod;
   std::uint32_t asked_size = 0;    // the largest packet that pods send there; 0: not known, not asked
   std::uint32_t largest_size = 0;  // that arrives whole
+  std::uint32_t lost = 0;          // of loss_tries small ones
+  std::string note;                // what is no problem, and limits what can be told
   std::optional<Problem> problem;
 
   bool answers() const { return node.answered() || far.answered(); }

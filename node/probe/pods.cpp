@@ -52,6 +52,20 @@ void blame(PodCheck& pod, const char* kind, const std::string& words) {
       {kind, Subject::node, fmt::format("{}, {} ({}): {}", name_of(pod), pod.ifname, pod.link.name, words)});
 }
 
+bool has_family(const PodCheck& pod, IpFamily family) {
+  return std::any_of(pod.addresses.begin(), pod.addresses.end(),
+                     [&](const IpAddress& address) { return address.family() == family; });
+}
+
+// The pod's own word for each family of which the host has no route to it.
+void add_own_word(netlink::Socket& socket, PodCheck& pod) {
+  if (!pod.link.peer_netns) return;
+  const bool has[] = {has_family(pod, IpFamily::v4), has_family(pod, IpFamily::v6)};
+  for (const auto& address : netlink::list_addresses_in(socket, *pod.link.peer_netns, pod.link.peer))
+    if (address.scope == RT_SCOPE_UNIVERSE && !has[address.prefix.address.is_v4() ? 0 : 1])
+      pod.addresses.push_back(address.prefix.address);
+}
+
 void read_lease(const std::string& data_dir, PodCheck& pod) {
   for (const IpAddress& address : pod.addresses) {
     const auto lease = find_lease(data_dir, pod.network, address);
@@ -137,11 +151,6 @@ PeerCheck as_peer(const PodCheck& pod) {
 }
 bool is_local(const PeerCheck& peer) { return peer.kind == PathKind::none; }
 
-bool has_family(const PodCheck& pod, IpFamily family) {
-  return std::any_of(pod.addresses.begin(), pod.addresses.end(),
-                     [&](const IpAddress& address) { return address.family() == family; });
-}
-
 void ask_from_host(Pinger& pinger, std::vector<PodCheck>& pods) {
   std::vector<Echo> echoes;
   std::vector<PodCheck*> asked;
@@ -167,6 +176,11 @@ class PodChecker {
     if (!link.up())
       return blame(pod, "link-down", fmt::format("the host's end is down: ip link set {} up", link.name));
     if ((link.flags & IFF_RUNNING) == 0) return blame(pod, "pod-link-down", "the pod's end is down");
+    if ((link.flags & IFF_NOARP) != 0)
+      return blame(
+          pod, "no-arp",
+          fmt::format("the host's end has the flag NOARP, and its packets no MAC: ip link set {} arp on",
+                      link.name));
     if (pod.addresses.empty()) return blame(pod, "route-missing", "the host has no route to it");
     const netlink::RouteFilter its{.table = RT_TABLE_MAIN, .link = link.index};
     const auto routes = netlink::list_routes(socket_, its);
@@ -298,6 +312,10 @@ class PodChecker {
                         address.to_string(), peer->mac->to_string()));
   }
 
+  static bool is_own(const PodCheck& pod, const IpAddress& address) {
+    return std::find(pod.addresses.begin(), pod.addresses.end(), address) != pod.addresses.end();
+  }
+
   static bool is(const std::optional<netlink::Link>& device, std::uint32_t link) {
     return device && device->index == link;
   }
@@ -319,19 +337,67 @@ class PodChecker {
 
   // What goes to pods of other nodes keeps its source, what goes anywhere its destination.
   bool judge_changed(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const Observed& observed) {
-    const auto is_own = [&](const IpAddress& address) {
-      return std::find(pod.addresses.begin(), pod.addresses.end(), address) != pod.addresses.end();
-    };
     for (const Sight& sight : observed.sights) {
       if (!sight.is_leaving || sight.is_reply || sight.link == pod.link.index) continue;
-      const bool other_source = sight.destination == to && to != peer.node_address && !is_own(sight.source);
-      const bool other_destination = is_own(sight.source) && !observed.asked.contains(sight.destination);
+      const bool other_source =
+          sight.destination == to && to != peer.node_address && !is_own(pod, sight.source);
+      const bool other_destination = is_own(pod, sight.source) && !observed.asked.contains(sight.destination);
       if (!other_source && !other_destination) continue;
       blame(pod, "address-translated",
             fmt::format("what it sends to {} ({}) leaves this node {} {}: a chain of nat (nft list ruleset, "
                         "iptables -t nat -S)",
                         peer.peer, to.to_string(), other_source ? "from" : "for",
                         (other_source ? sight.source : sight.destination).to_string()));
+      return true;
+    }
+    return false;
+  }
+
+  bool judge_source(PodCheck& pod, const std::string& whom, const IpAddress& to, const Observed& observed) {
+    for (const Sight& sight : observed.sights) {
+      if (sight.is_leaving || sight.is_reply || sight.link != pod.link.index || sight.destination != to ||
+          is_own(pod, sight.source))
+        continue;
+      blame(pod, "pod-source",
+            fmt::format(
+                "what it sends to {} comes from {}, which is not its address: its own routes (src) or rules",
+                whom, sight.source.to_string()));
+      return true;
+    }
+    return false;
+  }
+
+  // To another pod here there is one way, whatever marks and rules say.
+  bool judge_local_way(PodCheck& pod, const std::string& whom, const IpAddress& to,
+                       const Observed& observed) {
+    const auto way = netlink::lookup_route(socket_, to);
+    for (const Sight& sight : observed.sights) {
+      if (!sight.is_leaving || sight.is_reply || sight.destination != to || (way && sight.link == way->link))
+        continue;
+      const auto link = netlink::find_link(socket_, sight.link);
+      blame(pod, "pod-route",
+            fmt::format("what it sends to {} leaves through {}: a rule by mark, protocol or port (ip rule)",
+                        whom, link ? link->name : question_.host.link_name(sight.link)));
+      return true;
+    }
+    return false;
+  }
+
+  // The answer came, but in a tunnel that this node does not have.
+  bool judge_tunnel_of_answer(PodCheck& pod, const PeerCheck& peer, const std::string& whom,
+                              const IpAddress& to, const Observed& observed) {
+    for (const Sight& sight : observed.sights) {
+      if (sight.is_leaving || !sight.is_reply || sight.source != to || !sight.outer_source) continue;
+      const bool vxlan = sight.vxlan_port != 0;
+      if (vxlan ? question_.host.vxlan.has_value() : question_.host.tunnel.has_value()) continue;
+      pod.problems.push_back(
+          {"other-mode", Subject::peer,
+           fmt::format(
+               "{} ({}): the answer of {} comes through {}, which this node does not have: {} of the two "
+               "nodes' files differ",
+               peer.peer, peer.cidr.to_string(), whom, vxlan ? "VXLAN" : "IPIP",
+               vxlan ? "vxlanMode" : "ipipMode"),
+           peer.peer});
       return true;
     }
     return false;
@@ -352,12 +418,14 @@ class PodChecker {
     };
     const std::string whom = fmt::format("{} ({})", peer.peer, to.to_string());
     if (result.what == EchoResult::What::unsent)
-      return blame(pod, "pod-cannot-send", fmt::format("to {}: {}", whom, words_of(result, "")));
-    const std::string here = droppers.empty() ? words_of(result,
-                                                         "a chain of forward drops it (nft list ruleset, "
-                                                         "iptables-legacy -S FORWARD), a rule (ip rule), or "
-                                                         "a queue (tc -s qdisc)")
-                                              : droppers;
+      return blame(pod, "pod-cannot-send",
+                   fmt::format("the pod itself cannot send to {}: {}", whom, words_of_unsent(result.error)));
+    const std::string here =
+        droppers.empty() ? words_of(result,
+                                    "a chain of forward, prerouting or raw drops it (nft list ruleset, "
+                                    "iptables-legacy -S FORWARD), a rule (ip rule), or "
+                                    "a queue (tc -s qdisc)")
+                         : droppers;
     if (judge_way(pod, whom, to)) return;
     if (!to.is_v4())  // of which nothing is seen on the wire
       return blame(
@@ -372,11 +440,12 @@ class PodChecker {
                       "permanent, in the pod",
                       gateway, pod.ifname, pod.link.mac ? pod.link.mac->to_string() : "?"));
     if (!seen(false, false, true))
-      return blame(
-          pod, "pod-silent",
-          fmt::format("what it sends to {} does not arrive at the host's end: its own routes or rules",
-                      whom));
-    if (judge_changed(pod, peer, to, observed)) return;
+      return blame(pod, "pod-silent",
+                   fmt::format("what it sends to {} does not arrive at the host's end: its own routes, "
+                               "rules, firewall or queue",
+                               whom));
+    if (judge_source(pod, whom, to, observed) || judge_changed(pod, peer, to, observed)) return;
+    if (is_local(peer) && judge_local_way(pod, whom, to, observed)) return;
     if (!seen(true, false, false))
       return blame(pod, "forward-dropped",
                    fmt::format("what it sends to {} is dropped on this node: {}", whom, here));
@@ -401,6 +470,7 @@ class PodChecker {
            peer.peer});
       return;
     }
+    if (judge_tunnel_of_answer(pod, peer, whom, to, observed)) return;
     if (seen(true, true, true))
       return blame(
           pod, "pod-drops",
@@ -434,15 +504,25 @@ std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data
     pods.push_back(std::move(*pod));
   }
   for (PodCheck& pod : pods) {
-    // Without its route, the pod's own word.
-    if (pod.addresses.empty() && pod.link.peer_netns)
-      for (const auto& address : netlink::list_addresses_in(socket, *pod.link.peer_netns, pod.link.peer))
-        if (address.scope == RT_SCOPE_UNIVERSE) pod.addresses.push_back(address.prefix.address);
+    add_own_word(socket, pod);
     const bool has_alias = !pod.network.empty();
     read_lease(data_dir, pod);
     if (!has_alias) blame_lost_alias(pod);
   }
   return pods;
+}
+
+ProblemList check_way_of_a_pod(netlink::Socket& socket, const PodQuestion& question,
+                               std::vector<PodCheck> pods) {
+  PodChecker checker(socket, question);
+  find_namespaces(socket, pods);
+  for (PodCheck& pod : pods) {
+    checker.check_on_host(pod);
+    if (pod.netns.empty() || !pod.problems.empty()) continue;
+    checker.check_forwarding(pod, nullptr);
+    return pod.problems;
+  }
+  return {};
 }
 
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods) {

@@ -44,5 +44,8 @@ struct PodQuestion {
   std::vector<PodCheck> others = {};  // of which one that answers is sent to as well
 };
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods);
+// What keeps the first of these pods that is in order itself, and can be entered, from what this node reaches.
+ProblemList check_way_of_a_pod(netlink::Socket& socket, const PodQuestion& question,
+                               std::vector<PodCheck> pods);
 
 }  // namespace onlink::node

@@ -74,6 +74,24 @@ void read_rp_filter(std::map<std::string, std::uint64_t>& counters) {
 
 }  // namespace
 
+// ip-route(8) has what a route of each type gives to the sender.
+std::string words_of_unsent(int error) {
+  switch (error) {
+    case EPERM:
+      return "its own firewall (a chain of output)";
+    case EINVAL:
+      return "a blackhole route";
+    case EACCES:
+      return "a prohibit route or rule";
+    case EHOSTUNREACH:
+      return "an unreachable route";
+    case ENETUNREACH:
+      return "it has no route there";
+    default:
+      return std::strerror(error);
+  }
+}
+
 std::string words_of(const EchoResult& result, const std::string& otherwise) {
   switch (result.what) {
     case EchoResult::What::refused:
@@ -81,7 +99,7 @@ std::string words_of(const EchoResult& result, const std::string& otherwise) {
                          result.from.is_v4() ? reason_v4(result) : reason_v6(result));
     case EchoResult::What::unsent:
       if (result.error == EPERM) return "this host's own firewall lets it not leave (a chain of output)";
-      return fmt::format("this host cannot send it: {}", std::strerror(result.error));
+      return fmt::format("this host cannot send it: {}", words_of_unsent(result.error));
     default:
       return otherwise;
   }

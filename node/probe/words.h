@@ -16,6 +16,9 @@ namespace onlink::node {
 // "172.16.91.254 refuses it: the host is not reachable"; `otherwise` where nobody said anything.
 std::string words_of(const EchoResult& result, const std::string& otherwise);
 
+// Why the kernel lets none leave, by its error: of "this host" or "the pod".
+std::string words_of_unsent(int error);
+
 // The route that a packet takes, with the name of its interface; "no route".
 std::string words_of(netlink::Socket& socket, const std::optional<netlink::Route>& way);
 

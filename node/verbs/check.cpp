@@ -153,6 +153,8 @@ json print_peer(const PeerCheck& check) {
     peer["pods"] = {{"address", check.far_address->to_string()}, {"echo", print_echo(check.far)}};
   if (check.pod_address)
     peer["pod"] = {{"address", check.pod_address->to_string()}, {"echo", print_echo(check.pod)}};
+  if (!check.note.empty()) peer["note"] = check.note;
+  if (check.answers()) peer["lost"] = {{"asked", loss_tries}, {"unanswered", check.lost}};
   if (check.asked_size != 0) peer["size"] = {{"asked", check.asked_size}, {"passes", check.largest_size}};
   return peer;
 }
@@ -234,6 +236,18 @@ std::string print_details_of_pod(const json& pod) {
   return text;
 }
 
+// The pod of a peer that was asked for and answered this node: pods here are to be answered, too.
+std::vector<PeerCheck> reached_pod(const std::vector<PeerCheck>& peers) {
+  std::vector<PeerCheck> asked;
+  for (const PeerCheck& peer : peers) {
+    if (peer.problem || !peer.pod_address || !peer.pod.answered()) continue;
+    asked.push_back(peer);
+    asked.back().far_address = peer.pod_address;
+    asked.back().far = peer.pod;
+  }
+  return asked;
+}
+
 }  // namespace
 
 json check_document(const CheckInput& input) {
@@ -253,6 +267,10 @@ json check_document(const CheckInput& input) {
     std::erase_if(others, is_it);
     std::erase_if(pods, std::not_fn(is_it));
   }
+  ProblemList way_of_a_pod;
+  if (const auto asked = reached_pod(peers); !asked.empty())
+    way_of_a_pod =
+        check_way_of_a_pod(input.socket, {status.plan.host, status.plan.desired.pod_mtu, asked}, pods);
   if (!chosen.peer.empty() || chosen.lost) pods.clear();
   check_pods(
       input.socket,
@@ -267,6 +285,7 @@ json check_document(const CheckInput& input) {
   json document = {
       {"node", cluster.self.name}, {"host", host.notes}, {"peers", json::array()},
       {"pods", json::array()},     {"all", all},         {"running", status.service.has_value()}};
+  for (const Problem& problem : way_of_a_pod) add_once(problems, problem);
   for (const PeerCheck& peer : peers) {
     if (peer.problem) add_once(problems, *peer.problem);
     if (!chosen.link) document["peers"].push_back(print_peer(peer));
@@ -296,6 +315,8 @@ std::string print_check(const json& document) {
       peers.size(), good(pods), pods.size());
   for (const Problem& problem : problems)
     text += fmt::format("{}: {}\n", label(problem.subject), problem.text);
+  for (const json& peer : peers)
+    if (peer.contains("note")) text += fmt::format("note: {}\n", value(peer, "note"));
   if (document["all"].get<bool>()) return text;
   for (const json& peer : peers) text += print_details(peer);
   for (const json& pod : pods) text += print_details_of_pod(pod);

@@ -104,6 +104,21 @@ on B nft 'flush table ip test; add rule ip test in ip length 200-1500 drop'
 finds 3 mtu "only pings are limited, by size or number"
 on B nft 'delete table ip test'
 well
+# Every second one.
+on B nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in icmp type echo-request numgen inc mod 2 0 drop'
+finds 3 packets-lost "of 10 small packets were not answered"
+on B nft 'delete table ip test'
+well
+# No pings are let in, and all works.
+on B sysctl -qw net.ipv4.icmp_echo_ignore_all=1
+well
+holds "what limits the answer" '.peers[0].note | contains("172.16.91.202 answers TCP and no pings")' "$out"
+on B sysctl -qw net.ipv4.icmp_echo_ignore_all=0
+# This node rewrites what it sends itself.
+on A nft 'add table ip test; add chain ip test post { type nat hook postrouting priority 100; }; add rule ip test post ip daddr 172.16.91.202 snat to 172.16.91.99'
+finds 1 address-translated "what this node sends to 172.16.91.202 leaves from 172.16.91.99"
+on A nft 'delete table ip test'
+well
 # Two machines with one address.
 host double
 plug double eth0 lan 172.16.91.202/24
@@ -142,6 +157,18 @@ on netns02 nft 'add table ip test; add chain ip test in { type filter hook input
 finds 1 pod-unanswered "what it sends to pod default/netns02 (10.10.0.3) reaches that pod, which does not answer it" netns01
 on netns02 nft 'delete table ip test'
 well netns01
+ip -n A rule add fwmark 7 lookup 77
+ip -n A route add default via 172.16.91.77 dev eth0 table 77
+on A nft 'add table ip test; add chain ip test pre { type filter hook prerouting priority -150; }; add rule ip test pre ip saddr 10.10.0.2 ip daddr 10.10.0.3 meta mark set 7'
+finds 1 pod-route "what it sends to pod default/netns02 (10.10.0.3) leaves through eth0: a rule by mark" netns01
+on A nft 'delete table ip test'
+ip -n A rule del fwmark 7 lookup 77
+ip -n A route flush table 77
+# The way between two pods, which this node's own packets do not take.
+nft 'add table bridge test; add chain bridge test c { type filter hook forward priority 0; }; add rule bridge test c ip saddr 10.10.1.0/24 ip daddr 10.10.0.0/24 drop'
+finds 3 pod-unanswered "what it sends to B (10.10.1.2) leaves this node, and nothing comes back" 10.10.1.2
+nft 'delete table bridge test'
+well 10.10.1.2
 ip -n A rule add from 10.10.0.0/24 iif "$attach_end" prohibit
 finds 1 pod-route "takes no route, what this node sends there takes" netns01
 ip -n A rule del from 10.10.0.0/24 iif "$attach_end" prohibit
@@ -167,6 +194,21 @@ applied B
 on netns01 nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in icmp type echo-reply drop'
 finds 1 pod-drops "reaches the pod's interface, and the pod itself drops it" netns01
 on netns01 nft 'delete table ip test'
+ip -n netns01 addr add 10.10.0.99/32 dev eth0
+ip -n netns01 route replace default via 169.254.1.1 dev eth0 onlink src 10.10.0.99
+finds 1 pod-source "comes from 10.10.0.99, which is not its address" netns01
+ip -n netns01 route replace default via 169.254.1.1 dev eth0 onlink
+ip -n netns01 addr del 10.10.0.99/32 dev eth0
+ip -n netns01 route add blackhole 172.16.91.0/24
+ip -n netns01 route add blackhole 10.10.1.0/24
+finds 1 pod-cannot-send "the pod itself cannot send to B (172.16.91.202): a blackhole route" netns01
+ip -n netns01 route del blackhole 172.16.91.0/24
+ip -n netns01 route del blackhole 10.10.1.0/24
+ip -n A link set "$attach_end" arp off
+finds 1 no-arp "ip link set $attach_end arp on" netns01
+ip -n A link set "$attach_end" arp on
+ip -n A neigh replace 10.10.0.2 dev "$attach_end" lladdr "$(ip -n netns01 -j link show eth0 | jq -r '.[0].address')" nud permanent
+well netns01
 ip -n netns01 link set eth0 mtu 1300
 finds 1 mtu "the pod's end has MTU 1300, the host's end" netns01
 ip -n netns01 link set eth0 mtu "$(ip -n A -j link show "$attach_end" | jq '.[0].mtu')"

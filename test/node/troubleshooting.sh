@@ -76,6 +76,17 @@ drop A forward 'ip saddr 10.10.0.2'
 check netns01
 row 'is dropped on this node' "$out"
 on A nft delete table ip test
+ip -n netns01 route add prohibit 172.16.91.0/24
+ip -n netns01 route add prohibit 10.10.1.0/24
+check netns01
+row 'the pod itself cannot send' "$out"
+ip -n netns01 route flush type prohibit
+ip -n netns01 addr add 10.10.0.99/32 dev eth0
+ip -n netns01 route replace default via 169.254.1.1 dev eth0 onlink src 10.10.0.99
+check netns01
+row 'which is not its address' "$out"
+ip -n netns01 route replace default via 169.254.1.1 dev eth0 onlink
+ip -n netns01 addr del 10.10.0.99/32 dev eth0
 drop netns02 input 'ip saddr 10.10.0.2'
 check netns01
 row 'reaches that pod, which does not answer it' "$out"
@@ -124,6 +135,14 @@ ip -n A neigh replace 172.16.91.202 dev eth0 lladdr "$(ip -n other -j link show 
 check B
 row 'have the address' "$out"
 ip -n other link set eth0 down
+on B sysctl -qw net.ipv4.icmp_echo_ignore_all=1
+check B
+row 'answers TCP and no pings' "$out"
+on B sysctl -qw net.ipv4.icmp_echo_ignore_all=0
+drop B input 'icmp type echo-request numgen inc mod 2 0'
+check B
+row 'small packets were not answered' "$out"
+on B nft delete table ip test
 ip netns exec A "$python" "$(dirname "$0")/xdp.py" eth0 &
 xdp=$!
 eventually 5 eval 'ip -n A link show eth0 | grep -q xdp'

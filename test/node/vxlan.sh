@@ -134,13 +134,16 @@ same "check where a firewall says that it rejects" "$status $(grep -c '172.16.91
 on B nft delete table inet wall
 # The file of one node is another: who of the two does not agree.
 cluster_of[B]=$work/other.json
-for other in '.vxlanPort = 8472|it sends VXLAN to port 8472 with VNI 4096, and this node has vxlanPort 4789 and vxlanVNI 4096' \
+ip -n B addr add 172.16.91.222/24 dev eth0
+for other in '.nodes[1].nodeIP = "172.16.91.222"|it sends VXLAN from 172.16.91.222, and only 172.16.91.202, its address in the list of nodes, may' \
+  '.vxlanPort = 8472|it sends VXLAN to port 8472 with VNI 4096, and this node has vxlanPort 4789 and vxlanVNI 4096' \
   '.vxlanVNI = 77|it sends VXLAN to port 4789 with VNI 77, and this node has vxlanPort 4789 and vxlanVNI 4096'; do
   jq "${other%%|*}" "$cluster" >"$work/other.json"
   applied B
   node A check
   same "check where the other node has ${other%%|*}" "$status $(grep -c "${other#*|}" <<<"$out$errors")" "3 1"
 done
+ip -n B addr del 172.16.91.222/24 dev eth0
 # Where a strict rp_filter there keeps it from telling.
 on B sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter'
 node A check
@@ -158,7 +161,22 @@ eventually 5 eval '! ip -n A link show vxlan.onlink'
 same "the direct route" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
 applied B
 eventually 5 reaches a1 "${v4[b1]}"
+# The other node's file has still the mode of before.
+cluster_of[B]=$work/other.json
+jq "$subnets"' | del(.ipipMode) | .vxlanMode = "Always"' "$cluster" >"$work/other.json"
+applied B
+node A check a1
+same "check where the other node has another mode" "$status $(grep -c 'comes through VXLAN, which this node does not have: vxlanMode of the two nodes. files differ' <<<"$out$errors")" "3 1"
+unset 'cluster_of[B]'
+applied B
 stop_node A
+# Of two families the route of one.
+a1_end=$(ip -j -n A -6 route show "${v6[a1]}" | jq -r '.[0].dev')
+ip -n A -6 route del "${v6[a1]}"
+node A check a1
+same "check where the IPv6 route to a pod is missing" "$status $(grep -c "the host's route is missing: ip route add ${v6[a1]}/128 dev $a1_end" <<<"$out$errors")" "1 1"
+ip -n A -6 route add "${v6[a1]}" dev "$a1_end" proto 169 metric 1024
+node A check a1; ok "check with the route again: $errors$out"
 
 # Over IPv6 nodes, without any IPv4 address of theirs.
 seed_cluster "$subnets" '.masquerade = true | .filter = true | del(.ipipMode) | .vxlanMode = "CrossSubnet" |
