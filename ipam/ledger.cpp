@@ -29,10 +29,15 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 // names nobody is of no use to one who lives either, whose lost reservation was being made anew: restore_lost() does it.
 void Ledger::clear_leftovers() {
   try {
-    for (const IpAddress& address : index_.held_by({}))
-      if (const auto reservation = folder_.read(address))
-        if (const Verdict verdict = judge(*reservation); verdict.state != Verdict::State::unknown)
-          give_back(*reservation, "reclaim", verdict.why);
+    for (const IpAddress& address : index_.held_by({})) {
+      const auto reservation = folder_.read(address);
+      if (!reservation) continue;
+      const Verdict verdict = judge(*reservation);
+      // It may have an owner by now: what could not be read a moment ago is listed as nobody's.
+      const bool is_of_nobody = reservation->owner.container_id.empty() && reservation->obstacle.empty();
+      if (verdict.is_stale() || (is_of_nobody && verdict.state == Verdict::State::alive))
+        give_back(*reservation, "reclaim", verdict.why);
+    }
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);

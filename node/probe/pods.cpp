@@ -21,6 +21,7 @@
 #include "netlink/route.h"
 #include "node/probe/doubles.h"
 #include "node/probe/leases.h"
+#include "node/probe/tcp.h"
 #include "node/probe/wire.h"
 #include "node/probe/words.h"
 
@@ -278,6 +279,7 @@ class PodChecker {
       const std::size_t i = silent[at];
       judge(pod, *asked[i], echoes[i].to, results[i], observed, doubles[at]);
     }
+    if (silent.empty()) check_tcp(pod, asked, echoes);
   }
 
  private:
@@ -351,6 +353,32 @@ class PodChecker {
       return true;
     }
     return false;
+  }
+
+  // To other pods pings pass; a rule may know protocols. Not to nodes, which let pods reach as little as they like.
+  void check_tcp(PodCheck& pod, const std::vector<const PeerCheck*>& asked, const std::vector<Echo>& echoes) {
+    std::vector<IpAddress> pods;
+    std::vector<const PeerCheck*> owners;
+    for (std::size_t i = 0; i < echoes.size(); ++i) {
+      if (!is_local(*asked[i]) && asked[i]->pod_address != echoes[i].to) continue;
+      pods.push_back(echoes[i].to);
+      owners.push_back(asked[i]);
+    }
+    if (pods.empty()) return;
+    const auto own = answer_tcp(pods);
+    std::vector<bool> its;
+    {
+      const auto inside = netlink::Netns::open(pod.netns);
+      const netlink::NetnsScope scope(inside, home_);
+      its = answer_tcp(pods);
+    }
+    for (std::size_t i = 0; i < pods.size(); ++i)
+      if (own[i] && !its[i])
+        blame(pod, "tcp-dropped",
+              fmt::format(
+                  "its pings to {} ({}) pass and its TCP does not, though this node's own does: a rule by "
+                  "protocol or port, here or there (nft list ruleset, ip rule), or a network policy",
+                  owners[i]->peer, pods[i].to_string()));
   }
 
   bool judge_source(PodCheck& pod, const std::string& whom, const IpAddress& to, const Observed& observed) {

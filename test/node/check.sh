@@ -164,6 +164,11 @@ finds 1 pod-route "what it sends to pod default/netns02 (10.10.0.3) leaves throu
 on A nft 'delete table ip test'
 ip -n A rule del fwmark 7 lookup 77
 ip -n A route flush table 77
+on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip protocol tcp drop'
+finds 1 tcp-dropped "its pings to pod default/netns02 (10.10.0.3) pass and its TCP does not" netns01
+finds 1 tcp-dropped "its pings to B (10.10.1.2) pass and its TCP does not" 10.10.1.2
+on A nft 'delete table ip test'
+well netns01
 # The way between two pods, which this node's own packets do not take.
 nft 'add table bridge test; add chain bridge test c { type filter hook forward priority 0; }; add rule bridge test c ip saddr 10.10.1.0/24 ip daddr 10.10.0.0/24 drop'
 finds 3 pod-unanswered "what it sends to B (10.10.1.2) leaves this node, and nothing comes back" 10.10.1.2

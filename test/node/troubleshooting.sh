@@ -76,6 +76,10 @@ drop A forward 'ip saddr 10.10.0.2'
 check netns01
 row 'is dropped on this node' "$out"
 on A nft delete table ip test
+drop A forward 'ip protocol tcp'
+check netns01
+row 'its TCP does not' "$out"
+on A nft delete table ip test
 ip -n netns01 route add prohibit 172.16.91.0/24
 ip -n netns01 route add prohibit 10.10.1.0/24
 check netns01
