@@ -75,7 +75,7 @@ bgp_through_tunnel() {
   eventually 60 directly
   eventually 60 back
   eventually 60 reaches netns01 10.10.2.2
-  reaches netns01 10.10.1.2
+  eventually 60 reaches netns01 10.10.1.2
   count_packets R eth1 "$filter" reaches netns01 10.10.2.2 -c5
   [ "$seen" -ge 10 ] || fail "only $seen packets of $filter"
   reaches netns05 10.10.1.2
