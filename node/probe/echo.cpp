@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 #include <random>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -23,15 +24,17 @@ namespace onlink::node {
 namespace {
 
 constexpr std::size_t icmp_header = 8;
-constexpr int receive_buffer = 8 << 20;  // answers of hundreds come at once
+constexpr int buffer = 8 << 20;  // bytes, each way: hundreds are asked at once
 constexpr std::size_t sends_at_once = 32;
 
 UniqueFd open_socket(int family, int protocol) {
   UniqueFd fd(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
   if (!fd && family == AF_INET6 && errno == EAFNOSUPPORT) return fd;
   if (!fd) throw system_failure("open a socket for echo requests (needs CAP_NET_RAW)");
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
-    (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  // What is sent to many who are off waits for ARP, three seconds, and takes the room of what others could answer.
+  for (const auto& [forced, modest] : {std::pair(SO_RCVBUFFORCE, SO_RCVBUF), {SO_SNDBUFFORCE, SO_SNDBUF}})
+    if (::setsockopt(fd.get(), SOL_SOCKET, forced, &buffer, sizeof buffer) != 0)
+      (void)::setsockopt(fd.get(), SOL_SOCKET, modest, &buffer, sizeof buffer);
   return fd;
 }
 
