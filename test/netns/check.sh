@@ -6,6 +6,7 @@ sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 
 fresh() { # [JQ-PROGRAM...]
   ip netns del p1 2>/dev/null || true
+  ip link del "${host:-none}" 2>/dev/null || true # with another's alias DEL leaves it to the kernel, which takes its time
   conf "$dual" '.ipam.cooldown = 0' "$@"; cni DEL p1; ok DEL
   pod p1; cni ADD p1; ok ADD; result=$out
   host=$(jq -r '.interfaces[0].name' <<<"$result")
