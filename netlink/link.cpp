@@ -71,6 +71,12 @@ std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<
   return ask(socket, std::move(question), not_there, parse_link);
 }
 
+std::optional<bool> parse_xdp(const nlmsghdr& message) {
+  const ifinfomsg* header = nullptr;
+  const auto xdp = Attributes::of(message, header).get(link_xdp);
+  return xdp && xdp->get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
+}
+
 std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
   const ifinfomsg* header = nullptr;
   const auto bytes = Attributes::of(message, header).bytes(link_counters.type);
@@ -297,8 +303,6 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.mtu = attributes.get(link_mtu).value_or(0);
   link.peer = attributes.get(link_peer).value_or(0);
   link.master = attributes.get(link_master).value_or(0);
-  if (const auto xdp = attributes.get(link_xdp))
-    link.has_xdp = xdp->get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
   link.peer_netns = attributes.get(link_peer_netns);
   if (const auto info = attributes.get(link_info)) {
     link.kind = info->get(link_info_kind).value_or("");
@@ -307,6 +311,10 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   }
   link.ipv4_conf = parse_ipv4_conf(attributes);
   return link;
+}
+
+std::optional<bool> has_xdp(Socket& socket, std::uint32_t index) {
+  return ask(socket, get_link(index), {ENODEV}, parse_xdp);
 }
 
 std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index) {

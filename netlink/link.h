@@ -47,7 +47,6 @@ struct Link {
   std::uint32_t flags = 0;   // IFF_*
   std::uint32_t peer = 0;    // IFLA_LINK: for a veth, the other end's index in its own namespace
   std::uint32_t master = 0;  // a VRF or bridge that it belongs to
-  bool has_xdp = false;      // a program sees what comes in before the kernel, packet(7) and nftables do
   std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
   std::optional<IpipSettings> ipip;        // of kind "ipip" only
   std::optional<VxlanSettings> vxlan;      // of kind "vxlan" only
@@ -125,6 +124,9 @@ struct LinkCounters {
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::uint64_t dropped_in = 0, dropped_out = 0;
 };
+// Whether an XDP program is attached, which sees what comes in before the kernel, packet(7) and nftables do; nothing where there
+// is no such interface.
+std::optional<bool> has_xdp(Socket& socket, std::uint32_t index);
 // Nothing where there is no such interface.
 std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index);
 // Asked by name or index; nothing where there is no such interface. Never a dump.

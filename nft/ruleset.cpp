@@ -9,7 +9,6 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
-#include <tuple>
 #include <utility>
 
 namespace onlink::nft {
@@ -32,9 +31,7 @@ std::vector<AddressRange> pairs_of(const std::vector<Ruleset::Inner>& all, IpFam
   std::vector<Ruleset::Inner> chosen;
   for (const auto& [sender, sources] : all)
     if (sources.family() == inner) chosen.push_back({sender, sources.network()});
-  std::sort(chosen.begin(), chosen.end(), [](const Ruleset::Inner& a, const Ruleset::Inner& b) {
-    return std::tie(a.sender, a.sources) < std::tie(b.sender, b.sources);
-  });
+  std::sort(chosen.begin(), chosen.end());
   std::vector<AddressRange> pairs;
   const Ruleset::Inner* kept = nullptr;
   for (const Ruleset::Inner& each : chosen) {
@@ -244,8 +241,8 @@ std::string print_table(const Ruleset& ruleset, const Counts& counts) {
 
 std::string print_structure(const Ruleset& ruleset) { return print_block(ruleset, false); }
 
-Elements elements_of(const Ruleset& ruleset) {
-  Elements elements;
+ElementsBySet elements_of(const Ruleset& ruleset) {
+  ElementsBySet elements;
   for (NftSet& set : sets_of(ruleset, true)) elements[set.name] = std::move(set.elements);
   return elements;
 }

@@ -30,7 +30,7 @@ struct Ruleset {
     IpAddress sender;
     IpPrefix sources;
 
-    bool operator==(const Inner&) const = default;
+    auto operator<=>(const Inner&) const = default;
   };
   std::vector<Inner> tunnel_inner;
   std::vector<IpPrefix> tunnel_trusted;
@@ -130,8 +130,8 @@ std::string print_table(const Ruleset& ruleset, const Counts& counts = {});
 // The same table without elements: equal texts differ in elements only.
 std::string print_structure(const Ruleset& ruleset);
 // What lies in its sets, by their names: disjoint, in order.
-using Elements = std::map<std::string, std::vector<AddressRange>>;
-Elements elements_of(const Ruleset& ruleset);
+using ElementsBySet = std::map<std::string, std::vector<AddressRange>>;
+ElementsBySet elements_of(const Ruleset& ruleset);
 // Other elements for a set that is there: rules, counters and the other elements stay as they are.
 std::string print_change(const std::string& table, const std::string& set,
                          const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add);

@@ -21,6 +21,7 @@
 
 #include "base/failure.h"
 #include "base/ip.h"
+#include "base/socket_address.h"
 
 namespace onlink::node {
 namespace {
@@ -60,26 +61,12 @@ void bind_and_listen(int fd, const sockaddr* address, socklen_t size) {
 }
 
 UniqueFd listen_on(const Endpoint& endpoint) {
-  const bool v4 = endpoint.address.is_v4();
-  UniqueFd fd = open_socket(v4 ? AF_INET : AF_INET6);
+  UniqueFd fd = open_socket(endpoint.address.is_v4() ? AF_INET : AF_INET6);
   const int on = 1;
   (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on,
                      sizeof on);  // a service that starts again at once
-  sockaddr_storage storage{};
-  const auto bytes = endpoint.address.bytes();
-  if (v4) {
-    auto& address = reinterpret_cast<sockaddr_in&>(storage);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, bytes.data(), bytes.size());
-    bind_and_listen(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  } else {
-    auto& address = reinterpret_cast<sockaddr_in6&>(storage);
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
-    bind_and_listen(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  }
+  SocketAddress address(endpoint.address, endpoint.port);
+  bind_and_listen(fd.get(), address.get(), address.length);
   return fd;
 }
 

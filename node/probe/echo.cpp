@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
+#include "base/socket_address.h"
 
 namespace onlink::node {
 namespace {
@@ -87,20 +88,9 @@ void settle(EchoResult& result, const EchoResult& outcome, std::size_t& open) {
 
 // Where to, and from which address where that is asked for.
 struct Destination {
-  explicit Destination(const Echo& echo) {
-    const auto bytes = echo.to.bytes();
-    if (echo.to.is_v4()) {
-      auto& address = reinterpret_cast<sockaddr_in&>(storage);
-      address.sin_family = AF_INET;
-      std::memcpy(&address.sin_addr, bytes.data(), sizeof address.sin_addr);
-      header.msg_namelen = sizeof address;
-    } else {
-      auto& address = reinterpret_cast<sockaddr_in6&>(storage);
-      address.sin6_family = AF_INET6;
-      std::memcpy(&address.sin6_addr, bytes.data(), sizeof address.sin6_addr);
-      header.msg_namelen = sizeof address;
-    }
-    header.msg_name = &storage;
+  explicit Destination(const Echo& echo) : address(echo.to) {
+    header.msg_name = address.get();
+    header.msg_namelen = address.length;
     if (!echo.from || !echo.to.is_v4()) return;
     header.msg_control = control;
     header.msg_controllen = sizeof control;
@@ -115,7 +105,7 @@ struct Destination {
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  sockaddr_storage storage{};
+  SocketAddress address;
   msghdr header{};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in_pktinfo))] = {};
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "netlink/link.h"
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "node/probe/doubles.h"
@@ -101,6 +102,11 @@ class Checker {
     return {.to = *check.far_address, .from = with_end ? own_end_ : std::nullopt};
   }
 
+  // To its pods where that is answered, else to the node.
+  Echo answered_echo(const PeerCheck& check) const {
+    return check.far.answered() ? far_echo(check) : Echo{.to = check.node_address};
+  }
+
   void ask_all() {
     std::vector<Echo> echoes;
     std::vector<EchoResult*> places;
@@ -120,7 +126,7 @@ class Checker {
     std::vector<std::pair<PeerCheck*, Echo>> questions;
     for (PeerCheck& check : checks_) {
       if (check.kind == PathKind::none || question_.desired.pod_mtu == 0 || !check.answers()) continue;
-      Echo echo = check.far.answered() ? far_echo(check) : Echo{.to = check.node_address};
+      Echo echo = answered_echo(check);
       const bool outside = !check.far.answered() && check.kind != PathKind::direct;
       if (outside) continue;  // whatever passes there, the tunnel does not
       check.asked_size = echo.length = question_.desired.pod_mtu;
@@ -149,11 +155,8 @@ class Checker {
     for (std::size_t first = 0; first < asked.size(); first += asked_for_loss) {
       std::vector<Echo> echoes;
       const std::size_t end = std::min(first + asked_for_loss, asked.size());
-      for (std::size_t i = first; i < end; ++i) {
-        const PeerCheck& check = *asked[i];
-        echoes.insert(echoes.end(), loss_tries,
-                      check.far.answered() ? far_echo(check) : Echo{.to = check.node_address});
-      }
+      for (std::size_t i = first; i < end; ++i)
+        echoes.insert(echoes.end(), loss_tries, answered_echo(*asked[i]));
       const auto results = pinger_.ask(echoes, false, {.tries = 1, .wait_ms = 1000});
       for (std::size_t i = 0; i < results.size(); ++i)
         if (!results[i].answered()) ++asked[first + i / loss_tries]->lost;
@@ -319,12 +322,11 @@ class Checker {
           (check.problem->kind != "peer-unreachable" && !check.problem->kind.ends_with("-silent")))
         continue;
       const netlink::Route* way = question_.host.path_to(check.node_address);
-      const netlink::Link* link = way != nullptr ? question_.host.link(way->link) : nullptr;
-      if (link == nullptr || !link->has_xdp) continue;
+      if (way == nullptr || way->link == 0 || !netlink::has_xdp(socket_, way->link).value_or(false)) continue;
       check.problem->text += fmt::format(
           ". Or the XDP program on {0} drops what comes, before anything else here sees it (bpftool net; "
           "ip link set {0} xdp off)",
-          link->name);
+          question_.host.link_name(way->link));
     }
   }
 

@@ -53,6 +53,10 @@ void blame(PodCheck& pod, const char* kind, const std::string& words) {
       {kind, Subject::node, fmt::format("{}, {} ({}): {}", name_of(pod), pod.ifname, pod.link.name, words)});
 }
 
+void blame_peer(PodCheck& pod, const char* kind, const PeerCheck& peer, const std::string& words) {
+  pod.problems.push_back({kind, Subject::peer, words, peer.peer});
+}
+
 bool has_family(const PodCheck& pod, IpFamily family) {
   return std::any_of(pod.addresses.begin(), pod.addresses.end(),
                      [&](const IpAddress& address) { return address.family() == family; });
@@ -233,15 +237,11 @@ class PodChecker {
                         way->mac.to_string(), pod.link.mac->to_string()));
   }
 
-  // From within the pod to what this node itself reaches, the other nodes and `other`, a pod here: what is lost on the way
-  // through this host.
-  void check_forwarding(PodCheck& pod, const PodCheck* other) {
+  // From within the pod to what this node itself reaches: what is lost on the way through this host.
+  void check_forwarding(PodCheck& pod) {
     std::vector<Echo> echoes;
     std::vector<const PeerCheck*> asked;
-    std::vector<PeerCheck> peers;
-    if (other != nullptr) peers.push_back(as_peer(*other));
-    peers.insert(peers.end(), question_.peers.begin(), question_.peers.end());
-    for (const PeerCheck& peer : peers) {
+    for (const PeerCheck& peer : question_.peers) {
       if (peer.problem || !peer.answers() || !peer.node_address.is_v4() || echoes.size() == peers_asked)
         continue;
       const IpAddress to = peer.far.answered() ? *peer.far_address : peer.node_address;
@@ -418,14 +418,13 @@ class PodChecker {
       if (sight.is_leaving || !sight.is_reply || sight.source != to || !sight.outer_source) continue;
       const bool vxlan = sight.vxlan_port != 0;
       if (vxlan ? question_.host.vxlan.has_value() : question_.host.tunnel.has_value()) continue;
-      pod.problems.push_back(
-          {"other-mode", Subject::peer,
-           fmt::format(
-               "{} ({}): the answer of {} comes through {}, which this node does not have: {} of the two "
-               "nodes' files differ",
-               peer.peer, peer.cidr.to_string(), whom, vxlan ? "VXLAN" : "IPIP",
-               vxlan ? "vxlanMode" : "ipipMode"),
-           peer.peer});
+      blame_peer(
+          pod, "other-mode", peer,
+          fmt::format(
+              "{} ({}): the answer of {} comes through {}, which this node does not have: {} of the two "
+              "nodes' files differ",
+              peer.peer, peer.cidr.to_string(), whom, vxlan ? "VXLAN" : "IPIP",
+              vxlan ? "vxlanMode" : "ipipMode"));
       return true;
     }
     return false;
@@ -486,17 +485,14 @@ class PodChecker {
                         "what is from {}",
                         whom, pod.addresses.front().to_string()));
       if (!doubles.empty())
-        return pod.problems.push_back({"duplicate-address", Subject::peer,
-                                       fmt::format("{} ({}): {}", peer.peer, peer.cidr.to_string(), doubles),
-                                       peer.peer});
-      pod.problems.push_back(
-          {"pod-unanswered", Subject::peer,
-           fmt::format(
-               "container {} ({}): what it sends to {} leaves this node, and nothing comes back, though this "
-               "node itself is answered: that node or the network drops what is from {}",
-               pod.container, pod.link.name, whom, pod.addresses.front().to_string()),
-           peer.peer});
-      return;
+        return blame_peer(pod, "duplicate-address", peer,
+                          fmt::format("{} ({}): {}", peer.peer, peer.cidr.to_string(), doubles));
+      return blame_peer(
+          pod, "pod-unanswered", peer,
+          fmt::format(
+              "container {} ({}): what it sends to {} leaves this node, and nothing comes back, though this "
+              "node itself is answered: that node or the network drops what is from {}",
+              pod.container, pod.link.name, whom, pod.addresses.front().to_string()));
     }
     if (judge_tunnel_of_answer(pod, peer, whom, to, observed)) return;
     if (seen(true, true, true))
@@ -540,6 +536,14 @@ std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data
   return pods;
 }
 
+std::optional<PeerCheck> find_answering(std::vector<PodCheck> pods) {
+  Pinger pinger;
+  ask_from_host(pinger, pods);
+  const auto found =
+      std::find_if(pods.begin(), pods.end(), [](const PodCheck& pod) { return pod.echo.answered(); });
+  return found != pods.end() ? std::optional(as_peer(*found)) : std::nullopt;
+}
+
 ProblemList check_way_of_a_pod(netlink::Socket& socket, const PodQuestion& question,
                                std::vector<PodCheck> pods) {
   PodChecker checker(socket, question);
@@ -547,7 +551,7 @@ ProblemList check_way_of_a_pod(netlink::Socket& socket, const PodQuestion& quest
   for (PodCheck& pod : pods) {
     checker.check_on_host(pod);
     if (pod.netns.empty() || !pod.problems.empty()) continue;
-    checker.check_forwarding(pod, nullptr);
+    checker.check_forwarding(pod);
     return pod.problems;
   }
   return {};
@@ -558,10 +562,6 @@ void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vecto
   for (PodCheck& pod : pods) checker.check_on_host(pod);
   Pinger pinger;
   ask_from_host(pinger, pods);
-  std::vector<PodCheck> others = question.others;
-  ask_from_host(pinger, others);
-  const auto other =
-      std::find_if(others.begin(), others.end(), [](const PodCheck& each) { return each.echo.answered(); });
   find_namespaces(socket, pods);
   // Of many pods one stands for all as to the way through this host.
   bool forwarded = false;
@@ -570,7 +570,7 @@ void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vecto
     if (!look) continue;
     checker.check_inside(pod);
     if (forwarded && !question.thorough) continue;
-    checker.check_forwarding(pod, other == others.end() ? nullptr : &*other);
+    checker.check_forwarding(pod);
     forwarded = !pod.netns.empty();
   }
 }

@@ -35,13 +35,14 @@ struct PodCheck {
 
 // Those that are attached to this host. data_dir: where leases are.
 std::vector<PodCheck> find_pods(netlink::Socket& socket, const std::string& data_dir);
+// One of these that answers this node, to be asked by others as if it were a node: among the peers of a PodQuestion.
+std::optional<PeerCheck> find_answering(std::vector<PodCheck> pods);
 // Fills in the rest. thorough: looks also into the pods, and for each sends to the peers that answer this node.
 struct PodQuestion {
   const Host& host;
   std::uint32_t pod_mtu = 0;  // the largest that passes everywhere; 0: not known
   const std::vector<PeerCheck>& peers;
   bool thorough = false;
-  std::vector<PodCheck> others = {};  // of which one that answers is sent to as well
 };
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods);
 // What keeps the first of these pods that is in order itself, and can be entered, from what this node reaches.

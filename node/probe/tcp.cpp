@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/probe/tcp.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 
 #include "base/clock.h"
+#include "base/socket_address.h"
 #include "base/unique_fd.h"
 
 namespace onlink::node {
@@ -22,23 +20,9 @@ constexpr std::int64_t wait_ms = 500;
 constexpr std::size_t at_once = 200;  // descriptors
 
 UniqueFd begin(const IpAddress& address) {
-  sockaddr_storage where{};
-  socklen_t length = sizeof(sockaddr_in6);
-  if (address.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(where);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, address.bytes().data(), address.bytes().size());
-    length = sizeof v4;
-  } else {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(where);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, address.bytes().data(), address.bytes().size());
-  }
-  UniqueFd fd(::socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd)
-    (void)::connect(fd.get(), reinterpret_cast<sockaddr*>(&where), length);  // poll(2) tells how it ends
+  SocketAddress where(address, port);
+  UniqueFd fd(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd) (void)::connect(fd.get(), where.get(), where.length);  // poll(2) tells how it ends
   return fd;
 }
 

@@ -22,13 +22,13 @@ namespace onlink::node {
 namespace {
 
 using nft::AddressRange;
-using nft::Elements;
+using nft::ElementsBySet;
 using nft::Ruleset;
 using nft::TableChange;
 
 std::string fingerprint(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
-Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
+Loaded fingerprints_of(const Ruleset& ruleset, const ElementsBySet& sets) {
   std::string elements;
   const auto append = [&](const IpAddress& address) {
     elements.append(address.bytes().begin(), address.bytes().end());
@@ -46,8 +46,8 @@ Loaded fingerprints_of(const Ruleset& ruleset, const Elements& sets) {
 
 // asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it; elements: those of it, where
 // they are remembered.
-TableChange change_for(const Ruleset& wanted, const Elements& sets, const Loaded& asked, const Loaded& loaded,
-                       const Elements* elements = nullptr) {
+TableChange change_for(const Ruleset& wanted, const ElementsBySet& sets, const Loaded& asked,
+                       const Loaded& loaded, const ElementsBySet* elements = nullptr) {
   const TableChange replaced{TableChange::Whole::replace};
   if (wanted.empty())
     return {nft::has_nft_table(wanted.table) ? TableChange::Whole::remove : TableChange::Whole::keep};
@@ -150,7 +150,7 @@ std::string listing_of(const Ruleset& made) {
 
 // Nobody's change meanwhile is taken for ours: where there was more than the one commit, or it was not known what was there before,
 // what was just made is looked at like anything else.
-std::string generation_of(const Ruleset& made, const Elements& sets, Loaded now,
+std::string generation_of(const Ruleset& made, const ElementsBySet& sets, Loaded now,
                           const std::string& expected) {
   now.generation.clear();
   std::string generation = nft::ruleset_generation();
@@ -218,7 +218,7 @@ bool Firewall::untouched(const Loaded& loaded) {
 }
 
 std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
-  const Elements sets = nft::elements_of(wanted);
+  const ElementsBySet sets = nft::elements_of(wanted);
   TableChange change = change_for(wanted, sets, fingerprints_of(wanted, sets), loaded);
   keep_counts(wanted, change);
   return nft::print(wanted, change);
@@ -227,7 +227,7 @@ std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
                                 std::vector<std::string>& problems) {
   const Ruleset possible = supported(wanted);
-  const Elements sets = nft::elements_of(possible);
+  const ElementsBySet sets = nft::elements_of(possible);
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
   now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again

@@ -63,8 +63,8 @@ class Firewall {
   const std::vector<std::string>& find_refused(const nft::Ruleset& wanted);  // tries each part alone
   nft::Ruleset supported(nft::Ruleset ruleset) const;
 
-  nft::Elements elements_;  // that were loaded last: a kernel with very many takes its time to list them
-  std::string known_by_;    // their fingerprint
+  nft::ElementsBySet elements_;  // that were loaded last: a kernel with very many takes its time to list them
+  std::string known_by_;         // their fingerprint
   bool refused_nat_ = false;
   bool refused_tunnel_ = false;
   bool refused_pods_ = false;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -259,23 +258,21 @@ json check_document(const CheckInput& input) {
   auto states = path_states(status.plan);
   const Desired desired = only(status.plan.desired, chosen, states);
   const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states, chosen.pod});
-  // Only a pod that is named sends to others here: a network policy may keep pods apart, as it should.
-  std::vector<PodCheck> others;
+  std::vector<PeerCheck> asked_by_pods = peers;
+  // Only a pod that is named sends to another here: a network policy may keep pods apart, as it should.
   if (chosen.link) {
-    const auto is_it = [&](const PodCheck& pod) { return pod.link.name == *chosen.link; };
-    others = pods;
-    std::erase_if(others, is_it);
-    std::erase_if(pods, std::not_fn(is_it));
+    const auto its = std::stable_partition(
+        pods.begin(), pods.end(), [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });
+    if (auto other = find_answering({pods.begin(), its})) asked_by_pods.insert(asked_by_pods.begin(), *other);
+    pods.erase(pods.begin(), its);
   }
   ProblemList way_of_a_pod;
   if (const auto asked = reached_pod(peers); !asked.empty())
     way_of_a_pod =
         check_way_of_a_pod(input.socket, {status.plan.host, status.plan.desired.pod_mtu, asked}, pods);
   if (!chosen.peer.empty() || chosen.lost) pods.clear();
-  check_pods(
-      input.socket,
-      {status.plan.host, status.plan.desired.pod_mtu, peers, chosen.link.has_value(), std::move(others)},
-      pods);
+  check_pods(input.socket,
+             {status.plan.host, status.plan.desired.pod_mtu, asked_by_pods, chosen.link.has_value()}, pods);
   const HostCheck host = check_host(input.socket, cluster, status.plan.host);
 
   ProblemList problems = general_problems(status);

@@ -85,12 +85,7 @@ on A tc qdisc add dev eth0 root tbf rate 8bit burst 10 latency 1ms # a packet ne
 finds 1 dropped-here "what is sent to 172.16.91.202 does not leave this node"
 on A tc qdisc del dev eth0 root
 well
-ip netns exec A "$python" "$(dirname "$0")/xdp.py" eth0 &
-dropper=$!
-eventually 5 eval 'ip -n A link show eth0 | grep -q xdp'
-finds 3 node-silent "the XDP program on eth0 drops what comes"
-kill "$dropper"
-eventually 5 eval '! ip -n A link show eth0 | grep -q xdp'
+with_xdp A finds 3 node-silent "the XDP program on eth0 drops what comes"
 well
 with_wrong_neighbour A 172.16.91.202 B finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
 ip link set plug2 mtu 1400 # the wire carries no more to B

@@ -169,6 +169,17 @@ eventually() {
 }
 route_line() { ip -n "$1" route show "$2" | sed 's/ *$//'; }
 
+# with_xdp HOST COMMAND...: an XDP program on eth0 of the host drops all IPv4 meanwhile.
+with_xdp() {
+  local xdp
+  ip netns exec "$1" "$python" "$root/test/node/xdp.py" eth0 &
+  xdp=$!
+  eventually 5 eval "ip -n $1 link show eth0 | grep -q xdp"
+  "${@:2}"
+  kill "$xdp"
+  eventually 5 eval "! ip -n $1 link show eth0 | grep -q xdp"
+}
+
 # start_node HOST [OPTION...]: `onlink-node run` in the background, its words in $work/HOST/log, its process in ${service[HOST]}.
 # Every process ends with the script's namespace of processes.
 declare -A service=()

@@ -147,13 +147,8 @@ drop B input 'icmp type echo-request numgen inc mod 2 0'
 check B
 row 'small packets were not answered' "$out"
 on B nft delete table ip test
-ip netns exec A "$python" "$(dirname "$0")/xdp.py" eth0 &
-xdp=$!
-eventually 5 eval 'ip -n A link show eth0 | grep -q xdp'
-check B
+with_xdp A check B
 row 'the XDP program on eth0' "$out"
-kill "$xdp"
-eventually 5 eval '! ip -n A link show eth0 | grep -q xdp'
 for each in A B; do ip -n "$each" neigh flush dev eth0; done
 ip -n B link set eth0 down
 ip -n A neigh flush dev eth0
