@@ -364,6 +364,7 @@ namespace {
 Message all_links(const std::string& kind) {
   Message request(RTM_GETLINK, 0, [] { return std::string("list links"); });
   link_header(request);
+  request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
   if (!kind.empty()) request.nest(link_info, [&] { request.put(link_info_kind, kind); });
   return request;
 }

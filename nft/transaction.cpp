@@ -37,10 +37,12 @@ class Writer {
 
   void remove_table() {
     // Made first, so that removing it is no error where it is not there.
-    add_table();
+    add_table(0);
     add(NFT_MSG_DELTABLE, 0, "remove", NFTA_TABLE_NAME);
   }
-  void add_table() { add(NFT_MSG_NEWTABLE, NLM_F_CREATE, "make", NFTA_TABLE_NAME); }
+  void add_table(std::uint16_t flags) {
+    add(NFT_MSG_NEWTABLE, NLM_F_CREATE | flags, "make", NFTA_TABLE_NAME);
+  }
 
   void add_set(const NftSet& set, const Counts& counts) {
     if (set.kind == NftSet::Kind::senders) return add_senders(set, counts);
@@ -199,22 +201,24 @@ Message bracket(std::uint16_t type) {
   return message;
 }
 
-std::optional<Failure> transact(const Ruleset& ruleset, const TableChange& change, bool commit) {
+std::optional<Failure> transact(Socket& socket, const Ruleset& ruleset, const TableChange& change,
+                                bool commit) {
   std::vector<Message> messages = messages_of(ruleset, change);
   messages.insert(messages.begin(), bracket(NFNL_MSG_BATCH_BEGIN));
   // What is not ended is checked and then forgotten.
   if (commit) messages.push_back(bracket(NFNL_MSG_BATCH_END));
-  return Socket::open(NETLINK_NETFILTER).execute_whole(messages);
+  return socket.execute_whole(messages);
 }
 
 }  // namespace
 
 std::vector<Message> messages_of(const Ruleset& ruleset, const TableChange& change) {
   Writer writer(ruleset.table);
-  if (change.whole != TableChange::Whole::keep) writer.remove_table();
-  if (change.whole == TableChange::Whole::replace) {
+  using Whole = TableChange::Whole;
+  if (change.whole == Whole::remove || change.whole == Whole::replace) writer.remove_table();
+  if (change.whole == Whole::create || change.whole == Whole::replace) {
     const NftTable table = table_of(ruleset);
-    writer.add_table();
+    writer.add_table(change.whole == Whole::create ? NLM_F_EXCL : 0);
     for (const NftSet& set : table.sets) writer.add_set(set, change.counts);
     for (const std::string& counter : table.counters) {
       const auto before = change.counts.counters.find(counter);
@@ -229,12 +233,18 @@ std::vector<Message> messages_of(const Ruleset& ruleset, const TableChange& chan
   return writer.take();
 }
 
+std::optional<Failure> carry_out(Socket& socket, const Ruleset& ruleset, const TableChange& change) {
+  return transact(socket, ruleset, change, true);
+}
+
 std::optional<Failure> carry_out(const Ruleset& ruleset, const TableChange& change) {
-  return transact(ruleset, change, true);
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  return carry_out(socket, ruleset, change);
 }
 
 std::optional<Failure> try_out(const Ruleset& ruleset, const TableChange& change) {
-  return transact(ruleset, change, false);
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  return transact(socket, ruleset, change, false);
 }
 
 }  // namespace onlink::nft

@@ -7,8 +7,11 @@
 namespace onlink::plugin {
 namespace {
 
-void remove_interface(const cni::Request& request, Host& host, HostEnds& ends, Steps&) {
-  if (const auto link = ends.find(request.attachment)) netlink::delete_link_if_any(host.socket, *link);
+void remove_interface(Scene& scene, Steps&) {
+  const auto link = scene.ends.find(scene.request.attachment);
+  if (!link) return;
+  const auto rules = take_down_with_rules(scene, *link);
+  netlink::delete_link_if_any(scene.host.socket, *link);
 }
 
 }  // namespace

@@ -24,12 +24,12 @@ bool is_stale(const netlink::Link& link, const cni::Request& request, const Host
                       [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
 }
 
-void remove_stale_interfaces(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps) {
-  for (const auto& link : ends.list())
-    if (is_stale(link, request, ends))
+void remove_stale_interfaces(Scene& scene, Steps& steps) {
+  for (const auto& link : scene.ends.list())
+    if (is_stale(link, scene.request, scene.ends))
       steps.run(
           fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
-          [&] { netlink::delete_link_if_any(host.socket, link); });
+          [&] { netlink::delete_link_if_any(scene.host.socket, link); });
 }
 
 }  // namespace

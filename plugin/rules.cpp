@@ -59,11 +59,12 @@ Ranges merged(Ranges ranges, const Ranges& others) {
 
 // What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
 TableChange completion(const Chains& chains, const Ruleset& ruleset) {
+  if (!has_table(chains, ruleset)) return {TableChange::Whole::create};
   const auto wanted = nft::elements_of(ruleset);
   std::map<std::string, Ranges> there;
   bool is_whole = nft::has_all_rules(chains, ruleset);
   for (const auto& [set, ranges] : wanted) {
-    const auto found = has_table(chains, ruleset) ? list_set(ruleset, set) : std::nullopt;
+    const auto found = list_set(ruleset, set);
     is_whole = is_whole && found;
     there[set] = found.value_or(Ranges{});
   }
@@ -74,14 +75,22 @@ TableChange completion(const Chains& chains, const Ruleset& ruleset) {
 }
 
 void ensure(const Chains& chains, const Ruleset& ruleset) {
-  const TableChange change = completion(chains, ruleset);
+  TableChange change = completion(chains, ruleset);
   if (change.empty()) return;
-  if (auto refusal = nft::carry_out(ruleset, change)) throw std::move(*refusal);
+  auto refusal = nft::carry_out(ruleset, change);
+  if (refusal && change.whole == TableChange::Whole::create && refusal->already_exists()) {
+    change = completion(nft::list_chains(), ruleset);
+    if (change.whole == TableChange::Whole::create)
+      change.whole = TableChange::Whole::replace;  // it has no chain
+    refusal = nft::carry_out(ruleset, change);
+  }
+  if (refusal) throw std::move(*refusal);
 }
 
-void remove(const Chains& chains, const Ruleset& ruleset) {
-  if (!has_table(chains, ruleset)) return;
-  if (auto refusal = nft::carry_out(ruleset, {TableChange::Whole::remove})) throw std::move(*refusal);
+netlink::Socket remove(const Ruleset& ruleset) {
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  if (auto refusal = nft::carry_out(socket, ruleset, {TableChange::Whole::remove})) throw std::move(*refusal);
+  return socket;
 }
 
 bool covers(const Ranges& ranges, const IpAddress& address) {
@@ -107,8 +116,8 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
     const Chains chains = nft::list_chains();
     if (rules.masquerades)
       with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
-    else
-      remove(chains, rules.masquerade);
+    else if (has_table(chains, rules.masquerade))
+      (void)remove(rules.masquerade);
     try {
       ensure(chains, rules.sources);
     } catch (const Failure& failure) {
@@ -146,15 +155,27 @@ std::optional<Failure> try_rules(const Ruleset& ruleset) try {
   return failure;
 }
 
-void remove_unused_rules(const Rules& rules, const std::function<bool(const Ruleset&)>& has_interface) {
-  const auto is_needed = [&](const Ruleset& ruleset) {
-    return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
-  };
-  if (is_needed(rules.sources) && (!rules.masquerades || is_needed(rules.masquerade))) return;
+namespace {
+
+bool is_needed(const Rules& rules, const Ruleset& ruleset, const HasInterface& has_interface) {
+  return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
+}
+
+}  // namespace
+
+bool may_have_unused(const Rules& rules, const HasInterface& has_interface) {
+  return !is_needed(rules, rules.sources, has_interface) ||
+         (rules.masquerades && !is_needed(rules, rules.masquerade, has_interface));
+}
+
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface) {
   const UniqueFd held = lock(rules.lock_folder);
   const Chains chains = nft::list_chains();
+  std::vector<netlink::Socket> sockets;
   for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})
-    if (has_table(chains, *ruleset) && !is_needed(*ruleset)) remove(chains, *ruleset);
+    if (has_table(chains, *ruleset) && !is_needed(rules, *ruleset, has_interface))
+      sockets.push_back(remove(*ruleset));
+  return sockets;
 }
 
 }  // namespace onlink::plugin

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/failure.h"
+#include "netlink/socket.h"
 #include "nft/ruleset.h"
 
 namespace onlink::plugin {
@@ -51,8 +52,12 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
 std::optional<Failure> try_rules(const nft::Ruleset& ruleset);
 
-// Takes away the tables that no interface needs any more. has_interface: whether one is there that does; asked once
-// more, under the lock, before a table goes.
-void remove_unused_rules(const Rules& rules, const std::function<bool(const nft::Ruleset&)>& has_interface);
+// Whether an interface is there that needs the rules.
+using HasInterface = std::function<bool(const nft::Ruleset&)>;
+// Whether there may be a table that none needs.
+bool may_have_unused(const Rules& rules, const HasInterface& has_interface);
+// Takes away the tables that no interface needs any more; has_interface is asked under the lock. The sockets by which they
+// went: to close one waits until no packet uses a table any more (see nft::TableChange), which goes on while it is open.
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface);
 
 }  // namespace onlink::plugin

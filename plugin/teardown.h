@@ -5,8 +5,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/failures.h"
+#include "netlink/link.h"
+#include "netlink/socket.h"
 #include "plugin/apply.h"
 #include "plugin/host_ends.h"
 #include "plugin/leases.h"
@@ -29,14 +32,27 @@ class Steps {
   Failures failures_;
 };
 
+struct Scene {
+  const cni::Request& request;
+  const NetConf& config;
+  Host& host;
+  HostEnds& ends;
+  Log& log;
+};
+
 // What they differ in; the names of the two steps are for the log.
 struct Teardown {
   const char* interfaces;
-  void (*remove_interfaces)(const cni::Request& request, Host& host, HostEnds& ends, Steps& steps);
+  void (*remove_interfaces)(Scene& scene, Steps& steps);
   const char* addresses;
   void (*release)(const cni::Request& request, const NetConf& config, HostEnds& ends,
                   const ipam::Notes& notes);
 };
+
+// The last interface takes rules with it, and the kernel waits for packets that are under way with either: it does so
+// for both at once where the rules go first. Down, the interface needs none.
+// Keep what is returned until the interface is gone too.
+std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link);
 
 // Works with what is usable of the configuration. Throws Failure with all that went wrong; what is left over of rules does
 // no harm, and is no reason to keep an attachment: that is logged only.
