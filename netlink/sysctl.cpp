@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netlink/sysctl.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -22,16 +24,36 @@ std::optional<std::string> problem_of_writing(const std::string& name) {
   return fmt::format("{} cannot be set: {}", name, errno_name(errno));
 }
 
-void write_sysctl(const std::string& name, const std::string& value) {
-  const auto current = read_sysctl(name);
-  if (current == value) return;
+namespace {
+
+// folder: of the setting; none where it does not exist.
+void write_in(const UniqueFd& folder, const std::string& name, const std::string& value) {
+  const std::string file = name.substr(name.rfind('/') + 1);
+  const auto current = folder ? read_file(folder.get(), file) : std::nullopt;
+  if (current == value + "\n") return;
   with_context(fmt::format("set {} to {}", name, value), [&] {
     // Booted with ipv6.disable=1, a kernel has no settings of IPv6 at all.
     if (!current && name.starts_with("net/ipv6/") && !read_sysctl("net/ipv6/conf/all/forwarding"))
       throw Failure("this kernel has no IPv6", EAFNOSUPPORT);
-    const UniqueFd file = open_file(AT_FDCWD, "/proc/sys/" + name, O_WRONLY);
-    write_all(file.get(), value, name);
+    const UniqueFd opened =
+        folder ? open_file(folder.get(), file, O_WRONLY) : open_file(AT_FDCWD, "/proc/sys/" + name, O_WRONLY);
+    write_all(opened.get(), value, name);
   });
+}
+
+}  // namespace
+
+void write_sysctls(const std::vector<Sysctl>& settings) {
+  std::string path;
+  UniqueFd folder;
+  for (const auto& [name, value] : settings) {
+    if (const std::string its = "/proc/sys/" + name.substr(0, name.rfind('/')); its != path) {
+      path = its;
+      auto opened = open_if_exists(AT_FDCWD, path, O_PATH | O_DIRECTORY);
+      folder = opened ? std::move(*opened) : UniqueFd();
+    }
+    write_in(folder, name, value);
+  }
 }
 
 }  // namespace onlink::netlink

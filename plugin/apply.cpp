@@ -87,15 +87,11 @@ PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox
   }
 }
 
-void write_sysctls(const std::vector<Sysctl>& sysctls) {
-  for (const auto& [name, value] : sysctls) netlink::write_sysctl(name, value);
-}
-
 // False where the kernel has no IPv6, or has none on an interface of a small MTU: there is none to be closed. Any
 // other failure is one: what cannot be closed is not left open.
 bool write_host_sysctls(const AttachmentPlan& plan) {
   try {
-    write_sysctls(plan.host.sysctls);
+    netlink::write_sysctls(plan.host.sysctls);
   } catch (const Failure& failure) {
     if (plan.has(IpFamily::v6) || (failure.error() != EAFNOSUPPORT && failure.error() != ENOENT)) throw;
     return false;
@@ -128,7 +124,7 @@ std::vector<Route> behind_others(std::vector<Route> routes, netlink::Socket& soc
 void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
     const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
-    write_sysctls(end.sysctls);
+    netlink::write_sysctls(end.sysctls);
   }
   // Link down and up again would drop the routes and the permanent neighbour: they come after "up".
   std::vector<Message> messages;

@@ -17,12 +17,13 @@
 #include "netlink/link.h"
 #include "netlink/neighbour.h"
 #include "netlink/route.h"
+#include "netlink/sysctl.h"
 #include "plugin/config.h"
 #include "plugin/rules.h"
 
 namespace onlink::plugin {
 
-using Sysctl = std::pair<std::string, std::string>;  // "net/ipv4/conf/onl1/rp_filter", "1"
+using netlink::Sysctl;
 
 // One end of the pair, and what belongs to it in its namespace. Everything is made in the order of the
 // members: settings before the link is up, addresses before the routes that need them, and what a link that
