@@ -59,5 +59,25 @@ cni DEL p4; ok "DEL p4"
 same "gone with its last interface" "$(nft -j list tables | jq -r '[.nftables[].table | select(.) | .name] | join(",")')" "onlink_onl"
 conf "$dual"; for pod in p1 p2 p3; do cni DEL $pod; ok "DEL $pod"; done
 same "no table is left" "$(nft list tables)" ""
+
+# What the first pod makes takes no other table's place: whoever closes a netfilter socket while one goes waits for RCU.
+nft monitor >$work/told & telling=$!
+for _ in $(seq 100); do
+  nft add table inet probe; nft delete table inet probe
+  [ ! -s $work/told ] || break
+  sleep 0.05
+done
+cni ADD p1; ok "ADD p1"
+nft add table inet between
+cni DEL p1; ok "DEL p1"
+nft delete table inet between
+for _ in $(seq 100); do grep -q 'delete table inet between' $work/told && break; sleep 0.05; done
+same "tables that were made and went" "$(sed 's/^create/add/' $work/told | grep -E '^(add|delete) table inet (onlink|between)' | tr '\n' ',')" \
+  "add table inet onlink_onl,add table inet between,delete table inet onlink_onl,delete table inet between,"
+kill $telling
 kill $listening
+
+# A table that has lost its chains is no obstacle.
+nft add table inet onlink_onl; cni ADD p1; ok "ADD p1"; cni DEL p1; ok "DEL p1"
+same "no table is left" "$(nft list tables)" ""
 done_testing
