@@ -31,14 +31,12 @@ void write_in(const UniqueFd& folder, const std::string& name, const std::string
   const std::string file = name.substr(name.rfind('/') + 1);
   const auto current = folder ? read_file(folder.get(), file) : std::nullopt;
   if (current == value + "\n") return;
-  with_context(fmt::format("set {} to {}", name, value), [&] {
-    // Booted with ipv6.disable=1, a kernel has no settings of IPv6 at all.
-    if (!current && name.starts_with("net/ipv6/") && !read_sysctl("net/ipv6/conf/all/forwarding"))
-      throw Failure("this kernel has no IPv6", EAFNOSUPPORT);
-    const UniqueFd opened =
-        folder ? open_file(folder.get(), file, O_WRONLY) : open_file(AT_FDCWD, "/proc/sys/" + name, O_WRONLY);
-    write_all(opened.get(), value, name);
-  });
+  // Booted with ipv6.disable=1, a kernel has no settings of IPv6 at all.
+  if (!current && name.starts_with("net/ipv6/") && !read_sysctl("net/ipv6/conf/all/forwarding"))
+    throw Failure("this kernel has no IPv6", EAFNOSUPPORT);
+  const UniqueFd opened =
+      folder ? open_file(folder.get(), file, O_WRONLY) : open_file(AT_FDCWD, "/proc/sys/" + name, O_WRONLY);
+  write_all(opened.get(), value, name);
 }
 
 }  // namespace
@@ -46,14 +44,16 @@ void write_in(const UniqueFd& folder, const std::string& name, const std::string
 void write_sysctls(const std::vector<Sysctl>& settings) {
   std::string path;
   UniqueFd folder;
-  for (const auto& [name, value] : settings) {
-    if (const std::string its = "/proc/sys/" + name.substr(0, name.rfind('/')); its != path) {
-      path = its;
-      auto opened = open_if_exists(AT_FDCWD, path, O_PATH | O_DIRECTORY);
-      folder = opened ? std::move(*opened) : UniqueFd();
-    }
-    write_in(folder, name, value);
-  }
+  for (const Sysctl& setting : settings)
+    with_context(fmt::format("set {} to {}", setting.first, setting.second), [&] {
+      if (std::string parent = "/proc/sys/" + setting.first.substr(0, setting.first.rfind('/'));
+          parent != path) {
+        auto opened = open_if_exists(AT_FDCWD, parent, O_PATH | O_DIRECTORY);
+        folder = opened ? std::move(*opened) : UniqueFd();
+        path = std::move(parent);
+      }
+      write_in(folder, setting.first, setting.second);
+    });
 }
 
 }  // namespace onlink::netlink

@@ -262,7 +262,8 @@ std::string print_change(const std::string& table, const std::string& set,
 std::string print(const Ruleset& ruleset, const TableChange& change) {
   if (change.whole == TableChange::Whole::remove) return print_removal(ruleset.table);
   if (change.whole == TableChange::Whole::replace) return print_table(ruleset, change.counts);
-  if (change.whole == TableChange::Whole::create) return print_block(ruleset, true, change.counts);
+  if (change.whole == TableChange::Whole::create)
+    return fmt::format("create table inet {}\n", ruleset.table) + print_block(ruleset, true, change.counts);
   std::string text;
   for (const auto& [set, remove, add] : change.elements)
     text += print_change(ruleset.table, set, remove, add);

@@ -10,7 +10,7 @@ namespace {
 void remove_interface(Scene& scene, Steps&) {
   const auto link = scene.ends.find(scene.request.attachment);
   if (!link) return;
-  const auto rules = take_down_with_rules(scene, *link);
+  const auto kept_open = take_down_with_rules(scene, *link);
   netlink::delete_link_if_any(scene.host.socket, *link);
 }
 

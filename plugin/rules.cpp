@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -26,11 +25,10 @@ using nft::TableChange;
 using Ranges = std::vector<AddressRange>;
 using Chains = std::vector<nft::Chain>;
 
-UniqueFd lock(const std::string& folder) {
-  constexpr std::chrono::seconds timeout{10};
+UniqueFd lock(const std::string& folder, std::chrono::milliseconds wait = longest_wait) {
   make_directories(folder);
   UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-  lock_exclusively(fd.get(), folder, timeout);
+  lock_exclusively(fd.get(), folder, wait);
   return fd;
 }
 
@@ -168,8 +166,9 @@ bool may_have_unused(const Rules& rules, const HasInterface& has_interface) {
          (rules.masquerades && !is_needed(rules, rules.masquerade, has_interface));
 }
 
-std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface) {
-  const UniqueFd held = lock(rules.lock_folder);
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface,
+                                                 std::chrono::milliseconds wait) {
+  const UniqueFd held = lock(rules.lock_folder, wait);
   const Chains chains = nft::list_chains();
   std::vector<netlink::Socket> sockets;
   for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})

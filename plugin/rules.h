@@ -9,9 +9,10 @@
 //
 // A table is there as long as there is an interface that needs it. Looking and changing are done under a lock
 // on runDir itself, and after the interface was made, or deleted: so whoever deletes the last one and whoever
-// makes the next cannot miss each other. All functions act in the caller's network namespace and throw Failure.
+// makes the next cannot miss each other. (DEL looks before as well, as if its interface, which is down, was gone.) All functions act in the caller's network namespace and throw Failure.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ namespace onlink::plugin {
 // What it means that the rules about sources are not there.
 inline constexpr std::string_view without_source_rules =
     "of the sources of pods, rp_filter alone is the judge";
+
+inline constexpr std::chrono::seconds longest_wait{10};
 
 struct Rules {
   std::string lock_folder;
@@ -58,6 +61,8 @@ using HasInterface = std::function<bool(const nft::Ruleset&)>;
 bool may_have_unused(const Rules& rules, const HasInterface& has_interface);
 // Takes away the tables that no interface needs any more; has_interface is asked under the lock. The sockets by which they
 // went: to close one waits until no packet uses a table any more (see nft::TableChange), which goes on while it is open.
-std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface);
+// wait: for the lock.
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface,
+                                                 std::chrono::milliseconds wait = longest_wait);
 
 }  // namespace onlink::plugin

@@ -34,10 +34,9 @@ class Steps {
 
 struct Scene {
   const cni::Request& request;
-  const NetConf& config;
   Host& host;
   HostEnds& ends;
-  Log& log;
+  Rules rules;
 };
 
 // What they differ in; the names of the two steps are for the log.
