@@ -34,7 +34,8 @@ Feed::Feed(SourceContext context)
   descriptors_.add(timer_.descriptor());
   descriptors_.add(file_timer_.descriptor());
   if (file_watch_.descriptor() >= 0) descriptors_.add(file_watch_.descriptor());
-  earlier_ = load_last_good(context_.directories, context_.node_name, no_earlier_);
+  if (auto last_good = load_last_good(context_.directories, context_.node_name, no_earlier_))
+    nodes_ = Nodes{std::move(*last_good), false};
 }
 
 std::string Feed::describe() const { return source_ ? source_->describe() : "file " + context_.path; }
@@ -87,9 +88,11 @@ void Feed::read_file(bool afresh) {
 }
 
 void Feed::take_file(ClusterFile file, bool afresh) {
-  if (!afresh && file_problem_.empty() && file_ == file) return;
+  // The nodes of a file that lists them went to its source, and from there into the list.
+  const auto& known = file.source.type == "file" && list_ ? list_->nodes : file_ ? file_->nodes : file.nodes;
+  const bool same = file_ && file_->source == file.source && known == file.nodes;
+  if (!afresh && file_problem_.empty() && same && file_->rules == file.rules) return;
   due_ = true;
-  const bool same = file_ && file_->source == file.source && file_->nodes == file.nodes;
   ++context_.reading;
   if (!same || file.source.type == "file") {
     auto source = open_source(file, context_);
@@ -98,6 +101,7 @@ void Feed::take_file(ClusterFile file, bool afresh) {
     source_ = std::move(source);
   }
   file_ = std::move(file);
+  if (file_->source.type == "file") read_source();
 }
 
 // Not every change is told: something may be mounted over the folder, the file may be on another host's disk.
@@ -118,28 +122,28 @@ void Feed::read_source() {
   }
 }
 
-std::optional<Nodes> Feed::read() {
+bool Feed::read() {
   if (file_watch_.changed())
     read_file(false);
   else if (file_timer_.expired())
     read_file_again();
   if (timer_.expired()) refresh();
   if (source_) read_source();
-  if (!std::exchange(due_, false)) return std::nullopt;
+  if (!std::exchange(due_, false)) return false;
   try {
     auto nodes = list_ ? put_together() : use_earlier();
     if (!nodes && !given_) nodes = use_earlier();
-    given_ = given_ || nodes;
-    if (nodes) earlier_ = nodes->cluster;
-    return nodes;
+    if (!nodes) return false;
+    nodes_ = std::move(nodes);
+    return given_ = true;
   } catch (const Failure& failure) {
     list_problem_ = failure.what();
-    return std::nullopt;
+    return false;
   }
 }
 
 Merger Feed::new_merger() const {
-  Merger merger(file_->rules, context_.node_name, earlier_ ? &*earlier_ : nullptr);
+  Merger merger(file_->rules, context_.node_name, earlier());
   if (const auto address = source_ ? source_->address() : std::nullopt)
     merger.need(*address, source_->describe());
   return merger;
@@ -177,7 +181,7 @@ void Feed::hold(Merger& merger) {
     return;
   }
   const auto gone = merger.gone();
-  const std::size_t peers = earlier_ ? earlier_->peers.size() : 0;
+  const std::size_t peers = nodes_ ? nodes_->cluster.peers.size() : 0;
   if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list_->reading)) return;
   merger.keep(gone);
   merger.note(
@@ -189,12 +193,12 @@ void Feed::hold(Merger& merger) {
 
 // No list yet. With the rules of the file, where there is one.
 std::optional<Nodes> Feed::use_earlier() {
-  if (!earlier_) {
+  if (!nodes_) {
     if (list_problem_.empty()) list_problem_ = "no list of nodes yet, nothing is touched: " + no_earlier_;
     return std::nullopt;
   }
-  if (!file_) return Nodes{*earlier_, false};
-  const NodeList list = list_of(*earlier_);
+  if (!file_) return Nodes{nodes_->cluster, false};
+  const NodeList list = list_of(nodes_->cluster);
   Merger merger = new_merger();
   merger.add(list);
   return merger.finish();

@@ -26,9 +26,11 @@ class Feed {
 
   // Readable when read() may have news.
   int descriptor() const { return descriptors_.descriptor(); }
-  // What a pass should work with from now on, or nothing where there is no news. Does not wait. What is wrong
-  // is in problem(); then what was there before stays.
-  std::optional<Nodes> read();
+  // Whether a pass should work with other nodes from now on. Does not wait. What is wrong is in problem(); then what was
+  // there before stays.
+  bool read();
+  // What read() has come to; null: nothing yet.
+  const Nodes* nodes() const { return given_ ? &*nodes_ : nullptr; }
   // Everything from scratch.
   void refresh();
   std::string describe() const;
@@ -45,6 +47,8 @@ class Feed {
   void read_file_again();
   void take_file(ClusterFile file, bool afresh);
   void read_source();
+  // What was given out last; before, the last good list.
+  const Cluster* earlier() const { return nodes_ ? &nodes_->cluster : nullptr; }
   Merger new_merger() const;
   std::optional<Nodes> put_together();
   std::optional<Nodes> use_earlier();
@@ -59,11 +63,11 @@ class Feed {
   std::optional<ClusterFile> file_;
   std::unique_ptr<Source> source_;
   std::optional<NodeList> list_;
-  std::optional<Cluster> earlier_;  // what was given out last; at first the last good list
-  std::string no_earlier_;          // why there is none
+  std::optional<Nodes> nodes_;  // at first the last good list, which is not given out as it is
+  std::string no_earlier_;      // why there is none
   WithdrawGuard guard_;
-  bool due_ = false;    // something has changed
-  bool given_ = false;  // something was handed out
+  bool due_ = false;  // something has changed
+  bool given_ = false;
   std::string file_problem_;
   std::string list_problem_;
 };

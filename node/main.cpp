@@ -83,31 +83,33 @@ Nodes wait_for_nodes(const Options& options) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(10);
   Feed feed(source_context(options));
-  std::optional<Nodes> nodes;
+  const Nodes* given = nullptr;
   for (;;) {
-    if (auto news = feed.read()) nodes = std::move(news);
+    (void)feed.read();
+    given = feed.nodes();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-    if ((nodes && (nodes->complete || !feed.prompt())) || left <= 0) break;
+    if ((given != nullptr && (given->complete || !feed.prompt())) || left <= 0) break;
     pollfd news{feed.descriptor(), POLLIN, 0};
     if (::poll(&news, 1, static_cast<int>(left)) < 0 && errno != EINTR)
       throw system_failure("wait for the list of nodes");
   }
-  if (!nodes) throw Failure(fmt::format("{}: {}", feed.describe(), feed.problem()));
-  if (!nodes->complete && feed.prompt())
-    nodes->problems.push_back(
+  if (given == nullptr) throw Failure(fmt::format("{}: {}", feed.describe(), feed.problem()));
+  Nodes nodes = *given;
+  if (!nodes.complete && feed.prompt())
+    nodes.problems.push_back(
         {"list-incomplete", Subject::list,
          fmt::format("the last good list of nodes is used: {}: {}", feed.describe(),
                      feed.problem().empty() ? "no complete list within 10 seconds" : feed.problem())});
-  return std::move(*nodes);
+  return nodes;
 }
 
 // A file that lists the nodes is taken at its word, whatever was there before.
 Nodes read_nodes(const Options& options) {
-  const ClusterFile file = read_cluster_file(options.config, options.node_name);
+  ClusterFile file = read_cluster_file(options.config, options.node_name);
   const auto source = open_source(file, source_context(options));  // what is wrong with its keys is told now
   if (file.source.type != "file") return wait_for_nodes(options);
-  const auto list = source->read();
-  return {assemble(file.rules, file.nodes, options.node_name), list && list->complete};
+  const NodeList list = source->read().value();
+  return {assemble(file.rules, list.nodes, options.node_name), list.complete};
 }
 
 // A shell script that does the same.

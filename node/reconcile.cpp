@@ -116,7 +116,12 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   set_conflicts_apart(pass.changes.replace, pass);
   const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
-  attempt(pass, [&] { load_rules(narrows ? with_current_peers(rules, pass.host) : rules, pass); });
+  attempt(pass, [&] {
+    if (narrows)
+      load_rules(with_current_peers(rules, pass.host), pass);
+    else
+      load_rules(rules, pass);
+  });
   Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
   pass.refused = std::move(routes.refused);

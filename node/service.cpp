@@ -2,6 +2,7 @@
 #include "node/service.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -95,28 +96,29 @@ void Service::watch() {
 }
 
 void Service::read_source() {
-  auto news = feed_.read();
+  const bool had_nodes = feed_.nodes() != nullptr;
+  const bool news = feed_.read();
   const std::string problem = feed_.problem();
   if (problem != state_.source_problem && !problem.empty())
-    say(fmt::format("{}{}", nodes_ || news ? "the last good list of nodes stays in use: " : "", problem));
+    say(fmt::format("{}{}", had_nodes || news ? "the last good list of nodes stays in use: " : "", problem));
   if (problem != state_.source_problem && problem.empty()) say(feed_.describe() + " is followed");
   if (problem != state_.source_problem) pass_due_ = true;
   state_.source_problem = problem;
   state_.source = feed_.describe();
   if (feed_.problems() != source_problems_) pass_due_ = true;
   if (!news) return;
-  if (!nodes_ && !news->complete)
+  const Nodes& nodes = *feed_.nodes();
+  if (!had_nodes && !nodes.complete)
     say("using the last good list of nodes; nothing is withdrawn until the source has a complete one");
   try {
-    if (news->complete) save_last_good(directories_, news->cluster);
+    if (nodes.complete) save_last_good(directories_, nodes.cluster);
   } catch (const Failure& failure) {
     say(fmt::format("{}: after a reboot this list will not be known", failure.what()));
   }
-  if (news->complete) state_.list_time = std::time(nullptr);
+  if (nodes.complete) state_.list_time = std::time(nullptr);
   journal_.write(
       "list",
-      {{"source", state_.source}, {"complete", news->complete}, {"peers", news->cluster.peers.size()}});
-  nodes_ = std::move(news);
+      {{"source", state_.source}, {"complete", nodes.complete}, {"peers", nodes.cluster.peers.size()}});
   pass_due_ = true;
 }
 
@@ -128,7 +130,7 @@ int Service::run() {
     read_source();
     if (pass_due_ && monotonic_ms() >= earliest_pass_) pass();
     mend_pods();
-    if (!told && (last_ || !nodes_)) {
+    if (!told && (last_ || feed_.nodes() == nullptr)) {
       notify_manager("READY=1");
       told = true;
     }
@@ -147,25 +149,29 @@ int Service::run() {
 
 void Service::pass() {
   pass_due_ = false;
-  if (!nodes_) {
+  const Nodes* nodes = feed_.nodes();
+  if (nodes == nullptr) {
     source_problems_ = feed_.problems();
     return save();
   }
   const std::int64_t start = processor_ms();
   const std::int64_t begun = monotonic_ns();
   try {
-    Pass done = reconciler_.apply(*nodes_, resync_due_);
+    Pass done = reconciler_.apply(*nodes, resync_due_);
     ++state_.passes;
     const bool repaired = last_ && done.changed();
     if (repaired) ++state_.repairs;
-    feed_.passed({nodes_->cluster.self.pod_cidrs, sentences(done.desired.problems)});
+    feed_.passed({nodes->cluster.self.pod_cidrs, sentences(done.desired.problems)});
     source_problems_ = feed_.problems();
     done.problems.insert(done.problems.end(), source_problems_.begin(), source_problems_.end());
     report(done);
     telemetry_.passed(done, seconds_since(begun),
                       repaired && noticed_ != 0 ? std::optional(seconds_since(noticed_)) : std::nullopt);
-    done.host = {};  // with very many peers half of the memory, and the next pass reads it anew
-    last_ = std::move(done);
+    last_ = std::move(done.desired);
+    last_->paths = std::vector<PeerPath>();
+    done = {};
+    // With very many peers a pass takes ten times what is kept of it, in pieces that malloc would keep for the next.
+    (void)::malloc_trim(0);
     noticed_ = 0;
     causes_.clear();
   } catch (const Failure& failure) {
@@ -175,7 +181,7 @@ void Service::pass() {
   const std::int64_t end = monotonic_ms();
   earliest_pass_ =
       end + (pass_due_ ? 1000 : std::min((processor_ms() - start) * rest_factor, longest_rest_ms));
-  if (resync_due_) next_resync_ = end + with_jitter(std::int64_t{1000} * nodes_->cluster.resync_seconds);
+  if (resync_due_) next_resync_ = end + with_jitter(std::int64_t{1000} * nodes->cluster.resync_seconds);
   resync_due_ = false;
   save();
 }
@@ -281,9 +287,10 @@ bool Service::handle_signals() {
 }
 
 void Service::drain_monitors() {
+  const Nodes* nodes = feed_.nodes();
   const Interest interest{reconciler_.socket().port(),
-                          nodes_ ? nodes_->cluster.pod_interface_prefix : std::string("onl"),
-                          last_ ? &last_->desired : nullptr};
+                          nodes != nullptr ? nodes->cluster.pod_interface_prefix : std::string("onl"),
+                          last_ ? &*last_ : nullptr};
   const bool was_due = pass_due_;
   try {
     bool complete = routes_->drain([&](const nlmsghdr& message) {
@@ -320,11 +327,12 @@ void Service::drain_monitors() {
 }
 
 void Service::save() {
-  state_.complete = nodes_ && nodes_->complete && state_.source_problem.empty();
+  const Nodes* nodes = feed_.nodes();
+  state_.complete = nodes != nullptr && nodes->complete && state_.source_problem.empty();
   state_.list_problems = source_problems_;
-  if (nodes_)
-    state_.list_problems.insert(state_.list_problems.end(), nodes_->problems.begin(), nodes_->problems.end());
-  state_.kept = nodes_ ? nodes_->kept : std::vector<std::string>();
+  if (nodes != nullptr)
+    state_.list_problems.insert(state_.list_problems.end(), nodes->problems.begin(), nodes->problems.end());
+  state_.kept = nodes != nullptr ? nodes->kept : std::vector<std::string>();
   try {
     save_service_state(directories_, state_);
   } catch (const Failure& failure) {

@@ -54,8 +54,7 @@ class Service {
   PodRoutes pods_;
   std::optional<netlink::Monitor> routes_;
   std::optional<netlink::Monitor> rules_;
-  std::optional<Nodes> nodes_;
-  std::optional<Pass> last_;
+  std::optional<Desired> last_;  // what the last pass came to, but for its paths
   ServiceState state_;
   Telemetry telemetry_;
   Journal journal_;

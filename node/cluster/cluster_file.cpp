@@ -167,6 +167,7 @@ ClusterFile parse_cluster_file(std::string_view text, std::string_view name, con
   file.rules = read_rules(reader);
   file.source = read_source(reader);
   const auto entries = reader.children("nodes", most_nodes);
+  file.nodes.reserve(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i)
     file.nodes.push_back({fmt::format("nodes[{}]", i), read_node(entries[i])});
   if (file.source.type == "file" || !file.nodes.empty()) check_all(file, node_name, problems);
@@ -212,6 +213,7 @@ ClusterFile read_cluster_file(const std::string& path, const std::string& node_n
 Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const std::string& node_name) {
   Cluster cluster;
   static_cast<Rules&>(cluster) = rules;
+  cluster.peers.reserve(nodes.size());
   bool found = false;  // of two with our name the first counts
   for (const PlacedNode& placed : nodes) {
     const bool self = !found && placed.node.name == node_name;

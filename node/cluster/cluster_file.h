@@ -26,11 +26,9 @@ inline constexpr std::size_t largest_cluster_file = 64u << 20;
 struct ClusterFile {
   Rules rules;
   SourceConfig source;
-  // With the source "file" the list, which is in order; else what the file lists besides: the source's to
-  // use.
+  // With the source "file" the list, which is in order, until its source is opened and has it; else what the file lists
+  // besides: the source's to use.
   std::vector<PlacedNode> nodes;
-
-  bool operator==(const ClusterFile&) const = default;
 };
 
 // Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the

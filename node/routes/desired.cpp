@@ -51,6 +51,10 @@ class Planner {
     result_.pod_mtu = mtu;
     plan_ipip(mtu);
     plan_vxlan(mtu);
+    const std::size_t about = cluster_.peers.size() + cluster_.self.pod_cidrs.size();
+    result_.paths.reserve(about);
+    result_.routes.reserve(about);
+    result_.underlay.reserve(about);
     plan_own_subnets();
     for (const Node& peer : cluster_.peers) {
       for (const IpPrefix& cidr : peer.pod_cidrs) plan_peer(peer, cidr);

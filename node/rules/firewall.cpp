@@ -227,7 +227,7 @@ std::string Firewall::difference(const Ruleset& wanted, const Loaded& loaded) {
 Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
                                 std::vector<std::string>& problems) {
   const Ruleset possible = supported(wanted);
-  const ElementsBySet sets = nft::elements_of(possible);
+  ElementsBySet sets = nft::elements_of(possible);
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
   now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again
@@ -249,7 +249,7 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
     now.generation = generation_of(possible, sets, now,
                                    is_known && !is_whole ? nft::next_generation(loaded.generation) : "");
   }
-  if (known_by_ != now.elements) elements_ = sets;
+  if (known_by_ != now.elements) elements_ = std::move(sets);
   known_by_ = now.elements;
   problems.insert(problems.end(), refusals_.begin(), refusals_.end());
   const std::string commands = nft::print(possible, change);

@@ -14,12 +14,12 @@
 namespace onlink::node {
 namespace {
 
-std::unique_ptr<Source> open_file_source(const ClusterFile& file, const SourceContext& context) {
+std::unique_ptr<Source> open_file_source(ClusterFile& file, const SourceContext& context) {
   Problems problems;
   JsonReader(file.source.settings, problems, "source").allow_only({"type"});
   problems.throw_if_any(context.path);
   NodeList list;
-  list.nodes = file.nodes;
+  list.nodes = std::exchange(file.nodes, {});
   list.complete = list.nodes.size() > 1 || context.allow_empty;  // more than this node
   list.checked = true;
   list.reading = context.reading;
@@ -36,7 +36,7 @@ KubernetesConfig kubernetes_config(const ClusterFile& file, const SourceContext&
 
 }  // namespace
 
-std::unique_ptr<Source> open_source(const ClusterFile& file, const SourceContext& context) {
+std::unique_ptr<Source> open_source(ClusterFile& file, const SourceContext& context) {
   const std::string& type = file.source.type;
   if (type == "file") return open_file_source(file, context);
   if (type == "kubernetes")

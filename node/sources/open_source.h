@@ -10,8 +10,9 @@
 
 namespace onlink::node {
 
-// Throws Failure (configuration) for a type that does not exist, or whose keys are not in order.
-std::unique_ptr<Source> open_source(const ClusterFile& file, const SourceContext& context);
+// Throws Failure (configuration) for a type that does not exist, or whose keys are not in order. A file that lists the nodes
+// itself gives them up to its source.
+std::unique_ptr<Source> open_source(ClusterFile& file, const SourceContext& context);
 
 // Takes back what the source was told of this node, for `clean`. What was done, in words; empty: nothing was
 // to be done. May wait for some seconds. Throws Failure.
