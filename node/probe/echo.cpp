@@ -190,20 +190,22 @@ void Pinger::receive(std::span<const Echo> echoes, std::vector<EchoResult>& resu
   }
 }
 
+// Of either family: where its number and identifier lie is the same.
+void Pinger::take_reply(std::span<const unsigned char> message, const IpAddress& from,
+                        std::span<const Echo> echoes, std::vector<EchoResult>& results, std::size_t& open) {
+  const std::size_t place = ntohs(read16(message, 6));
+  if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
+  settle(results[place],
+         {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
+}
+
 // An error has the packet that it is about in it; of one that went through a tunnel, with the outer header.
 void Pinger::take_v4(std::span<const unsigned char> packet, std::span<const Echo> echoes,
                      std::vector<EchoResult>& results, std::size_t& open) {
   const auto message = payload_v4(packet, IPPROTO_ICMP);
   if (message.size() < icmp_header) return;
   const IpAddress from = address_v4(packet, 12);
-  if (message[0] == ICMP_ECHOREPLY) {
-    const std::size_t place = ntohs(read16(message, 6));
-    if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
-    settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000},
-           open);
-    return;
-  }
+  if (message[0] == ICMP_ECHOREPLY) return take_reply(message, from, echoes, results, open);
   if (message[0] != ICMP_DEST_UNREACH && message[0] != ICMP_TIME_EXCEEDED) return;
   auto about = message.subspan(icmp_header);
   if (const auto inner = payload_v4(about, IPPROTO_IPIP); !inner.empty()) about = inner;
@@ -223,14 +225,7 @@ void Pinger::take_v4(std::span<const unsigned char> packet, std::span<const Echo
 void Pinger::take_v6(std::span<const unsigned char> message, const IpAddress& from,
                      std::span<const Echo> echoes, std::vector<EchoResult>& results, std::size_t& open) {
   if (message.size() < icmp_header) return;
-  if (message[0] == ICMP6_ECHO_REPLY) {
-    const std::size_t place = ntohs(read16(message, 6));
-    if (read16(message, 4) != id_ || place >= echoes.size() || echoes[place].to != from) return;
-    settle(results[place],
-           {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000},
-           open);
-    return;
-  }
+  if (message[0] == ICMP6_ECHO_REPLY) return take_reply(message, from, echoes, results, open);
   constexpr std::size_t ipv6_header = 40;
   if (message[0] >= ICMP6_ECHO_REQUEST || message.size() < icmp_header + ipv6_header + icmp_header) return;
   const auto ours = message.subspan(icmp_header + ipv6_header);

@@ -48,6 +48,8 @@ class Pinger {
  private:
   void send(const Echo& echo, std::uint16_t place, EchoResult& result);
   void receive(std::span<const Echo> echoes, std::vector<EchoResult>& results, std::size_t& open);
+  void take_reply(std::span<const unsigned char> message, const IpAddress& from, std::span<const Echo> echoes,
+                  std::vector<EchoResult>& results, std::size_t& open);
   void take_v4(std::span<const unsigned char> packet, std::span<const Echo> echoes,
                std::vector<EchoResult>& results, std::size_t& open);
   void take_v6(std::span<const unsigned char> message, const IpAddress& from, std::span<const Echo> echoes,
