@@ -172,7 +172,8 @@ def document(results, remarks):
              "Whole processes from fork to exit, in turns; medians. What matters is each table's ratios: the contestants "
              "of a table shared the machine with the same other work.\n", "## The goals\n", goals(results)]
     for title, key, make in SECTIONS:
-        parts += [f"## {title}\n", make(results[key])]
+        if key in results:
+            parts += [f"## {title}\n", make(results[key])]
     return "\n".join(parts) + "\n" + remarks
 
 
