@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Refusals of the kernel, made up: the variable ONLINK_REFUSE="12 1" has the 12th netlink message of the
-// process refused with errno 1. With another number than those of its messages nothing happens.
+// process refused with errno 1, which standard error is told. With another number than those of its messages nothing
+// happens.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 
 namespace onlink::netlink {
@@ -18,7 +20,9 @@ inline int next_refusal() {
     left = std::strtol(plan, &rest, 10);
     error = static_cast<int>(std::strtol(rest, nullptr, 10));
   }
-  return left > 0 && --left == 0 ? error : 0;
+  if (left <= 0 || --left != 0) return 0;
+  (void)std::fputs("refused for a test\n", stderr);
+  return error;
 }
 
 }  // namespace onlink::netlink
