@@ -107,9 +107,9 @@ bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset);
 
 // What is to be done about a table.
 struct TableChange {
-  // create: there is none yet; where there is, it is refused (EEXIST). For a table that goes or is replaced the kernel waits until no
-  // packet uses it any more (RCU), and whoever closes a netfilter socket meanwhile waits with it, some 15 ms
-  // (nft_rcv_nl_event).
+  // create: there is none yet; where there is, it is refused (EEXIST). For a table that goes or is replaced the kernel
+  // waits until no packet uses it any more (RCU), and whoever closes a netfilter socket meanwhile waits with it, some
+  // 15 ms (nft_rcv_nl_event).
   enum class Whole { keep, create, remove, replace };
   Whole whole = Whole::keep;
   struct Elements {

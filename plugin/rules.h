@@ -9,7 +9,8 @@
 //
 // A table is there as long as there is an interface that needs it. Looking and changing are done under a lock
 // on runDir itself, and after the interface was made, or deleted: so whoever deletes the last one and whoever
-// makes the next cannot miss each other. (DEL looks before as well, as if its interface, which is down, was gone.) All functions act in the caller's network namespace and throw Failure.
+// makes the next cannot miss each other. DEL looks before as well, as if its interface, which is down by then, were gone.
+// All functions act in the caller's network namespace and throw Failure.
 #pragma once
 
 #include <chrono>

@@ -32,6 +32,7 @@ class Steps {
   Failures failures_;
 };
 
+// What a call works on.
 struct Scene {
   const cni::Request& request;
   Host& host;
@@ -48,9 +49,9 @@ struct Teardown {
                   const ipam::Notes& notes);
 };
 
-// The last interface takes rules with it, and the kernel waits for packets that are under way with either: it does so
-// for both at once where the rules go first. Down, the interface needs none.
-// Keep what is returned until the interface is gone too.
+// Sets an interface down that is the last to need rules, and takes these away: with either the kernel waits for packets
+// that are under way, and where the rules go first it waits for both at once. Keep what is returned until the interface
+// is gone too. Does nothing else, and tells of no failure: tear_down() looks once more when interfaces are gone.
 std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link);
 
 // Works with what is usable of the configuration. Throws Failure with all that went wrong; what is left over of rules does
