@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What DEL and GC have in common: interfaces go first, then the rules that none needs any more, then addresses, so that
-// nobody gets an address that is still routed. Every step is done whatever becomes of the others.
+// What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is done whatever becomes of the others.
 #pragma once
 
 #include <functional>
