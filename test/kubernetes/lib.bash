@@ -18,6 +18,9 @@ control=172.16.91.1
 server=https://$control:6443
 declare -A address_of=() address6_of=() holder_of=() containerd_of=() kubelet_of=()
 
+# Each check waits for minutes, and none makes sense without those before it.
+fail() { give_up "$@"; }
+
 # start NAME COMMAND...: in the background, its words in $work/log/NAME, its process in $started.
 mkdir -p $work/log
 start() {

@@ -100,11 +100,20 @@ $(diff -U0 <(sed 's/},{/},\n{/g' <<<"$3") <(sed 's/},{/},\n{/g' <<<"$2") | tail 
 }
 # holds WHAT JQ-PROGRAM JSON: the program gives true.
 holds() { checks=$((checks + 1)); [ "$(jq -r "$2" <<<"$3")" = true ] || fail "$1: not so: $2: $3"; }
+# fail WHAT: a check that failed does not hide the next ones, up to the tenth. In a subshell it ends that, and whoever started it
+# judges: so a check can be tried (eventually).
+failures=0
 fail() {
   echo "FAILED $(basename "$0") (${FUNCNAME[2]:-} line ${BASH_LINENO[1]:-}): $*" >&2
-  exit 1
+  failures=$((failures + 1))
+  [ "$BASH_SUBSHELL" = 0 ] && [ "$failures" -lt 10 ] || exit 1
 }
-done_testing() { echo "$(basename "$0"): $checks checks passed"; }
+# give_up WHAT: without it nothing that follows makes sense.
+give_up() { fail "$@"; exit 1; }
+done_testing() {
+  [ "$failures" = 0 ] || { echo "$(basename "$0"): $failures of $checks checks failed" >&2; exit 1; }
+  echo "$(basename "$0"): $checks checks passed"
+}
 
 # What the kernel has in a namespace, by iproute2, without counters, timers and indexes.
 snapshot() { # [NAMESPACE]

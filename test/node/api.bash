@@ -10,7 +10,7 @@ api_process=
 api_host() {
   mkdir -p "$api"
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api -addext subjectAltName=IP:172.16.91.100 \
-    -keyout "$api/key.pem" -out "$api/cert.pem" 2>/dev/null || fail "openssl"
+    -keyout "$api/key.pem" -out "$api/cert.pem" 2>/dev/null || give_up "openssl"
   echo token-1 >"$api/token"
   cat >"$api/kubeconfig" <<'YAML'
 apiVersion: v1

@@ -11,7 +11,7 @@ configure_bird() {
 start_bird() { # HOST [ARGUMENT...]
   rm -f "$work/$1/bird.pid" "$work/$1/bird.ctl"
   on "$1" /usr/sbin/bird "${@:2}" -c "$work/$1/bird.conf" -s "$work/$1/bird.ctl" -P "$work/$1/bird.pid" ||
-    fail "BIRD on $1 does not start"
+    give_up "BIRD on $1 does not start"
 }
 end_bird() { # HOST SIGNAL
   local pid

@@ -36,7 +36,7 @@ pod_at() {
   pod "$name"
   [ -x "$bin/onlink" ] || { pod_by_hand "$@"; return; }
   on "$host" env CNI_COMMAND=ADD CNI_CONTAINERID="$name" CNI_NETNS="/run/netns/$name" CNI_IFNAME=eth0 CNI_PATH="$bin" \
-    CNI_ARGS="IgnoreUnknown=1;IP=$address;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$name" "$bin/onlink" >"$work/$name.result" <<EOF || fail "attach $name: $(cat "$work/$name.result")"
+    CNI_ARGS="IgnoreUnknown=1;IP=$address;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$name" "$bin/onlink" >"$work/$name.result" <<EOF || give_up "attach $name: $(cat "$work/$name.result")"
 {"cniVersion":"1.1.0","name":"pods","type":"onlink","mtu":${pod_mtu:-1480},
  "ipam":{"type":"onlink-ipam","subnet":"${address%.*}.0/24","dataDir":"$work/$host/ipam"}}
 EOF
@@ -66,7 +66,7 @@ dual_pod() {
   case $1 in A) number=0 ;; B) number=1 ;; esac
   pod "$2"
   on "$1" env CNI_COMMAND=ADD CNI_CONTAINERID="$2" CNI_NETNS="/run/netns/$2" CNI_IFNAME=eth0 CNI_PATH="$bin" \
-    "$bin/onlink" >"$work/$2.result" <<END || fail "attach $2: $(cat "$work/$2.result")"
+    "$bin/onlink" >"$work/$2.result" <<END || give_up "attach $2: $(cat "$work/$2.result")"
 {"cniVersion":"1.1.0","name":"pods","type":"onlink",
  "ipam":{"type":"onlink-ipam","runDir":"$work/$1/run","ranges":[[{"subnet":"10.10.$number.0/24"}],[{"subnet":"fd00:10:$number::/64"}]],"dataDir":"$work/$1/ipam"}}
 END
@@ -163,7 +163,7 @@ eventually() {
       checks=$((checks + 1)); return
     fi
     now=$(date +%s%N)
-    [ $(((now - start) / 1000000)) -lt $((limit * 1000)) ] || fail "not within $limit s: ${*:2}"
+    [ $(((now - start) / 1000000)) -lt $((limit * 1000)) ] || { fail "not within $limit s: ${*:2}"; return; }
     sleep 0.01
   done
 }

@@ -100,7 +100,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   address = "$state/socket"
 END
   containerd --config $state/config.toml >>$state/log 2>&1 & daemon=$!
-  until_true 20 test -S $state/socket && until_true 20 ctr version >/dev/null 2>&1 || fail "containerd: $(tail $state/log)"
+  until_true 20 test -S $state/socket && until_true 20 ctr version >/dev/null 2>&1 || give_up "containerd: $(tail $state/log)"
 }
 ctr() { command ctr --address $state/socket "$@"; }
 
@@ -143,7 +143,7 @@ while True:
             _, peer = s.recvfrom(99); s.sendto(line(peer), peer)
 ' "${1:-host}" "$2" &
   server=$!
-  until_true 5 eval "[ -n \"\$(\"\${in[@]}\" ss -Hltun 'sport = :$2')\" ]" || fail "server in ${1:-the host}"
+  until_true 5 eval "[ -n \"\$(\"\${in[@]}\" ss -Hltun 'sport = :$2')\" ]" || give_up "server in ${1:-the host}"
 }
 # ask NAMESPACE PROTOCOL ADDRESS PORT: prints the answer, if any.
 ask() {
