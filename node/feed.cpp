@@ -88,20 +88,21 @@ void Feed::read_file(bool afresh) {
 }
 
 void Feed::take_file(ClusterFile file, bool afresh) {
-  // The nodes of a file that lists them went to its source, and from there into the list.
-  const auto& known = file.source.type == "file" && list_ ? list_->nodes : file_ ? file_->nodes : file.nodes;
-  const bool same = file_ && file_->source == file.source && known == file.nodes;
+  const bool lists_nodes = file.source.type == "file";
+  // Such nodes went to the source, and at the end of this from there into the list.
+  const bool same = file_ && file_->source == file.source &&
+                    (lists_nodes ? list_.value().nodes : file_->nodes) == file.nodes;
   if (!afresh && file_problem_.empty() && same && file_->rules == file.rules) return;
   due_ = true;
   ++context_.reading;
-  if (!same || file.source.type == "file") {
+  if (!same || lists_nodes) {
     auto source = open_source(file, context_);
     if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
     if (file_ && file_->source != file.source) list_.reset();
     source_ = std::move(source);
   }
   file_ = std::move(file);
-  if (file_->source.type == "file") read_source();
+  if (lists_nodes) read_source();
 }
 
 // Not every change is told: something may be mounted over the folder, the file may be on another host's disk.

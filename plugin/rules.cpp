@@ -97,6 +97,10 @@ bool covers(const Ranges& ranges, const IpAddress& address) {
   });
 }
 
+bool is_needed(const Rules& rules, const Ruleset& ruleset, const HasInterface& has_interface) {
+  return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
+}
+
 }  // namespace
 
 std::vector<Ruleset> Rules::wanted() const {
@@ -152,14 +156,6 @@ std::optional<Failure> try_rules(const Ruleset& ruleset) try {
 } catch (const Failure& failure) {
   return failure;
 }
-
-namespace {
-
-bool is_needed(const Rules& rules, const Ruleset& ruleset, const HasInterface& has_interface) {
-  return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
-}
-
-}  // namespace
 
 bool may_have_unused(const Rules& rules, const HasInterface& has_interface) {
   return !is_needed(rules, rules.sources, has_interface) ||

@@ -25,7 +25,8 @@ HasInterface has_interface(const HostEnds& ends, std::uint32_t except = 0) {
 
 void remove_rules(const Rules& rules, const HostEnds& ends, Log& log) {
   try {
-    if (may_have_unused(rules, has_interface(ends))) (void)remove_unused_rules(rules, has_interface(ends));
+    const HasInterface any_needs = has_interface(ends);
+    if (may_have_unused(rules, any_needs)) (void)remove_unused_rules(rules, any_needs);
   } catch (const Failure& failure) {
     log.error(fmt::format("{}, ignoring: nftables rules may stay that nobody needs", failure.what()));
   }

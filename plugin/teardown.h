@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
-// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is done whatever becomes of the others.
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is done
+// whatever becomes of the others.
 #pragma once
 
 #include <functional>
