@@ -3,9 +3,9 @@
 # Every command of hack/: --help prints its usage, and a word that it does not know is named, with exit status 2, before
 # anything is installed, built or run.
 set -euo pipefail
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/../checks.bash"
 hack=$(cd "$(dirname "$0")/../../hack" && pwd)
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
 run() { status=0; out=$("$@" 2>&1 </dev/null) || status=$?; }
 refused() { # WORD COMMAND...: refused for that word
   run timeout 60 "${@:2}"
@@ -36,4 +36,4 @@ refused m68k "$hack/package" --arch m68k
 refused wrong "$hack/document" wrong
 refused wrong "$hack/readme" wrong
 refused 11 "$hack/matrix" --releases 11
-echo "arguments.sh: $checks checks passed"
+done_testing

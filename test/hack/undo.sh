@@ -3,12 +3,10 @@
 # hack/lib.bash: what at_exit was told is undone once, last one first, however a script ends; also in a subshell, in a
 # nested script, and when the signal reaches all processes of the terminal at once.
 set -euo pipefail
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/../checks.bash"
 lib=$(cd "$(dirname "$0")/../../hack" && pwd)/lib.bash
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
-same() { checks=$((checks + 1)); [ "$2" = "$3" ] || fail "$1: \"$2\" instead of \"$3\""; }
+own_folder
 script() { printf '#!/usr/bin/env bash\nset -euo pipefail\n. "%s"\nsaid() { echo "$@" >>"%s/said"; }\n%s\n' "$lib" "$work" "$2" >"$work/$1"; }
 # ended COMMAND...: its exit status, and what it has undone, in one line.
 ended() { local status=0; rm -f "$work/said"; "$@" >/dev/null 2>&1 || status=$?; echo "$status $(xargs <"$work/said")"; }
@@ -39,4 +37,4 @@ script nested "at_exit said inner; sh -c 'echo; exec sleep 60' >'$work/ready'"
 for signal in HUP:129 INT:130 QUIT:131 TERM:143; do
   same "$signal" "$(interrupt "${signal%:*}" waits)" "${signal#*:} inner outer"
 done
-echo "undo.sh: $checks checks passed"
+done_testing

@@ -8,6 +8,8 @@ if [ -z "${ONLINK_TEST_INSIDE:-}" ]; then
   ONLINK_TEST_INSIDE=1 exec "$(dirname "${BASH_SOURCE[0]}")/enter" bash "$0" "$@"
 fi
 
+# shellcheck source=../checks.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../checks.bash"
 bin=${ONLINK_BIN:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build/bin" && pwd)}
 reference=/usr/lib/cni
 # The newest ones that Debian has, where test/runtime/fetch has brought them.
@@ -22,7 +24,6 @@ make_namespace=$(dirname "${BASH_SOURCE[0]}")/namespace
 "$make_namespace"
 ip link set lo up
 ip addr add 192.0.2.1/32 dev lo  # a host has an address to speak from
-checks=0
 
 # conf [JQ-PROGRAM...]: the configuration of the next calls, changed by each program.
 conf() {
@@ -91,29 +92,6 @@ def second():
 threading.Thread(target=second).start()
 sys.stdin.read(1)
 c.syscall({"x86_64": 60}.get(platform.machine(), 93), 0)'
-# same WHAT ACTUAL EXPECTED
-same() {
-  checks=$((checks + 1))
-  [ "$2" = "$3" ] && return
-  fail "$1: expected (-), but it is (+):
-$(diff -U0 <(sed 's/},{/},\n{/g' <<<"$3") <(sed 's/},{/},\n{/g' <<<"$2") | tail -n +3)"
-}
-# holds WHAT JQ-PROGRAM JSON: the program gives true.
-holds() { checks=$((checks + 1)); [ "$(jq -r "$2" <<<"$3")" = true ] || fail "$1: not so: $2: $3"; }
-# fail WHAT: a check that failed does not hide the next ones, up to the tenth. In a subshell it ends that, and whoever started it
-# judges: so a check can be tried (eventually).
-failures=0
-fail() {
-  echo "FAILED $(basename "$0") (${FUNCNAME[2]:-} line ${BASH_LINENO[1]:-}): $*" >&2
-  failures=$((failures + 1))
-  [ "$BASH_SUBSHELL" = 0 ] && [ "$failures" -lt 10 ] || exit 1
-}
-# give_up WHAT: without it nothing that follows makes sense.
-give_up() { fail "$@"; exit 1; }
-done_testing() {
-  [ "$failures" = 0 ] || { echo "$(basename "$0"): $failures of $checks checks failed" >&2; exit 1; }
-  echo "$(basename "$0"): $checks checks passed"
-}
 
 # What the kernel has in a namespace, by iproute2, without counters, timers and indexes.
 snapshot() { # [NAMESPACE]

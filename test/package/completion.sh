@@ -3,13 +3,12 @@
 # The completions of each shell offer every verb that --help names, every option of each verb, and all of them after the verb
 # too; asked of the shell itself where it is installed.
 set -euo pipefail
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/../checks.bash"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${ONLINK_BIN:-$root/build/bin}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
-offers() { checks=$((checks + 1)); grep -qxF -- "$2" "$work/offered" || fail "$1: $2 is not offered, but $(xargs <"$work/offered")"; }
+own_folder
+offers() { check grep -qxF -- "$2" "$work/offered" || fail "$1: $2 is not offered, but $(xargs <"$work/offered")"; }
 
 # What --help says, read by a rule of its own and not by what made the completion: a verb is the first word of its line.
 verbs_of() {
@@ -37,7 +36,7 @@ for shell in bash fish zsh; do
   for program in onlink-node onlink-ipam; do
     "$root/hack/document" $shell "$bin/$program" >"$work/$shell"
     mapfile -t verbs < <(verbs_of $program)
-    [ ${#verbs[@]} -ge 3 ] || fail "$program --help names only ${verbs[*]}"
+    [ ${#verbs[@]} -ge 3 ] || give_up "$program --help names only ${verbs[*]}"
     complete_$shell $program "" >"$work/offered"
     for verb in "${verbs[@]}"; do offers "$shell: $program" "$verb"; done
     for verb in "${verbs[@]}"; do
@@ -53,7 +52,7 @@ done
 if command -v bash >/dev/null; then
   "$root/hack/document" bash "$bin/onlink-ipam" >"$work/bash"
   complete_bash onlink-ipam list -- >"$work/offered"; offers list --json; offers list --data-dir
-  ! grep -qx -- --network "$work/offered" || fail "--network is not for list"
+  ! check grep -qx -- --network "$work/offered" || fail "--network is not for list"
   complete_bash onlink-ipam release -- >"$work/offered"; offers release --network
 fi
-echo "completion.sh: $checks checks passed"
+done_testing

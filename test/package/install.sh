@@ -3,14 +3,12 @@
 # `cmake --install`: each component puts its files, and only those, where they are looked for; below DESTDIR and --prefix; the
 # folder of plugins is the one that was asked for.
 set -euo pipefail
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/../checks.bash"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${ONLINK_BUILD:-$root/build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
-same() { checks=$((checks + 1)); [ "$2" = "$3" ] || { diff <(echo "$3") <(echo "$2") || true; fail "$1"; }; }
-put() { DESTDIR=$work/$1 cmake --install "$build" --component "${@:2}" >"$work/log" 2>&1 || { cat "$work/log"; fail "cmake --install ${*:2}"; }; }
+own_folder
+put() { DESTDIR=$work/$1 succeeds "cmake --install ${*:2}" cmake --install "$build" --component "${@:2}"; }
 files() { (cd "$work/$1" && find . -type f ! -path '*/doc/onlink/*' | sort | sed 's/^\.//'); }
 plugins=$(sed -n 's/^ONLINK_CNI_DIR:[A-Z]*=//p' "$build/CMakeCache.txt")
 
@@ -38,12 +36,11 @@ same "doc" "$(files doc)" "/usr/share/bash-completion/completions/onlink-ipam
 /usr/share/zsh/site-functions/_onlink-ipam
 /usr/share/zsh/site-functions/_onlink-node"
 for file in LICENSE README.md examples/10-onlink.conflist examples/node/cluster.json; do
-  checks=$((checks + 1))
-  [ -s "$work/doc/usr/share/doc/onlink/$file" ] || fail "no $file"
+  check [ -s "$work/doc/usr/share/doc/onlink/$file" ] || fail "no $file"
 done
 
 # Another folder for plugins. Only configured; the programs are those that there are.
-cmake -S "$root" -B "$work/build" -DONLINK_TESTS=OFF -DONLINK_STATIC=OFF -DONLINK_CNI_DIR=/usr/lib/cni >"$work/log" 2>&1 || { cat "$work/log"; fail "configure"; }
+succeeds "configure" cmake -S "$root" -B "$work/build" -DONLINK_TESTS=OFF -DONLINK_STATIC=OFF -DONLINK_CNI_DIR=/usr/lib/cni
 mkdir -p "$work/build/bin"
 cp "$build"/bin/onlink{,-ipam,-node} "$work/build/bin/"
 build=$work/build
@@ -51,4 +48,4 @@ put debian plugins
 same "Debian's folder" "$(files debian)" "/etc/sysctl.d/99-zzz-onlink.conf
 /usr/lib/cni/onlink
 /usr/lib/cni/onlink-ipam"
-echo "install.sh: $checks checks passed"
+done_testing

@@ -11,10 +11,9 @@ if [ -z "${ONLINK_IN_NAMESPACE:-}" ]; then
   apt-get install -y -qq --no-install-recommends iproute2 nftables jq iputils-ping procps systemd >/dev/null 2>&1
   exec unshare --net env ONLINK_IN_NAMESPACE=1 "$0" "$@"
 fi
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
-same() { checks=$((checks + 1)); [ "$2" = "$3" ] || { diff <(echo "$3") <(echo "$2") | head -40 || true; fail "$1"; }; }
-ok() { checks=$((checks + 1)); "${@:2}" >/tmp/out 2>&1 || { cat /tmp/out; fail "$1"; }; }
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/checks.bash"
+work=/tmp
 # Files by content, mode and owner; what dpkg and apt themselves keep is theirs.
 files() {
   find / -xdev \( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /proc -o -path /sys -o -path /dev \
@@ -35,12 +34,12 @@ ip address add 192.0.2.1/24 dev uplink
 files_before=$(files) network_before=$(network)
 
 # Installed: files, and nothing else. Nothing is started or enabled.
-ok "install" dpkg -i "$old"
+succeeds "install" dpkg -i "$old"
 same "the network after the installation" "$(network)" "$network_before"
 same "nothing runs" "$(pgrep onlink || true)" ""
 same "nothing is enabled" "$(find /etc/systemd -name 'onlink-node*')" ""
-onlink-node --version >/dev/null && [ -x /usr/lib/cni/onlink ] || fail "the programs"
-ok "the unit" systemd-analyze verify --man=no /usr/lib/systemd/system/onlink-node.service
+onlink-node --version >/dev/null && [ -x /usr/lib/cni/onlink ] || give_up "the programs"
+succeeds "the unit" systemd-analyze verify --man=no /usr/lib/systemd/system/onlink-node.service
 ! grep -q onlink /tmp/out || fail "the unit: $(cat /tmp/out)"
 
 # Configured as the manual page and the examples say.
@@ -52,14 +51,14 @@ cluster() {
 END
 }
 cluster
-ok "apply" onlink-node apply
+succeeds "apply" onlink-node apply
 call() { # COMMAND POD
   jq -c '.plugins[0] + {cniVersion, name, ipMasq: true}' /usr/share/doc/onlink/examples/10-onlink.conflist | CNI_COMMAND=$1 CNI_CONTAINERID=$2 \
     CNI_NETNS=/run/netns/$2 CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/onlink
 }
 for pod in pod1 pod2; do
   ip netns add $pod
-  call ADD $pod >/tmp/$pod || fail "ADD: $(cat /tmp/$pod)"
+  call ADD $pod >/tmp/$pod || give_up "ADD: $(cat /tmp/$pod)"
 done
 address() { jq -r '.ips[0].address | sub("/.*"; "")' "/tmp/$1"; }
 talk() { checks=$((checks + 1)); ip netns exec pod1 ping -q -c 3 -i 0.2 -W 5 "$(address pod2)" >/tmp/ping && ip netns exec pod1 ping -q -c 1 -W 5 192.0.2.1 >>/tmp/ping || fail "$1: the pods do not talk"; }
@@ -73,7 +72,7 @@ rm /etc/NetworkManager/conf.d/onlink.conf
 # stays WHAT COMMAND...: beside a stream of packets, none of which is lost.
 stays() {
   ip netns exec pod1 ping -i 0.01 -W 5 "$(address pod2)" >/tmp/stream & local stream=$!
-  ok "$@"
+  succeeds "$@"
   sleep 0.3
   kill -INT $stream; wait $stream || true
   checks=$((checks + 1))
@@ -89,7 +88,7 @@ stays "upgrade" dpkg -i --force-confdef --force-confold "$new"
 same "the edited file" "$(tail -1 /etc/sysctl.d/99-zzz-onlink.conf)" "# edited"
 [ ! -e /etc/NetworkManager/conf.d/onlink.conf ] || fail "a file that was removed came back"
 grep -q newer /etc/iproute2/rt_protos.d/onlink.conf || fail "a file that nobody edited is not the new one"
-ok "CHECK of a pod of the old version" bash -c "$(declare -f call); jq -c --slurpfile result /tmp/pod1 '.plugins[0] + {cniVersion, name, ipMasq: true, prevResult: \$result[0]}' \
+succeeds "CHECK of a pod of the old version" bash -c "$(declare -f call); jq -c --slurpfile result /tmp/pod1 '.plugins[0] + {cniVersion, name, ipMasq: true, prevResult: \$result[0]}' \
   /usr/share/doc/onlink/examples/10-onlink.conflist | CNI_COMMAND=CHECK CNI_CONTAINERID=pod1 CNI_NETNS=/run/netns/pod1 CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/onlink"
 stays "downgrade" dpkg -i --force-confdef --force-confold "$old"
 stays "remove" dpkg -r onlink
@@ -101,22 +100,21 @@ same "the edited file, again" "$(tail -1 /etc/sysctl.d/99-zzz-onlink.conf)" "# e
 # Purged beside a pod: the way to the other nodes goes, the pods and what is known of them stay.
 call DEL pod2
 ip netns del pod2
-ok "purge beside a pod" dpkg -P onlink
+succeeds "purge beside a pod" dpkg -P onlink
 same "the route to the other node" "$(route)" ""
-checks=$((checks + 1))
-ip netns exec pod1 ping -q -c 1 -W 5 192.0.2.1 >/tmp/ping || fail "the pod does not reach its host"
+check ip netns exec pod1 ping -q -c 1 -W 5 192.0.2.1 >/tmp/ping || fail "the pod does not reach its host"
 same "its reservation" "$(ls /var/lib/cni/networks/onlink | grep -v '^l')" "$(address pod1)"
 
 # Purged without pods: as before.
-ok "install after a purge" dpkg -i "$old"
+succeeds "install after a purge" dpkg -i "$old"
 call DEL pod1
 ip netns del pod1
 echo 0 >/proc/sys/net/ipv4/ip_forward # what ADD turned on is nobody's; clean's own case is below
 cluster
-ok "apply" onlink-node apply
+succeeds "apply" onlink-node apply
 ip netns add pod1; call ADD pod1 >/tmp/pod1; call DEL pod1; ip netns del pod1
-ok "purge" dpkg -P onlink
+succeeds "purge" dpkg -P onlink
 for _ in $(seq 50); do ip -o link show type veth | grep -q onl || break; sleep 0.1; done # the kernel takes its time
 same "the network, after purge" "$(network)" "$network_before"
 same "the files, after purge" "$(files)" "$files_before"
-echo "lifecycle.sh: $checks checks passed"
+done_testing

@@ -3,13 +3,12 @@
 # The manual pages: every verb and option of --help is in them, man(1) formats them without a warning, and the configuration in
 # them is one that the program takes.
 set -euo pipefail
+# shellcheck source=../checks.bash
+source "$(dirname "$0")/../checks.bash"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${ONLINK_BIN:-$root/build/bin}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-checks=0
-fail() { echo "FAILED: $*" >&2; exit 1; }
-has() { checks=$((checks + 1)); grep -qF -- "$2" "$work/$1" || fail "$1(8) does not have $2"; }
+own_folder
+has() { check grep -qF -- "$2" "$work/$1" || fail "$1(8) does not have $2"; }
 for program in onlink onlink-ipam onlink-node; do
   "$root/hack/document" man "$bin/$program" >"$work/$program.8"
   sed -e 's/\\-/-/g; s/\\fB//g; s/\\fR//g; s/\\fI//g' -e "s/\\\\(aq/'/g; s/\\\\&//g; s/\\\\(ti/~/g" "$work/$program.8" >"$work/$program"
@@ -31,7 +30,7 @@ for verb in list release check; do has onlink-ipam ".SS $verb"; done
 # block PAGE NUMBER: an example of the page.
 block() { awk -v wanted="$2" '/^\.EX/ { n++; on = 1; next } /^\.EE/ { on = 0 } on && n == wanted { print }' "$work/$1"; }
 block onlink 1 >"$work/conflist"
-jq -c '.plugins[0] + {cniVersion, name}' "$work/conflist" >"$work/configuration" || fail "the conflist of onlink(8) is no JSON"
+jq -c '.plugins[0] + {cniVersion, name}' "$work/conflist" >"$work/configuration" || give_up "the conflist of onlink(8) is no JSON"
 checks=$((checks + 1))
 jq '.ipam += {dataDir: "'"$work"'/data", runDir: "'"$work"'/run"}' "$work/configuration" |
   CNI_CONTAINERID=x CNI_NETNS=/proc/self/ns/net CNI_IFNAME=eth0 CNI_PATH=$bin "$bin/onlink" --explain >"$work/explained" 2>"$work/errors" ||
@@ -40,4 +39,4 @@ block onlink-node 1 >"$work/cluster.json"
 checks=$((checks + 1))
 "$bin/onlink-node" -c "$work/cluster.json" -n A --run-dir "$work/run" --state-dir "$work/state" plan >"$work/plan" 2>"$work/errors" || true
 ! grep -q cluster.json "$work/errors" || fail "onlink-node does not take the file of its page: $(cat "$work/errors")"
-echo "man.sh: $checks checks passed"
+done_testing

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The checks of the bash suites (test/netns/lib.bash): one that fails is told, does not hide the next ones, and fails the test; one
+# The checks of the bash suites (test/checks.bash): one that fails is told, does not hide the next ones, and fails the test; one
 # that is only tried, in a subshell, does neither; after ten, or where nothing makes sense any more, the test ends.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 checks=0
+# Not what it judges.
 fail() { echo "FAILED: $*" >&2; exit 1; }
 # run STATUS LINE...: a test of these lines ends so; its words are in $work/told.
 run() {
   local status=0
-  printf '%s\n' ". '$root/test/netns/lib.bash'" "${@:2}" >"$work/test.sh"
+  printf '%s\n' ". '$root/test/checks.bash'" "${@:2}" >"$work/test.sh"
   bash "$work/test.sh" >"$work/told" 2>&1 || status=$?
   checks=$((checks + 1))
   [ "$status" = "$1" ] || fail "exit status $status, not $1: $(cat "$work/told")"
