@@ -203,12 +203,16 @@ Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t
   return message;
 }
 
-Message create_ipip(const std::string& name) {
-  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-                  [name] { return fmt::format("create tunnel {} mode ipip", name); });
+Message create_ipip(const std::string& name, const std::optional<IpAddress>& local) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, [name, local] {
+    return fmt::format("create tunnel {} mode ipip{}", name, local ? " local " + local->to_string() : "");
+  });
   link_header(message);
   message.put(link_name, name);
-  message.nest(link_info, [&] { message.put(link_info_kind, "ipip"); });
+  message.nest(link_info, [&] {
+    message.put(link_info_kind, "ipip");
+    if (local) message.nest(link_info_data, [&] { message.put(tunnel_local, *local); });
+  });
   static constexpr Message::Explanation refusals[] = {{EOPNOTSUPP, "this kernel has no ipip module"}};
   return std::move(message).explain(refusals);
 }

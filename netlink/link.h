@@ -98,8 +98,9 @@ Message set_link_up(std::uint32_t index, const std::string& name);
 Message set_link_down(std::uint32_t index, const std::string& name);
 Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t mtu);
 // An IPIP device without ends. The kernel loads the module for it, and the module makes "tunl0" by itself
-// where its fallback devices are on: then the answer is EEXIST, and the device is there.
-Message create_ipip(const std::string& name);
+// where its fallback devices are on: then the answer is EEXIST, and the device is there. With `local` its packets
+// leave from that address, and it takes those to it, whoever sends them; it is made with pmtudisc.
+Message create_ipip(const std::string& name, const std::optional<IpAddress>& local = {});
 // Sets ttl and pmtudisc of a device without ends, by SIOCCHGTUNNEL in the caller's network namespace: netlink
 // refuses every change of the fallback device tunl0 (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), this way
 // works. Throws Failure; a ttl needs pmtudisc.

@@ -175,7 +175,7 @@ void Reconciler::note_obstacles(Pass& pass) const {
 
 // The device was just asked for: routes need its index, or, without it, their peers have no path.
 void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
-  read_tunnel(socket_, pass.host);
+  read_tunnel(socket_, nodes.cluster.self.ipv4, pass.host);
   compare(nodes, pass, true);
   RunState state = state_;
   state.ipip_missing = !pass.host.tunnel;

@@ -121,16 +121,16 @@ Before remember(const Host& host) {
   Before before;
   before.forwarding_v4 = host.forwarding_v4;
   before.forwarding_v6 = host.forwarding_v6;
-  if (!host.tunnel) return before;
+  if (!host.tunl0) return before;
   before.tunnel = true;
-  before.tunnel_up = host.tunnel->up();
-  before.tunnel_mtu = host.tunnel->mtu;
-  before.tunnel_rp_filter = host.tunnel->ipv4_setting(IPV4_DEVCONF_RP_FILTER);
-  for (const netlink::Address& address : host.tunnel_addresses)
+  before.tunnel_up = host.tunl0->up();
+  before.tunnel_mtu = host.tunl0->mtu;
+  before.tunnel_rp_filter = host.tunl0->ipv4_setting(IPV4_DEVCONF_RP_FILTER);
+  for (const netlink::Address& address : host.tunl0_addresses)
     before.tunnel_addresses.push_back(address.prefix);
-  if (host.tunnel->ipip) {
-    before.tunnel_ttl = host.tunnel->ipip->ttl;
-    before.tunnel_pmtudisc = host.tunnel->ipip->pmtudisc;
+  if (host.tunl0->ipip) {
+    before.tunnel_ttl = host.tunl0->ipip->ttl;
+    before.tunnel_pmtudisc = host.tunl0->ipip->pmtudisc;
   }
   return before;
 }

@@ -368,7 +368,7 @@ class Checker {
                       "the cloud's network drops IPIP, or onlink-node does not run there, or knows this node "
                       "by another address than {}: run \"onlink-node check {}\" there",
                       check.node_address.to_string(), check.far_address->to_string(),
-                      check.source ? check.source->to_string() : "this one", question_.cluster.self.name));
+                      question_.cluster.self.ipv4->to_string(), question_.cluster.self.name));
     }
     // A node all of whose peers are on-link may do without a tunnel, and then has no such address.
     if (!own_end_) return;

@@ -26,7 +26,7 @@ struct PeerCheck {
   PathKind kind = PathKind::none;
   std::string route;                // that the kernel takes for an address of the subnet; empty: none
   std::string neighbour;            // "eth0 172.16.91.202 REACHABLE"; empty: the way there has none
-  std::optional<IpAddress> source;  // of what leaves for the node: IPIP's outer one
+  std::optional<IpAddress> source;  // of what leaves for the node outside a tunnel
   IpAddress node_address;
   EchoResult node;
   std::optional<IpAddress> far_address;  // the node's in its pod subnet; nothing: it has none that is known

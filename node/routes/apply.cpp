@@ -29,13 +29,14 @@ void attempt(Applied& applied, const std::function<void()>& action) {
   }
 }
 
-void create_tunnel(netlink::Socket& socket) {
+void create_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host) {
+  if (changes.remove_own && changes.local) netlink::delete_link_if_any(socket, *host.own_tunnel);
   try {
-    socket.execute(netlink::create_ipip(tunnel_name));
+    socket.execute(netlink::create_ipip(host.tunnel_device(), changes.local));
   } catch (const Failure& failure) {
     // EEXIST: the module made it when it was loaded. EOPNOTSUPP: there is no module, as the next look will
     // tell.
-    if (!failure.already_exists() && failure.error() != EOPNOTSUPP) throw;
+    if (!(failure.already_exists() && !changes.local) && failure.error() != EOPNOTSUPP) throw;
   }
 }
 
@@ -61,8 +62,8 @@ void remove_ends(netlink::Socket& socket, const netlink::Link& link, const std::
 }
 
 void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const Host& host, Applied& applied) {
-  if (changes.create) attempt(applied, [&] { create_tunnel(socket); });
-  const auto link = changes.create ? netlink::find_link(socket, tunnel_name) : host.tunnel;
+  if (changes.create) attempt(applied, [&] { create_tunnel(socket, changes, host); });
+  const auto link = changes.create ? netlink::find_link(socket, host.tunnel_device()) : host.tunnel;
   if (!link) return;  // the failure to create it is told
   if (changes.pmtudisc)
     attempt(applied,
@@ -188,6 +189,8 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
 Applied apply_removals(netlink::Socket& socket, const Changes& changes, const Host& host) {
   Applied applied;
   if (host.tunnel) remove_ends(socket, *host.tunnel, changes.tunnel.remove_addresses, applied);
+  if (changes.tunnel.remove_own && !changes.tunnel.local)
+    attempt(applied, [&] { netlink::delete_link_if_any(socket, *host.own_tunnel); });
   if (host.vxlan && !changes.vxlan.create) remove_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
 }

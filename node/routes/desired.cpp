@@ -14,15 +14,6 @@
 namespace onlink::node {
 namespace {
 
-// On-link: a network that the node is connected to, on a device where it can ask for link-layer addresses.
-// A default route without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
-bool on_link(const Host& host, const netlink::Route& path) {
-  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0) return false;
-  const netlink::Link* link = host.link(path.link);
-  constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
-  return link == nullptr || (link->flags & no_neighbours) == 0;
-}
-
 bool is_of_a_rule(const netlink::Route& path) {
   return path.table != RT_TABLE_MAIN && path.table != RT_TABLE_LOCAL;
 }
@@ -98,12 +89,15 @@ class Planner {
     const std::uint32_t mtu = inner_mtu(outer_mtu, headers_around(PathKind::tunnel, *cluster_.self.ipv4));
     if (host_.tunnel && host_.tunnel->kind != "ipip") {
       tunnel_problem_ =
-          fmt::format("{} is of kind \"{}\", not ipip: left alone", tunnel_name, host_.tunnel->kind);
+          fmt::format("{} is of kind \"{}\", not ipip: left alone", host_.tunnel->name, host_.tunnel->kind);
     } else if (!host_.tunnel && host_.ipip_missing) {
-      tunnel_problem_ = "this kernel has no ipip module";
+      tunnel_problem_ = host_.needs_own_tunnel ? fmt::format("{} could not be made", own_tunnel_name)
+                                               : "this kernel has no ipip module";
     } else if (const auto address = tunnel_address(cluster_.self)) {
       tunnel_problem_ = why_not_ours(*address);
-      if (tunnel_problem_.empty()) result_.tunnel = WantedTunnel{*address, mtu, host_.tunnel_device()};
+      if (!tunnel_problem_.empty()) return;
+      result_.tunnel = WantedTunnel{*address, mtu, host_.tunnel_device(), {}};
+      if (host_.needs_own_tunnel) result_.tunnel->local = cluster_.self.ipv4;
     }
   }
 
@@ -284,25 +278,9 @@ class Planner {
     const auto& tunnel = path.kind == PathKind::vxlan ? host_.vxlan : host_.tunnel;
     const std::uint32_t arrives_on = path.kind != PathKind::direct && tunnel ? tunnel->index : way->link;
     if (path.cidr.address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))
-      return block(
-          path, "no-forwarding",
-          fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
-                      host_.link_name(arrives_on)));
-    if (path.kind != PathKind::tunnel) return;
-    if (std::string words = source_obstacle(address, *way); !words.empty())
-      block(path, "wrong-source", std::move(words));
-  }
-
-  // The kernel gives IPIP packets the source that fits the way, which need not be the node's address; peers
-  // know this node by its address only.
-  std::string source_obstacle(const IpAddress& address, const netlink::Route& way) const {
-    const auto source = host_.sources.find(address);
-    if (source == host_.sources.end() || source->second == cluster_.self.ipv4) return "";
-    netlink::Route mended = way;
-    mended.source = cluster_.self.ipv4;
-    return fmt::format(
-        "IPIP to it leaves from {}, and it takes IPIP from {} only; this mends it: ip route replace {}",
-        source->second.to_string(), cluster_.self.ipv4->to_string(), describe(host_, mended));
+      block(path, "no-forwarding",
+            fmt::format("net.ipv4.conf.{0}.forwarding is 0: packets that arrive on {0} do not reach pods",
+                        host_.link_name(arrives_on)));
   }
 
   // Where the other node's network is wider than ours (/16 and /24), we are on-link for it: it sends without a

@@ -37,6 +37,7 @@ struct WantedTunnel {
   IpAddress address;      // a /32 on the device
   std::uint32_t mtu = 0;  // 0: not known, left as it is
   std::string device = {};
+  std::optional<IpAddress> local = {};  // of ipip.onlink
 };
 
 struct WantedVxlan {

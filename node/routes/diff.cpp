@@ -25,15 +25,19 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
   if (desired.tunnel) {
     wanted = IpPrefix::host(desired.tunnel->address);
     changes.create = !host.tunnel;
+    if (changes.create) changes.local = desired.tunnel->local;
     const netlink::Link device = host.tunnel.value_or(netlink::Link{});
     if (desired.tunnel->mtu != device.mtu) changes.mtu = desired.tunnel->mtu;
-    changes.pmtudisc = !device.ipip || !device.ipip->pmtudisc;
+    changes.pmtudisc = !desired.tunnel->local && (!device.ipip || !device.ipip->pmtudisc);
     changes.up = !device.up();
     changes.loose = host.tunnel && host.strict.contains(host.tunnel->index);
     if (!has(*wanted)) changes.add_address = wanted;
   }
   for (const IpPrefix& own : rules.own_addresses)
     if (own != wanted && has(own)) changes.remove_addresses.push_back(own);
+  const bool own_stays = desired.tunnel && desired.tunnel->local && host.tunnel;
+  changes.remove_own = host.own_tunnel && host.own_tunnel->kind == "ipip" && !own_stays &&
+                       (changes.local || rules.may_withdraw);
   return changes;
 }
 
@@ -198,7 +202,12 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
     lines.push_back(fmt::format("sysctl -w {}=2", netlink::accept_ra_setting(link)));
   if (changes.forwarding_v6) lines.emplace_back("sysctl -w net.ipv6.conf.all.forwarding=1");
   // The module makes tunl0 by itself: the "File exists" of this command is the expected answer.
-  if (tunnel.create)
+  const std::string remove_own = fmt::format("ip link del {}", own_tunnel_name);
+  if (tunnel.remove_own && tunnel.local) lines.push_back(remove_own);
+  if (tunnel.local)
+    lines.push_back(
+        fmt::format("ip tunnel add {} mode ipip local {}", own_tunnel_name, tunnel.local->to_string()));
+  else if (tunnel.create)
     lines.push_back(fmt::format("ip tunnel add {0} mode ipip || ip link show {0}", tunnel_name));
   if (tunnel.pmtudisc) lines.push_back(fmt::format("ip tunnel change {} mode ipip pmtudisc", device));
   if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", device, tunnel.mtu));
@@ -212,6 +221,7 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));
   for (const IpPrefix& address : tunnel.remove_addresses)
     lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), device));
+  if (tunnel.remove_own && !tunnel.local) lines.push_back(remove_own);
   add_vxlan_removals(changes.vxlan, lines);
   return lines;
 }

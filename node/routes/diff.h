@@ -15,7 +15,9 @@ namespace onlink::node {
 
 struct TunnelChanges {
   bool create = false;
-  std::uint32_t mtu = 0;  // 0: stays
+  std::optional<IpAddress> local;  // of what is created: then it is ipip.onlink
+  bool remove_own = false;  // ipip.onlink: before it is made anew, or not wanted any more, after the routes
+  std::uint32_t mtu = 0;    // 0: stays
   bool pmtudisc = false;
   bool up = false;
   bool loose =

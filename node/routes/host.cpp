@@ -86,6 +86,19 @@ void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   }
 }
 
+// Packets of a tunnel without `local` leave from what fits the way to the other node, which drops what does not
+// come from this node's address.
+bool needs_own_tunnel(const Cluster& cluster, const Host& host) {
+  const netlink::Route* own = cluster.self.ipv4 ? host.path_to(*cluster.self.ipv4) : nullptr;
+  if (own == nullptr || own->type != RTN_LOCAL) return false;
+  return std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
+    if (!may_tunnel(cluster, peer, Encapsulation::ipip)) return false;
+    const auto source = host.sources.find(*peer.ipv4);
+    if (source == host.sources.end() || source->second == cluster.self.ipv4) return false;
+    return mode_between(cluster, peer) == IpipMode::always || !on_link(host, *host.path_to(*peer.ipv4));
+  });
+}
+
 void read_underlay(netlink::Socket& socket, Host& host) {
   for (const auto& [index, link] : host.links) {
     if (!link.ipv4_conf.empty() && link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0)
@@ -148,8 +161,17 @@ const netlink::Route* Host::path_to(const IpAddress& address) const {
   return found == paths.end() || !found->second ? nullptr : &*found->second;
 }
 
+std::string Host::tunnel_device() const {
+  if (tunnel) return tunnel->name;
+  return needs_own_tunnel ? own_tunnel_name : tunnel_name;
+}
+
+bool Host::is_tunnel(std::uint32_t index) const {
+  return (tunl0 && tunl0->index == index) || (own_tunnel && own_tunnel->index == index);
+}
+
 std::string Host::link_name(std::uint32_t index) const {
-  if (index == tunnel_to_come) return tunnel_name;
+  if (index == tunnel_to_come) return tunnel_device();
   if (index == vxlan_to_come) return vxlan_name;
   const netlink::Link* known = link(index);
   return known == nullptr ? fmt::format("if{}", index) : known->name;
@@ -166,15 +188,33 @@ bool is_strict(const netlink::Link& link) {
   return all != "2" && own != 2 && (all == "1" || own == 1);
 }
 
+bool on_link(const Host& host, const netlink::Route& path) {
+  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0) return false;
+  const netlink::Link* link = host.link(path.link);
+  constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
+  return link == nullptr || (link->flags & no_neighbours) == 0;
+}
+
 // The module's own device takes whatever is sent to no other: under another name it is that still.
-void read_tunnel(netlink::Socket& socket, Host& host) {
-  host.tunnel = netlink::find_link(socket, tunnel_name);
-  if (!host.tunnel)
+void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local, Host& host) {
+  host.tunl0 = netlink::find_link(socket, tunnel_name);
+  if (!host.tunl0)
     for (netlink::Link& link : netlink::list_links(socket, "ipip"))
-      if (!link.ipip || (!link.ipip->local && !link.ipip->remote)) host.tunnel = std::move(link);
-  if (!host.tunnel) return;
-  host.links.emplace(host.tunnel->index, *host.tunnel);
-  host.tunnel_addresses = netlink::list_addresses(socket, host.tunnel->index);
+      if (!link.ipip || (!link.ipip->local && !link.ipip->remote)) host.tunl0 = std::move(link);
+  host.own_tunnel = netlink::find_link(socket, own_tunnel_name);
+  const auto addresses = [&](const std::optional<netlink::Link>& device) {
+    if (device) host.links.emplace(device->index, *device);
+    return device ? netlink::list_addresses(socket, device->index) : std::vector<netlink::Address>{};
+  };
+  host.tunl0_addresses = addresses(host.tunl0);
+  host.tunnel = host.tunl0;
+  host.tunnel_addresses = host.tunl0_addresses;
+  if (!host.needs_own_tunnel) return;
+  // One of other settings is made anew.
+  const netlink::IpipSettings wanted{.local = local, .remote = {}, .ttl = 0, .pmtudisc = true};
+  host.tunnel = host.own_tunnel;
+  if (host.tunnel && host.tunnel->ipip && host.tunnel->ipip != wanted) host.tunnel.reset();
+  host.tunnel_addresses = addresses(host.tunnel);
 }
 
 void read_vxlan(netlink::Socket& socket, Host& host) {
@@ -202,10 +242,11 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   separate_attachments(socket, cluster, host);
   std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
   read_paths(socket, cluster, host);
-  read_tunnel(socket, host);
-  read_vxlan(socket, host);
   read_links(socket, host);
   read_sources(socket, cluster, host);
+  host.needs_own_tunnel = needs_own_tunnel(cluster, host);
+  read_tunnel(socket, cluster.self.ipv4, host);
+  read_vxlan(socket, host);
   read_underlay(socket, host);
   read_own_link(socket, cluster, host);
   host.forwarding_v4 = forwarding("net/ipv4/ip_forward");

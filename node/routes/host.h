@@ -22,6 +22,9 @@
 namespace onlink::node {
 
 inline constexpr const char* tunnel_name = "tunl0";
+// In tunl0's place where the kernel would give IPIP packets another source than this node's address: tunl0 takes no
+// `local` (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), a device of our own does.
+inline constexpr const char* own_tunnel_name = "ipip.onlink";
 inline constexpr const char* vxlan_name = "vxlan.onlink";
 // Stand for the indexes of devices that are not there yet.
 inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
@@ -48,7 +51,11 @@ struct Host {
   // The source that it would choose for a node address; only where it was asked (peers' IPv4 addresses).
   std::map<IpAddress, IpAddress> sources;
   std::map<std::uint32_t, netlink::Link> links;  // those that the paths and routes go through, by index
-  std::optional<netlink::Link> tunnel;  // named tunl0, whatever its kind; else the IPIP device without ends
+  bool needs_own_tunnel = false;
+  std::optional<netlink::Link> tunl0;  // so named, whatever its kind; else the IPIP device without ends
+  std::vector<netlink::Address> tunl0_addresses;
+  std::optional<netlink::Link> own_tunnel;  // named ipip.onlink, whatever its kind
+  std::optional<netlink::Link> tunnel;      // that of the two that is used
   std::vector<netlink::Address> tunnel_addresses;
   std::optional<netlink::Link> vxlan;  // named vxlan.onlink, whatever its kind
   std::vector<netlink::Address> vxlan_addresses;
@@ -71,10 +78,15 @@ struct Host {
   std::vector<std::string> need_accept_ra;
 
   std::string link_name(std::uint32_t index) const;  // "if12" where it is not known
-  std::string tunnel_device() const { return tunnel ? tunnel->name : tunnel_name; }
+  std::string tunnel_device() const;
+  bool is_tunnel(std::uint32_t index) const;  // either of the two
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
 };
+
+// A network that the node is connected to, on a device where it can ask for link-layer addresses. A default route
+// without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
+bool on_link(const Host& host, const netlink::Route& path);
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);
@@ -83,8 +95,8 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster);
 bool is_strict(const netlink::Link& link);
 std::string rp_filter_setting(const std::string& link);
 
-// Only the tunnel of a host that was read before it was made.
-void read_tunnel(netlink::Socket& socket, Host& host);
+// Only the tunnel of a host that was read before it was made. local: this node's address.
+void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local, Host& host);
 void read_vxlan(netlink::Socket& socket, Host& host);
 
 // The first route that has the key of each of these, where there is one: ordered as asked. Compared by the

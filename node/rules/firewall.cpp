@@ -206,7 +206,7 @@ Ruleset with_current_peers(Ruleset ruleset, const Host& host) {
   for (const netlink::Route& route : host.routes) {
     if (!route.gateway) continue;
     if (!ruleset.masqueraded.empty()) ruleset.inside.push_back(route.dst);
-    if (!ruleset.filter_tunnel || !host.tunnel || route.link != host.tunnel->index) continue;
+    if (!ruleset.filter_tunnel || !host.is_tunnel(route.link)) continue;
     ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
     ruleset.tunnel_inner.push_back({*route.gateway, route.dst});
   }

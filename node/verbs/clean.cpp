@@ -74,7 +74,7 @@ class Cleaner {
   std::vector<IpPrefix> own_addresses(const Host& host) const {
     std::vector<IpPrefix> own = state_.own_addresses;
     for (const netlink::Route& route : host.routes) {
-      if (!host.tunnel || route.link != host.tunnel->index || !route.source) continue;
+      if (!host.is_tunnel(route.link) || !route.source) continue;
       add_once(own, IpPrefix::host(*route.source));
     }
     return own;
@@ -82,8 +82,8 @@ class Cleaner {
 
   std::optional<netlink::Link> find_tunnel() {
     Host host;
-    read_tunnel(socket_, host);
-    return host.tunnel;
+    read_tunnel(socket_, {}, host);
+    return host.tunl0;
   }
 
   void restore_tunnel() {
