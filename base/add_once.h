@@ -7,7 +7,7 @@
 
 namespace onlink {
 
-// Appends what is not in the list yet.
+// Appends the item unless the list has it already.
 template <class T>
 void add_once(std::vector<T>& list, T item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(std::move(item));

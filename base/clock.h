@@ -14,10 +14,10 @@ std::int64_t nanoseconds(const timespec& time);
 // CLOCK_MONOTONIC: for spans of time within one boot.
 std::int64_t monotonic_ns();
 std::int64_t monotonic_ms();
-// What this process has used of processors so far, the kernel's work for it included, in milliseconds.
+// CPU time of this process so far, user and kernel, in milliseconds.
 std::int64_t processor_ms();
 
-// "2026-11-22T10:28:35Z", of seconds since 1970; empty where there is no such date.
+// "2026-11-22T10:28:35Z", from seconds since 1970; empty where no date can express them.
 std::string in_utc(std::int64_t seconds);
 
 }  // namespace onlink

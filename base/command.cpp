@@ -38,14 +38,14 @@ class SpawnActions {
   posix_spawn_file_actions_t actions_;
 };
 
-// Until one of what poll(2) was told happens, or that time (monotonic_ms) has come: false.
+// Waits until fd has input or hangs up. False where the time end (monotonic_ms) comes first.
 bool wait_for_input(int fd, std::int64_t end) {
   pollfd event{fd, POLLIN, 0};
   const auto left = std::max<std::int64_t>(0, end - monotonic_ms());
   return uninterrupted([&] { return ::poll(&event, 1, static_cast<int>(left)); }) != 0;
 }
 
-// Why it is to be killed; empty where it has ended.
+// Why to kill it; empty where it has ended.
 std::string read_output(int fd, pid_t pid, const CommandLimits& limits, std::string& text) {
   const std::int64_t end = monotonic_ms() + limits.time.count();
   const std::string too_long = fmt::format("not ended within {} s: killed", limits.time.count() / 1000);
@@ -57,7 +57,7 @@ std::string read_output(int fd, pid_t pid, const CommandLimits& limits, std::str
     text.append(buffer, static_cast<std::size_t>(count));
     if (text.size() > limits.bytes) return fmt::format("more than {} bytes: ended there", limits.bytes);
   }
-  // It may have closed its output and go on. Before Linux 5.3 that cannot be seen.
+  // It may have closed its output and still run. Before Linux 5.3 (no pidfd_open) that cannot be seen.
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   return !process || wait_for_input(process.get(), end) ? "" : too_long;
 }
@@ -70,7 +70,7 @@ std::string how_it_ended(int status) {
 }  // namespace
 
 CommandOutput run_for_output(const std::vector<std::string>& command, const CommandLimits& limits) {
-  (void)::signal(SIGCHLD, SIG_DFL);  // a caller may have left it ignored: then there is no status to get
+  (void)::signal(SIGCHLD, SIG_DFL);  // a parent may have left it ignored: then waitpid has no status
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return {.text = {}, .failure = std::string(system_failure("pipe").what())};

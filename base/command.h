@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What another program has to say, for reports: it may be missing, hang or have no end.
+// The output of another program, for reports. The program may be missing, hang, or print without end.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,8 @@ struct CommandOutput {
   std::string failure;  // "ended with status 1", "not ended within 10 s: killed"; empty: it ended with 0
 };
 
-// Runs a program that PATH has, with nothing on its standard input and none of our other descriptors, and waits for it. One that takes
-// longer, or says more, is killed, by its own process ID. Never throws for what the program does.
+// Runs a program found in PATH, with /dev/null as standard input and none of our other descriptors, and waits for it. A
+// program that takes longer or prints more is killed (that process alone). Never throws for what the program does.
 CommandOutput run_for_output(const std::vector<std::string>& command, const CommandLimits& limits);
 
 }  // namespace onlink

@@ -2,9 +2,9 @@
 // The one exception type: what was attempted on which named object, why it failed, and the errno name.
 //
 // A message grows from the inside out: the place that fails says what it tried ("add route 10.10.0.2/32 dev
-// onl1: Nexthop has invalid gateway (EINVAL)"), the places that it passes put their context in front.
-// The kind decides only at the program's edge which CNI error code (or exit status) it becomes. A message may
-// have more than one line: the first says it all in short, the rest are details for who wants them.
+// onl1: Nexthop has invalid gateway (EINVAL)"), and its callers put their context in front. Only at the
+// program's edge does the kind become a CNI error code (or exit status). A message may have more than one
+// line: the first is the whole story in short, the rest are details.
 #pragma once
 
 #include <exception>
@@ -26,7 +26,7 @@ enum class FailureKind {
   try_again,             // a transient condition: the same call may succeed later
   no_addresses,          // every address of a range set is taken
   unavailable,           // the plugin cannot serve ADD now
-  limited_connectivity,  // the same, and what is attached already may not reach everything
+  limited_connectivity,  // the same, and existing attachments may not reach everything
   not_as_attached,       // CHECK found differences
 };
 
@@ -39,7 +39,7 @@ class Failure : public std::exception {
 
   // "<context>: <message>"; the kind and errno stay.
   Failure& prepend(std::string_view context);
-  // Puts a line below the message, for what happened besides.
+  // Adds a line below the message: something else that happened.
   Failure& append_detail(std::string_view detail);
 
   const char* what() const noexcept override { return message_.c_str(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For what must be done as far as it can be: every step is tried, what went wrong is gathered and told at the
+// For work that is done as far as possible: every step is tried, and failures are reported together at the
 // end.
 #pragma once
 
@@ -25,7 +25,7 @@ class Failures {
     }
   }
 
-  // The first as it was thrown, with its kind and code; what the others said is in its details.
+  // Rethrows the first failure, with its kind and errno; the messages of the others become its details.
   void throw_if_any() const {
     if (!first_) return;
     try {
@@ -37,7 +37,7 @@ class Failures {
   }
 
  private:
-  void add(const Failure& failure) {  // while it is being handled
+  void add(const Failure& failure) {  // inside a handler only
     if (!first_)
       first_ = std::current_exception();
     else

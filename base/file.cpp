@@ -123,7 +123,7 @@ void sync(int fd, std::string_view name) {
 
 void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode,
                   bool durable) {
-  // Unique by process: two writers replace one after the other, neither writes into the other's file.
+  // Unique to the process: of two writers, neither writes into the other's temporary file.
   const std::string temporary = path + ".tmp." + std::to_string(::getpid());
   (void)::unlinkat(directory, temporary.c_str(), 0);  // left by an earlier process with this id
   try {

@@ -25,23 +25,24 @@ UniqueFd open_file(int directory, const std::string& path, int flags, mode_t mod
 // The same, but nothing where the file does not exist (ENOENT).
 std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, int flags);
 
-// Everything that is left to read. Throws Failure when there is more than limit bytes ("larger than ...").
+// Reads to the end. Throws Failure, also for more than limit bytes ("larger than ...").
 std::string read_all(int fd, std::string_view name, std::size_t limit = small_file_limit);
 // The content of a file, or nothing where it does not exist.
 std::optional<std::string> read_file(int directory, const std::string& path);
-// Writes everything, whatever the number of write(2) calls that it takes. Throws Failure.
+// Writes everything, with as many write(2) calls as it takes. Throws Failure.
 void write_all(int fd, std::string_view content, std::string_view name);
 // The same; false, with errno, where it fails.
 bool try_write(int fd, std::string_view content) noexcept;
 
-// From a place in the file, whatever the number of pread(2) calls: how many bytes, fewer than asked for only
-// where the file ends. Throws Failure.
+// Reads at an offset, with as many pread(2) calls as it takes. Returns the number of bytes, fewer than asked for
+// only at the end of the file. Throws Failure.
 std::size_t read_at(int fd, std::span<std::byte> content, off_t offset, std::string_view name);
 void write_at(int fd, std::span<const std::byte> content, off_t offset, std::string_view name);
 
-// Writes parts of a file in place, made where it is not there: it keeps its blocks, and ext4 does not begin to write
-// to the disk, as it does when a file is truncated first. It ends with the last part. For what may be broken by a
-// power cut. Throws Failure, also where it is not a file of its own: a link may be one to anything.
+// Writes parts of a file in place; creates a missing file. The file keeps its blocks, and ext4 does not start
+// writing to the disk, as it does when a file is truncated first. The file ends after the last part. For content
+// that a power cut may break. Throws Failure, also where the path is not a regular file with a single link: a link
+// may lead anywhere.
 struct FilePart {
   std::size_t at;
   std::span<const std::byte> content;
@@ -49,18 +50,18 @@ struct FilePart {
 void overwrite_file(int directory, const std::string& path, std::initializer_list<FilePart> parts,
                     mode_t mode);
 
-// The names of everything in a directory, in no order, "." and ".." too. path: for the words. Throws Failure.
+// All names in a directory, unordered, "." and ".." included. path: for messages only. Throws Failure.
 std::vector<std::string> names_in(int directory, const std::string& path);
 
 // fsync(2). Throws Failure.
 void sync(int fd, std::string_view name);
 
-// Replaces the file: whoever reads it sees the old content or the new, whole, also after a power cut
-// (a temporary file beside it, fsync, rename). With durable = false the fsync is left out: for /run.
+// Replaces the file: a reader sees the whole old or the whole new content, also after a power cut (temporary file
+// beside it, fsync, rename). durable = false skips the fsync: for /run.
 void replace_file(int directory, const std::string& path, std::string_view content, mode_t mode = 0644,
                   bool durable = true);
 
-// What is not there is removed already. Throws Failure.
+// A missing file is no failure. Throws Failure.
 void remove_file(const std::string& path);
 
 // The folder of a path: "." where it names none.

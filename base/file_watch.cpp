@@ -66,14 +66,14 @@ void FileWatch::renew() {
     if (!watched_.contains(number)) (void)::inotify_rm_watch(inotify_.get(), number);
 }
 
-// Each folder is watched before we look at what is in it: what changes after the look is told. Where the way ends, its
-// last folder is watched, so that its continuation is noticed. A folder that we may not read is passed over.
+// Each folder is watched before it is read, so that a later change is reported. Where the path ends early, its last
+// folder is watched, so that its continuation is noticed. A folder that we may not read is skipped.
 void FileWatch::follow(const std::string& path, int links) {
   std::filesystem::path here = "/";
   const std::filesystem::path way(path);
   for (auto part = way.begin(); part != way.end(); ++part) {
     if (part->empty() || *part == "/" || *part == ".") continue;
-    if (*part == "..") {  // no link is left in what is behind us
+    if (*part == "..") {  // no link is left in here
       here = here.parent_path();
       continue;
     }
@@ -88,7 +88,7 @@ void FileWatch::follow(const std::string& path, int links) {
     }
     here /= *part;
   }
-  // Also by its other names: a file that is mounted into a container is written where it comes from.
+  // The file itself too: one that is mounted into a container is written under its name outside.
   if (const int number = watch(here.string()); number >= 0) watched_[number];
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that is replaced, written, or switched by a symbolic link anywhere on the way to it: a link into another
-// folder, a folder that is replaced, a Kubernetes ConfigMap (..data).
+// Watches a file that is written, replaced, or switched by a symbolic link anywhere on its path: a link into another
+// folder, a replaced folder, a Kubernetes ConfigMap (..data).
 #pragma once
 
 #include <map>
@@ -13,19 +13,19 @@ namespace onlink {
 
 class FileWatch {
  public:
-  // The folder of the file must exist; later it may go and come back. Throws Failure. Where all that the kernel lets
-  // this user watch is used up, problem() says so, and nothing more is told until renew() finds room.
+  // The file's folder must exist; later it may go and come back. Throws Failure. Where this user's inotify limits are
+  // used up, problem() says so, and changes are not reported until renew() finds room.
   explicit FileWatch(std::string path);
 
-  // -1 while nothing can be watched; renew() may give it one.
+  // -1 while nothing can be watched; renew() may open one.
   int descriptor() const { return inotify_.get(); }
-  // Which limit of the kernel is used up, and what mends it; empty: none.
+  // Which kernel limit is used up, and how to raise it; empty: none.
   const std::string& problem() const { return problem_; }
-  // Whether the file may be another since the last call; true the first time. What else happens in its folders is not
-  // told. Nor is what inotify does not see: something mounted over a folder, a change made by another host. Whoever
-  // must know of that reads the file every now and then, and calls renew() before.
+  // Whether the file may have changed since the last call; true the first time. Other changes in its folders are not
+  // reported. Nor is what inotify does not see: a mount over a folder, a change made by another host. A caller that
+  // must notice those reads the file periodically, after renew().
   bool changed();
-  // Follows the way to the file as it is now.
+  // Watches the path to the file as it is now.
   void renew();
 
  private:
@@ -38,7 +38,7 @@ class FileWatch {
   bool first_ = true;
   std::string problem_;
   UniqueFd inotify_;
-  // By watch descriptor, what concerns us in that folder; no names: the file itself.
+  // By watch descriptor: the names that concern us in that folder; no names: the file itself.
   std::map<int, Names> watched_;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one translation unit that compiles fmt. Debian has it as headers and as a shared library only; the
-// plugins are linked static, and header-only in every file it would double the time of a build.
+// The one translation unit that compiles fmt. Debian ships fmt only as headers and as a shared library. The
+// plugins are linked statically, and header-only use in every file would double the build time.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -61,10 +61,10 @@ bool IpAddress::is_link_local() const noexcept {
 }
 
 std::string IpAddress::to_string() const {
-  // inet_ntop goes through sprintf: with thousands of addresses it is what takes longest.
+  // inet_ntop(3) uses sprintf, which dominates the run time with thousands of addresses.
   if (is_v4()) return fmt::format("{}.{}.{}.{}", bytes_[0], bytes_[1], bytes_[2], bytes_[3]);
-  // The one form in which inet_ntop(3) ends in an IPv4 address and Go's net.IP does not; addresses are file
-  // names that host-local shares with us.
+  // The one form that inet_ntop(3) ends in an IPv4 address and Go's net.IP does not. Addresses are file names
+  // that we share with host-local.
   if (number() >> 32 == 0 && number() >> 16 != 0)
     return fmt::format("::{:x}:{:x}", bytes_[12] << 8 | bytes_[13], bytes_[14] << 8 | bytes_[15]);
   std::array<char, INET6_ADDRSTRLEN> text{};

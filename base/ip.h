@@ -37,7 +37,7 @@ class IpAddress {
   unsigned bits() const noexcept { return is_v4() ? 32 : 128; }
   std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), is_v4() ? 4u : 16u}; }
   IpNumber number() const noexcept;
-  // The one after it and the one before; the first comes after the last.
+  // The next and the previous address; after the last comes the first.
   IpAddress next() const { return from_number(family_, number() + 1); }
   IpAddress previous() const { return from_number(family_, number() - 1); }
   bool is_unspecified() const noexcept { return number() == 0; }

@@ -18,12 +18,11 @@ namespace {
 using nlohmann::json;
 
 constexpr int deepest_nesting = 64;
-// Each takes up to 200 bytes of memory; the largest document that has a use, GC of 100,000 attachments, has
-// 300,000.
+// Each takes up to 200 bytes of memory. The largest useful document, GC of 100,000 attachments, has 300,000.
 constexpr int most_values = 1'000'000;
 constexpr std::size_t most_problems = 50;
 
-// Of ASCII: no key has other letters.
+// ASCII only: no key has other letters.
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
@@ -38,10 +37,10 @@ std::string shown(const json& value) {
   return text;
 }
 
-// What the parser would accept, but is no JSON, or whose destruction or printing recurses without bound, or
-// whose values take many times the memory of the text.
+// Why the parser must not see a text: it would accept what is not JSON, or a document whose destruction or
+// printing recurses without bound, or whose values take many times the memory of the text.
 std::string excess_of(std::string_view text) {
-  // The parser takes it for the end of the text, whatever follows.
+  // The parser takes a NUL for the end of the text.
   if (text.find('\0') != std::string_view::npos) return "has a NUL byte";
   int depth = 0;
   int values = 0;
@@ -76,8 +75,8 @@ std::string dump_json(const json& value, int indent) {
 
 namespace {
 
-// Whether one object has a key twice, whatever its case. The library's parser could call back while it builds
-// the document, but looks at all of an array again after each object in it.
+// Finds a key that one object has twice, ignoring case. The library's parser callback could do it while the
+// document is built, but rescans all of an array after each object in it.
 class KeyCheck : public nlohmann::json_sax<json> {
  public:
   const std::optional<std::string>& twice() const { return twice_; }
@@ -148,7 +147,7 @@ void Problems::add(std::string_view path, std::string_view reason) {
 }
 
 void Problems::add(std::string problem) {
-  // Whoever has made that many does not read on, and whoever wants to fill our memory does not succeed.
+  // Nobody reads on after that many, and a hostile document must not fill our memory.
   if (list_.size() == most_problems) problem = "and more";
   if (list_.size() <= most_problems) list_.push_back(std::move(problem));
 }

@@ -7,9 +7,9 @@
 //   reader.child("ipam").text("type");
 //   problems.throw_if_any("configuration of network onlink");    // one Failure that lists them all
 //
-// A reader is a view of one JSON object; absent keys and null give nothing (null is how Go writes an empty
-// slice). A key is found as Go's encoding/json finds a field: as it is written, else without regard to case;
-// containerd writes "Servers" where the convention has "servers", and people write "rangestart".
+// A reader is a view of one JSON object; absent keys and null give nothing (null is how Go writes an empty slice). A
+// key is matched as Go's encoding/json matches a field: exactly, else ignoring case; containerd writes "Servers"
+// where the convention has "servers", and people write "rangestart".
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,13 @@ std::string dump_json(const nlohmann::json& value, int indent = -1);
 // Parses a document whose size the caller has bounded. Nesting deeper than 64, more than a million values,
 // and anything that is not JSON give a Failure of kind not_json that says where and why.
 nlohmann::json parse_json(std::string_view text, std::string_view name);
-// The same for what people write: a key that one object has twice, whatever its case, is a Failure of kind not_json.
+// The same for what people write: a key that one object has twice, ignoring case, is a Failure of kind not_json.
 nlohmann::json parse_unambiguous_json(std::string_view text, std::string_view name);
 
 class Problems {
  public:
   void add(std::string_view path, std::string_view reason);
-  void add(std::string problem);  // beyond the 50th they are "and more"
+  void add(std::string problem);  // after the 50th, only "and more"
   bool empty() const noexcept { return list_.empty(); }
   const std::vector<std::string>& list() const noexcept { return list_; }
   // One Failure of kind configuration: "<what>: <path>: <reason>; <path>: <reason>".
@@ -50,8 +50,7 @@ class Problems {
 
 class JsonReader {
  public:
-  // document must be an object (anything else is a problem, and then all is absent) and must outlive the
-  // reader.
+  // document must outlive the reader. Anything but an object or null is a problem; both read as an empty object.
   JsonReader(const nlohmann::json& document, Problems& problems, std::string path = "");
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
@@ -73,7 +72,7 @@ class JsonReader {
   JsonReader child(std::string_view key) const;
   // The objects of the array under key, with paths like "ipam.routes[2]".
   std::vector<JsonReader> children(std::string_view key, std::size_t limit = most_entries) const;
-  // Lists are compared with each other, entry by entry: more of them are a problem, not a long wait.
+  // Lists are compared entry by entry: more entries are a problem instead of a long wait.
   static constexpr std::size_t most_entries = 1000;
   // Every key that is not in the list is a problem: for documents that are ours alone.
   void allow_only(std::initializer_list<std::string_view> keys) const;
@@ -81,7 +80,7 @@ class JsonReader {
   std::vector<std::string> unknown_keys(std::span<const std::string_view> known) const;
 
  private:
-  nlohmann::json::const_iterator place_of(std::string_view key) const;  // of an object
+  nlohmann::json::const_iterator place_of(std::string_view key) const;  // document_ is not null
   bool has_room(std::string_view key, const nlohmann::json& array, std::size_t limit) const;
 
   const nlohmann::json* document_;  // null where absent

@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// For people: they get a shorter answer rather than none.
+// For a message: a shorter one is better than none.
 std::string read_proc(const std::string& path) {
   constexpr std::size_t limit = 256 << 20;  // all locks of a machine are in one file
   try {
@@ -28,10 +28,10 @@ std::string read_proc(const std::string& path) {
   }
 }
 
-// Lines of /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; those that wait have "->" in
-// front. The device there is that of the superblock, which stat(2) does not tell on every file system: the
-// inode decides. The kernel gives the list a page at a time, and what is unlocked meanwhile moves others into
-// the part that was read already: who is not found is looked for again.
+// Lines of /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; waiters have "->" in front. The
+// device is the superblock's, which stat(2) does not report on every file system: the inode decides. The
+// kernel produces the list a page at a time, and an unlock meanwhile moves other locks into the part already
+// read: a holder that was not found is looked for again.
 std::string holder_of(int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return "an unknown process";
@@ -50,7 +50,7 @@ std::string holder_of(int fd) {
   return "a process that /proc/locks does not name";
 }
 
-// While it exists, blocking system calls return with EINTR at least every tenth of a second. Repeating,
+// While it exists, a blocking system call returns EINTR at least every tenth of a second. The timer repeats,
 // because a single signal could come just before the call that it is to interrupt.
 class Interruptions {
  public:

@@ -7,12 +7,12 @@
 
 namespace onlink {
 
-// Takes the exclusive lock on an open file; closing the descriptor gives it back. Throws Failure (try_again)
-// that names the holder when it does not come free in time.
+// Takes the exclusive lock on an open file; closing the descriptor releases it. Throws Failure; where the
+// lock is not free in time, of kind try_again, with the holder's name.
 //
-// Where the lock is free this is one system call. Otherwise the process queues in the kernel as others
-// do (one that only tried now and then would lose against those who queue) and a timer interrupts it:
-// SIGALRM and ITIMER_REAL are used for that long and are then as before. For programs of one thread.
+// A free lock takes one system call. Otherwise the process queues in the kernel (polling would lose against
+// processes that queue), and a timer interrupts the wait: SIGALRM and ITIMER_REAL are used meanwhile and
+// restored afterwards. For single-threaded programs.
 void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds timeout);
 
 }  // namespace onlink

@@ -8,13 +8,13 @@
 
 namespace onlink {
 
-// Memory that is there as a whole (mmap(2), MAP_POPULATE): one system call, instead of a page fault for every
-// 4 KiB. What is small comes from operator new. Throws std::bad_alloc.
+// Memory whose pages are all present (mmap(2), MAP_POPULATE): one system call instead of a page fault for
+// every 4 KiB. Less than 64 KiB comes from operator new. Throws std::bad_alloc.
 void* allocate_pages(std::size_t bytes);
 void free_pages(void* memory, std::size_t bytes) noexcept;
 
-// The allocator of a std::vector<T> in such memory. resize() leaves new elements as they are: they are about
-// to be read from a file, and would be written twice otherwise.
+// The allocator of a std::vector<T> in such memory. resize() does not initialize new elements: they are about
+// to be read from a file, and would be written twice.
 template <class T>
 struct Pages {
   using value_type = T;

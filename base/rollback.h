@@ -7,8 +7,8 @@
 //   ...
 //   undo.commit();                                            // everything stays
 //
-// What was added runs in reverse when the stack is destroyed without commit(). An undo step that fails does
-// not stop the others and never throws; its failure is handed to the reporter.
+// Without commit(), the destructor runs what was added, in reverse. An undo step that fails does not stop the
+// others and never throws; its failure goes to the reporter.
 #pragma once
 
 #include <functional>

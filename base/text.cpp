@@ -41,10 +41,10 @@ bool is_harmless(std::uint32_t code) {
                       [&](auto range) { return code >= range.first && code <= range.second; });
 }
 
-// East Asian scripts begin there.
+// East Asian scripts begin at U+1100.
 std::size_t columns_of(const Character& character) { return character.code < 0x1100 ? 1 : 2; }
 
-// How many bytes of the text take at most so many columns.
+// How many bytes at the start of the text fit into that many columns.
 std::size_t bytes_of(std::string_view text, std::size_t columns) {
   std::size_t bytes = 0;
   for (std::size_t used = 0; bytes < text.size();) {

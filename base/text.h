@@ -11,24 +11,23 @@ namespace onlink {
 
 inline constexpr std::string_view blanks = " \t\r\n\v\f";
 
-// What is between the separators, any of these characters; nothing that is empty. Parts of the text, not
-// copies.
+// The non-empty parts between the separators (any of these characters). They point into the text.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators = blanks);
 
-// The text without those of these characters that are at its ends.
+// The text without these characters at either end.
 std::string_view trimmed(std::string_view text, std::string_view characters = blanks);
 
-// For a terminal or a document that others look at, of a name that anybody may have given. What would move a cursor, turn the
-// direction of writing, hide, or is not UTF-8 becomes "?"; so does what XML cannot have.
+// An untrusted name, made safe for a terminal or a document. "?" replaces what would move the cursor, change the
+// writing direction or be invisible, what is not UTF-8, and what XML does not allow.
 std::string printable(std::string_view text);
 
-// The columns that a text of printable() takes. Wide characters count as two, and so do a few that are not.
+// The columns that a printable() text takes. Wide characters count as two, and so do a few narrow ones.
 std::size_t columns_of(std::string_view text);
 
-// The text, where it is wider with its middle left out ("node-of-...-0017"): names differ at either end. columns: at least 5.
+// The text; a wider one loses its middle ("node-of-...-0017"), as names differ at either end. columns: at least 5.
 std::string shortened(std::string_view text, std::size_t columns);
 
-// As lines of at most so many columns, broken between words; a word that is wider is broken itself.
+// Lines of at most that many columns, broken between words; a wider word is broken itself.
 std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 
 }  // namespace onlink

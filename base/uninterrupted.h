@@ -5,8 +5,8 @@
 
 namespace onlink {
 
-// Makes a system call until no signal interrupts it (EINTR; signal(7) lists those that it can happen to).
-// Returns what the call returned, with its errno.
+// Repeats a system call until no signal interrupts it (EINTR; signal(7) lists the calls concerned). Returns
+// what the call returned, with its errno.
 template <typename Call>
 auto uninterrupted(const Call& call) {
   for (;;) {

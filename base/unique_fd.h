@@ -23,7 +23,7 @@ class UniqueFd {
   }
 
   int get() const noexcept { return fd_; }
-  // The descriptor, now owned by whoever asked: for calls that take it over, like fdopendir(3).
+  // Gives up ownership: for calls that take the descriptor over, like fdopendir(3).
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 

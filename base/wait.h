@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What whoever follows something over several descriptors needs: one that stands for them all, and a timer.
-// what: for the words of a Failure, "watch kernel table".
+// For waiting on several descriptors: one that stands for them all, and a timer. what: the attempt in a
+// Failure's message, "watch kernel table".
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace onlink {
 
-// epoll(7): readable when one of those that were added has something.
+// epoll(7): readable when one of the added descriptors is.
 class Descriptors {
  public:
   explicit Descriptors(std::string what);
@@ -24,16 +24,16 @@ class Descriptors {
   UniqueFd epoll_;
 };
 
-// timerfd_create(2), CLOCK_MONOTONIC: readable when its time has come.
+// timerfd_create(2), CLOCK_MONOTONIC: readable once it has expired.
 class Timer {
  public:
   explicit Timer(const std::string& what);
 
   int descriptor() const { return fd_.get(); }
-  // Once, so many milliseconds from now, and never sooner; at once for 0 and less.
+  // Expires once, this many milliseconds from now, never sooner; immediately for 0 and less.
   void set(std::int64_t milliseconds) const;
   void stop() const;
-  // Whether its time has come since this was asked last. Does not wait. Throws Failure.
+  // Whether it has expired since the last call. Does not wait. Throws Failure.
   bool expired() const;
 
  private:
