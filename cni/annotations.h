@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Annotations of a Kubernetes pod. containerd and CRI-O hand them on in
-// runtimeConfig."io.kubernetes.cri.pod-annotations", where the configuration's "capabilities" ask for that; so does
-// the administrator decide whether pods may ask for something.
+// Annotations of a Kubernetes pod. containerd and CRI-O pass them in
+// runtimeConfig."io.kubernetes.cri.pod-annotations" where the configuration's "capabilities" ask for them; so the
+// administrator decides whether pods may ask for anything.
 //
 //   onlink.io/ips: '["10.10.0.7", "fd00:10::7"]'     or without the brackets and quotes
 //   onlink.io/mac: 0a:00:00:00:00:07
@@ -16,10 +16,10 @@
 
 namespace onlink::cni {
 
-// The pod's annotations; empty where none were handed on. root: of the network configuration.
+// The pod's annotations; empty where none were passed. root: the network configuration.
 JsonReader pod_annotations(const JsonReader& root);
 
-// The texts of onlink.io/ips, whatever they are; what is no list is a problem.
+// The entries of onlink.io/ips, unchecked; what is not a list is a problem.
 std::vector<std::string> annotated_ips(const JsonReader& annotations);
 std::optional<MacAddress> annotated_mac(const JsonReader& annotations);
 

@@ -33,7 +33,7 @@ constexpr std::array<std::pair<FailureKind, unsigned>, 13> codes{{
 
 FailureKind kind_of(unsigned code) {
   for (const auto& [kind, known] : codes)
-    if (code == known && code < internal_code) return kind;  // above, a code means what its plugin says
+    if (code == known && code < internal_code) return kind;  // from 100 on, the plugin defines the code
   return FailureKind::internal;
 }
 

@@ -24,7 +24,7 @@
 
 namespace onlink::cni {
 
-// The failure that another plugin reported: its code is kept as it was, also where it is that plugin's own.
+// The failure that another plugin reported. Its code is kept, also one that only that plugin defines.
 class PluginFailure : public Failure {
  public:
   PluginFailure(unsigned code, std::string message);
@@ -42,7 +42,7 @@ unsigned status_error_code(const Failure& failure);
 // empty).
 nlohmann::json error_document(const Version& version, unsigned code, std::string_view message);
 
-// What another plugin printed. Nothing where it is not an error document: an object with a code and a msg.
+// Parses what another plugin printed. Nothing where it is no error document: an object with code and msg.
 std::optional<PluginFailure> parse_error(std::string_view text);
 
 }  // namespace onlink::cni

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// Nothing can be allocated when this one is needed.
+// A constant: nothing can be allocated when it is needed.
 constexpr std::string_view out_of_memory =
     "{\"cniVersion\":\"1.1.0\",\"code\":100,\"details\":\"nothing more is known\",\"msg\":\"out of "
     "memory\"}\n";
@@ -60,13 +60,13 @@ std::string serve(const Handlers& handlers, const Request& request) {
 }
 
 // Which call failed, as far as it was understood. The specification wants details with every error, and
-// libcni prints them behind the message: where a failure has no more to tell, this is what tells one call
-// from another.
+// libcni prints them after the message. For a failure without details of its own, these tell one call from
+// another.
 std::string describe_call(const Request& request) {
   if (request.command == Command::version) return "the call was not understood";
   std::string text = fmt::format("during {}", to_string(request.command));
   const auto name = [&](std::string_view what, std::string_view value) {
-    constexpr std::size_t longest = 128;  // names come as they were given, and may be what is wrong
+    constexpr std::size_t longest = 128;  // names are unchecked, and may be what is wrong
     if (!value.empty())
       text += fmt::format(", {} {}{}", what, value.substr(0, longest), value.size() > longest ? "..." : "");
   };
@@ -105,7 +105,7 @@ std::string describe_error(const Request& request, bool was_read) {
 void print_to_stdout(std::string_view document) { write_all(STDOUT_FILENO, document, "standard output"); }
 
 int run_plugin(const Handlers& handlers, const Source& source, const Print& print) {
-  // With a limit on the size of files the kernel would end us in the middle; ignored, the write fails
+  // At a limit on file sizes the kernel would kill us in the middle. With the signal ignored, the write fails
   // (EFBIG).
   (void)::signal(SIGXFSZ, SIG_IGN);
   int status = 0;
@@ -126,7 +126,7 @@ int run_plugin(const Handlers& handlers, const Source& source, const Print& prin
     try {
       print(out_of_memory);
     } catch (...) {
-      // Standard output is gone as well: the exit status is all that is left to tell.
+      // Standard output is gone as well: only the exit status is left.
     }
     return 1;
   } catch (...) {

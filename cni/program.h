@@ -9,7 +9,7 @@
 
 namespace onlink::cni {
 
-// What a plugin does. A handler that is left out is a command that the plugin does not offer (error 4).
+// What a plugin does. A missing handler is a command that the plugin does not offer (error 4).
 struct Handlers {
   std::function<Result(const Request&)> add;
   std::function<void(const Request&)> del;

@@ -23,7 +23,7 @@ bool is_about_attachment(Command command) {
   return command == Command::add || command == Command::del || command == Command::check;
 }
 
-// The version of the specification that brought the command.
+// The version of the specification that introduced the command.
 Version first_version_with(Command command) {
   if (command == Command::check) return {0, 4, 0};
   if (command == Command::status || command == Command::gc) return {1, 1, 0};
@@ -86,7 +86,7 @@ void read_environment(const Source& source, Request& request) {
   if (!problems.empty()) throw bad_environment(problems.list());
 }
 
-// Throws where we cannot speak the version, or where it has no such command.
+// Throws where the version is not supported, or lacks the command.
 void read_version(const JsonReader& reader, Request& request) {
   const std::string text = reader.text("cniVersion").value_or("");
   const auto version = text.empty() ? oldest_version : Version::parse(text);
@@ -152,7 +152,7 @@ void read_config(Request& request) {
   problems.throw_if_any("network configuration");
 }
 
-// VERSION answers in the version of the question where there is one that we understand.
+// VERSION answers in the version of the question where that can be parsed.
 void read_version_input(const Source& source, Request& request) {
   try {
     request.input = source.read_stdin();
@@ -161,7 +161,7 @@ void read_version_input(const Source& source, Request& request) {
     const auto version = Version::parse(JsonReader(request.config, ignored).text("cniVersion").value_or(""));
     if (version) request.version = *version;
   } catch (const Failure&) {
-    // Nothing readable was asked: the newest version that we speak is the answer.
+    // The question is unreadable: the answer is in our newest version.
   }
 }
 

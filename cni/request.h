@@ -54,21 +54,20 @@ struct Request {
   std::optional<Result> prev_result;        // parsed; for DEL left out when it is unusable
 
   std::vector<Attachment> valid_attachments;  // of GC ("cni.dev/valid-attachments"); sorted
-  // When the call began (CLOCK_REALTIME, nanoseconds). The list of GC knows nothing of what came later.
+  // When the call began (CLOCK_REALTIME, nanoseconds). GC's list does not know of anything later.
   std::int64_t begun = nanoseconds(time_by(CLOCK_REALTIME));
 };
 
 // Reads and checks a call as the specification demands for its command, in this order: the variables
 // (environment; all that are missing or bad in one message), standard input (unreadable_input, not_json),
-// cniVersion (incompatible_version; CHECK needs 0.4.0, STATUS and GC 1.1.0), and the keys that belong to the
-// protocol itself: name, prevResult, cni.dev/valid-attachments (configuration; all problems in one message).
-// The keys of a plugin are the plugin's own to check, as is whether CNI_NETNS is a network namespace.
+// cniVersion (incompatible_version; CHECK needs 0.4.0, STATUS and GC 1.1.0), and the keys of the protocol
+// itself: name, prevResult, cni.dev/valid-attachments (configuration; all problems in one message). The
+// plugin checks its own keys, and whether CNI_NETNS is a network namespace.
 // As with libcni's skel, CNI_CONTAINERID and CNI_IFNAME are required for ADD, CHECK and DEL, CNI_NETNS for
 // ADD and CHECK, CNI_PATH for all but VERSION, which needs nothing and takes any input, or none. DEL goes as
-// far as it can: bad pairs in CNI_ARGS and an unusable prevResult are left out.
+// far as it can: it ignores bad pairs in CNI_ARGS and an unusable prevResult.
 Request read_request(const Source& source);
-// The same into an object that holds, after a failure, what was understood before it: the version to answer
-// in.
+// The same into an object that keeps, after a failure, what was understood before: the version to answer in.
 void read_request(const Source& source, Request& request);
 
 }  // namespace onlink::cni

@@ -80,7 +80,7 @@ void put_single_addresses(json& document, const Result& result) {
   }
 }
 
-// An address; "" is how some write an absent one.
+// An address; some plugins write "" for an absent one.
 std::optional<IpAddress> read_address(const JsonReader& reader, const char* key) {
   const json* value = reader.find(key);
   if (value != nullptr && *value == "") return std::nullopt;
@@ -144,7 +144,7 @@ void read_single_address(const JsonReader& reader, const char* key, IpFamily fam
   read_routes(entry, result.routes);
 }
 
-// The version of the document itself; nothing where it is one that we do not know.
+// The version of the document itself; nothing where it is not supported.
 std::optional<Version> form_of(const JsonReader& reader, const Version& fallback) {
   const std::string text = reader.text("cniVersion").value_or("");
   if (text.empty()) return fallback;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The result of an attachment (CNI specification 1.1.0, "ADD Success"), in the one form that the project
-// works with. It is read from and written in the form of every version of the specification; see result.cpp
+// works with. It is read from and written in the form of every version of the specification; see to_json()
 // for the differences.
 #pragma once
 
@@ -30,8 +30,8 @@ struct Interface {
 struct IpConfig {
   IpPrefix address = {};  // as the pod has it, host bits included
   std::optional<IpAddress> gateway = {};
-  // Index into Result::interfaces. A parsed result's is always within it: an index that points nowhere is a
-  // problem, and one beside no interfaces at all (some IPAM plugins) is left out.
+  // Index into Result::interfaces. In a parsed result it is always valid: an index out of range is a problem,
+  // and an index without any interfaces (some IPAM plugins) is dropped.
   std::optional<std::uint32_t> interface = {};
 
   bool operator==(const IpConfig&) const = default;
@@ -75,10 +75,10 @@ struct Result {
 //   interfaces, and a family's routes without an address of it, have no place there and are left out;
 // - 0.3.0 to 0.4.0: ips carry "version", interfaces only name, mac and sandbox;
 // - from 1.0.0: everything, and an empty dns is left out.
-// Zero is what libcni calls unset in mtu, advmss and priority: not told, and read as absent.
+// To libcni, 0 means unset in mtu, advmss and priority: it is not written, and read as absent.
 nlohmann::json to_json(const Result& result, const Version& version);
 
-// Understands the form of every version, told by the document's own cniVersion (absent: the given version).
+// Reads the form of every version, chosen by the document's own cniVersion (absent: the given version).
 // Problems are reported to the reader, by their path.
 Result read_result(const JsonReader& reader, const Version& version);
 // The same for a document of its own. Throws Failure (configuration): "<name>: <path>: <reason>; ...".
