@@ -21,15 +21,15 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-// NLM_F_REPLACE: an address that is there already is success. IPv6 addresses are added with IFA_F_NODAD, so
-// that they can be used at once. link_name: for the words only.
+// An address that exists already is success (NLM_F_REPLACE). IPv6 addresses are added with IFA_F_NODAD: they
+// do not wait for duplicate address detection. link_name: for messages only.
 Message add_address(const Address& address, const std::string& link_name);
 Message delete_address(const Address& address, const std::string& link_name);
 std::optional<Address> parse_address(const nlmsghdr& message);
 // The addresses of one interface, or of all where link is 0 (a dump).
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link = 0);
-// Those of an interface in another namespace, by the ID that the socket's namespace has for it
-// (Link::peer_netns): nobody has to go there. Empty where that namespace has died.
+// The addresses of an interface in another namespace, by the ID that the socket's namespace has for it
+// (Link::peer_netns), without entering it. Empty where that namespace has died.
 std::vector<Address> list_addresses_in(Socket& socket, std::int32_t netns, std::uint32_t link);
 
 }  // namespace onlink::netlink

@@ -13,7 +13,7 @@
 namespace onlink::netlink {
 namespace {
 
-// Whether something arrived within what is left of the time.
+// Waits for a notification until the time end. False when no time is left.
 bool await(int descriptor, std::chrono::steady_clock::time_point end) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
   pollfd waiting{descriptor, POLLIN, 0};

@@ -28,7 +28,7 @@ inline constexpr Attribute<std::uint32_t> link_peer{IFLA_LINK};
 inline constexpr Attribute<std::uint32_t> link_master{IFLA_MASTER};
 inline constexpr Attribute<std::int32_t> link_peer_netns{IFLA_LINK_NETNSID};
 inline constexpr Attribute<std::int32_t> link_target_netns{IFLA_TARGET_NETNSID};
-// Of RTM_GETNSID, behind a struct rtgenmsg.
+// Of RTM_GETNSID, after a struct rtgenmsg.
 inline constexpr Attribute<std::int32_t> netns_id{NETNSA_NSID};
 inline constexpr Attribute<std::uint32_t> netns_descriptor{NETNSA_FD};
 inline constexpr Attribute<std::uint32_t> link_netns_fd{IFLA_NET_NS_FD};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one receive on a netlink socket brings (netlink(7)).
+// One received datagram of a netlink socket (netlink(7)).
 #pragma once
 
 #include <linux/netlink.h>
@@ -16,7 +16,7 @@ struct Datagram {
   bool is_from_kernel = false;     // any process may send to a socket
 };
 
-// Waits as the socket does. Nothing where recvmsg(2) failed, with its errno; a signal's interruption is none.
+// Blocks where the socket does. Nothing where recvmsg(2) failed, with its errno; EINTR is retried.
 std::optional<Datagram> receive_datagram(int fd, std::span<char> buffer);
 
 // Its messages in order, up to the first that claims to be longer than what is left, or shorter than its own

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forwarding entries of a VXLAN device: which node has the end with a MAC (bridge(8), "bridge fdb").
+// Forwarding entries of a VXLAN device: which node has the endpoint with a MAC (bridge(8), "bridge fdb").
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,12 @@ struct FdbEntry {
   auto operator<=>(const FdbEntry&) const = default;
 };
 
-// Takes the place of what the MAC had (vxlan_core.c, vxlan_fdb_replace).
+// Replaces the MAC's entry (vxlan_core.c, vxlan_fdb_replace).
 Message set_fdb_entry(const FdbEntry& entry, const std::string& link_name);
-// That very one: a MAC may have several remotes.
+// Deletes that entry only: a MAC may have several remotes.
 Message delete_fdb_entry(const FdbEntry& entry, const std::string& link_name);
-std::optional<FdbEntry> parse_fdb_entry(
-    const nlmsghdr& message);  // those that have a remote; also one that is gone
-// Those of one device: a dump, filtered by the kernel.
+std::optional<FdbEntry> parse_fdb_entry(const nlmsghdr& message);  // with a remote only; also RTM_DELNEIGH
+// The entries of one device: a dump, filtered by the kernel.
 std::vector<FdbEntry> list_fdb(Socket& socket, std::uint32_t link);
 
 }  // namespace onlink::netlink

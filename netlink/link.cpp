@@ -55,8 +55,8 @@ std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
                        data->get(vxlan_learning).value_or(0) != 0};
 }
 
-// What is asked about is often not there (ADD asks whether its names are free): that is no exception, which would cost
-// an ADD more than the question.
+// "Not there" is a common answer (ADD asks whether its names are free). It is no exception: that would cost an ADD
+// more than the question.
 template <class Parse>
 auto ask(Socket& socket, Message question, std::initializer_list<int> not_there, const Parse& parse) {
   decltype(parse(std::declval<const nlmsghdr&>())) found;
@@ -80,7 +80,7 @@ std::optional<bool> parse_xdp(const nlmsghdr& message) {
 std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
   const ifinfomsg* header = nullptr;
   const auto bytes = Attributes::of(message, header).bytes(link_counters.type);
-  rtnl_link_stats64 stats{};  // later kernels have more behind, earlier ones less
+  rtnl_link_stats64 stats{};  // later kernels append to it, earlier ones have less
   std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
   return LinkCounters{stats.rx_packets, stats.tx_packets, stats.rx_bytes,
                       stats.tx_bytes,   stats.rx_dropped, stats.tx_dropped};
@@ -263,7 +263,7 @@ Message delete_link(std::uint32_t index, const std::string& name) {
   return message;
 }
 
-// ENODEV only: ENOENT and the like are no answer to that question.
+// ENODEV only: ENOENT and the like do not mean that the link is gone.
 void delete_link_if_any(Socket& socket, const Link& link) {
   try {
     socket.execute(delete_link(link.index, link.name));
@@ -276,7 +276,7 @@ std::string of_interface(std::uint32_t index) {
   return index != 0 ? fmt::format(" of interface {}", index) : "";
 }
 
-// Counters, which nobody here reads, are half of an answer, and gathered from every CPU.
+// Counters are not needed here; they are half of an answer, and gathered from every CPU.
 Message get_link(const std::string& name) {
   Message message = Message::question(RTM_GETLINK, [name] { return "look up " + name; });
   link_header(message);
@@ -336,8 +336,6 @@ std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
   return ask(socket, get_link(index), {ENODEV});
 }
 
-// A namespace that is dying has no ID any more (peernet2id), and one that has died is none to ask
-// (rtnl_get_net_ns_capable: EINVAL).
 std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
   Message request =
       Message::question(RTM_GETNSID, [path = netns.path()] { return "ask for the ID of " + path; });
@@ -351,6 +349,8 @@ std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
   return id && *id >= 0 ? id : std::nullopt;
 }
 
+// A dying namespace has no ID any more (peernet2id: negative), and a dead one is refused (rtnl_get_net_ns_capable:
+// EINVAL).
 std::optional<Link> find_peer(Socket& socket, const Link& link) {
   if (!link.peer_netns) return find_link(socket, link.peer);
   if (*link.peer_netns < 0) return std::nullopt;

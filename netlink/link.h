@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: the veth pair of an attachment, and what the kernel says of any interface.
-// Each function makes one message; in which network namespace it acts is the socket's that executes it.
+// Links: the veth pair of an attachment, and what the kernel knows of any interface. A Message acts in the network
+// namespace of the socket that executes it.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace onlink::netlink {
 
-// What only an IPIP device has (IFLA_IPTUN_*). An unspecified end (0.0.0.0) is nothing.
+// What only an IPIP device has (IFLA_IPTUN_*). An unspecified end (0.0.0.0) reads as nothing.
 struct IpipSettings {
   std::optional<IpAddress> local;
   std::optional<IpAddress> remote;
@@ -30,8 +30,8 @@ struct IpipSettings {
 struct VxlanSettings {
   std::uint32_t vni = 0;
   std::optional<IpAddress> local;  // the outer source, and so the outer family
-  std::uint16_t port = 0;          // UDP, of the other ends and of this one
-  bool learning = false;           // whom a MAC belongs to, from what arrives
+  std::uint16_t port = 0;          // UDP, the same at every end
+  bool learning = false;           // learn the remote of a MAC from what arrives
 
   bool operator==(const VxlanSettings&) const = default;
 };
@@ -56,7 +56,7 @@ struct Link {
   std::uint32_t ipv4_setting(int devconf) const;  // 0 where the kernel did not say
 };
 
-// How the alias of an attachment's end on the host begins.
+// The prefix of the alias of an attachment's host end.
 inline constexpr std::string_view host_end_alias = "onlink ";
 
 struct VethPair {
@@ -66,30 +66,30 @@ struct VethPair {
   std::string peer_name;
   MacAddress peer_mac;
   const Netns* peer_netns = nullptr;  // where the peer is created directly
-  std::uint32_t group = 0;            // of the first end: all of its identity until it can have an alias
+  std::uint32_t group = 0;            // of the first end: its only identity until it has an alias
 };
 
-// Both ends in one step, down. The kernel takes no alias at creation (rtnl_create_link). A MAC given at
-// creation has addr_assign_type 3 (NET_ADDR_SET), which udev's MACAddressPolicy leaves alone; one given later
-// is raced by it (systemd#21185).
+// Creates both ends in one step, down. The kernel accepts no alias at creation (rtnl_create_link). A MAC given at
+// creation has addr_assign_type 3 (NET_ADDR_SET), which udev's MACAddressPolicy leaves alone; a MAC set later races
+// with udev (systemd#21185).
 Message create_veth(const VethPair& pair);
 
 // Per-interface IPv4 settings by IPV4_DEVCONF_*, through IFLA_INET_CONF (net/ipv4/devinet.c,
 // inet_set_link_af): what /proc/sys/net/ipv4/conf/<name>/ has, without /proc.
 using Ipv4Settings = std::map<int, std::uint32_t>;
-// The name of the file there: "rp_filter" for IPV4_DEVCONF_RP_FILTER. Only for the settings that onlink uses.
+// The file's name there: "rp_filter" for IPV4_DEVCONF_RP_FILTER. Only for the settings that onlink uses.
 const char* ipv4_setting_name(int devconf);
 // alias: for people, and as proof of ownership. The group becomes "default".
-// manual_link_local: the kernel forms no IPv6 address; the caller may add one. Refused (EAFNOSUPPORT) where the interface
-// has no IPv6. The file addr_gen_mode says the same, but does not queue for the RTNL lock: while that is taken, a write
-// is begun again and again (addrconf_sysctl_addr_gen_mode, restart_syscall).
+// manual_link_local: the kernel forms no link-local address; the caller may add one. Refused (EAFNOSUPPORT) where the
+// interface has no IPv6. The file addr_gen_mode does the same, but a write to it does not queue for the RTNL lock: it
+// restarts again and again while the lock is held (addrconf_sysctl_addr_gen_mode, restart_syscall).
 struct LinkSettings {
   std::string alias;
   Ipv4Settings ipv4;
   bool manual_link_local = false;
 };
 Message configure_link(std::uint32_t index, const std::string& name, const LinkSettings& settings);
-// The settings alone.
+// Only the settings.
 Message set_ipv4_settings(std::uint32_t index, const std::string& name, const Ipv4Settings& settings);
 // proxy_delay of ARP or NDP for one interface, in milliseconds (net/core/neighbour.c, neightbl_set).
 Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily family,
@@ -97,53 +97,52 @@ Message set_proxy_delay(std::uint32_t index, const std::string& name, IpFamily f
 Message set_link_up(std::uint32_t index, const std::string& name);
 Message set_link_down(std::uint32_t index, const std::string& name);
 Message set_link_mtu(std::uint32_t index, const std::string& name, std::uint32_t mtu);
-// An IPIP device without ends. The kernel loads the module for it, and the module makes "tunl0" by itself
-// where its fallback devices are on: then the answer is EEXIST, and the device is there. With `local` its packets
-// leave from that address, and it takes those to it, whoever sends them; it is made with pmtudisc.
+// Creates an IPIP device without endpoints. The kernel loads the module, which creates "tunl0" itself where its
+// fallback devices are on: then the answer is EEXIST, and the device exists. With `local`, packets leave from that
+// address, packets to it from any sender arrive here, and pmtudisc is on.
 Message create_ipip(const std::string& name, const std::optional<IpAddress>& local = {});
-// Sets ttl and pmtudisc of a device without ends, by SIOCCHGTUNNEL in the caller's network namespace: netlink
-// refuses every change of the fallback device tunl0 (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), this way
-// works. Throws Failure; a ttl needs pmtudisc.
+// Sets ttl and pmtudisc of a device without endpoints, by SIOCCHGTUNNEL in the caller's network namespace: netlink
+// refuses every change of the fallback device tunl0 (net/ipv4/ip_tunnel.c, ip_tunnel_changelink). Throws Failure; a ttl
+// needs pmtudisc.
 void change_ipip(const std::string& name, std::uint8_t ttl, bool pmtudisc);
-// A VXLAN device that sends to nobody but those of its forwarding entries (fdb.h). Down. What is given here can not
-// be changed later (drivers/net/vxlan/vxlan_core.c, vxlan_changelink), but for the MAC.
+// Creates a VXLAN device, down, that sends only to the remotes of its forwarding entries (fdb.h). The settings cannot
+// be changed later (drivers/net/vxlan/vxlan_core.c, vxlan_changelink); MAC and MTU can.
 Message create_vxlan(const std::string& name, const VxlanSettings& settings, const MacAddress& mac,
                      std::uint32_t mtu);
 Message delete_link(std::uint32_t index, const std::string& name);
-// The same at once. One that is gone meanwhile, with its namespace or by somebody else, is success.
+// Executes the same. A link that is gone already, with its namespace or deleted by someone else, is success.
 void delete_link_if_any(Socket& socket, const Link& link);
 
-// " of interface 12", for messages about what is asked of one; "" for 0, which is all of them.
+// " of interface 12", for messages; "" for 0, which means all interfaces.
 std::string of_interface(std::uint32_t index);
 
 Message get_link(const std::string& name);
 Message get_link(std::uint32_t index);
 std::optional<Link> parse_link(const nlmsghdr& message);  // RTM_NEWLINK, and RTM_DELLINK from a monitor
-// What went through a link since it was made (struct rtnl_link_stats64), seen from the socket's namespace.
+// What has passed a link since its creation (struct rtnl_link_stats64), seen from the socket's namespace.
 struct LinkCounters {
   std::uint64_t packets_in = 0, packets_out = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::uint64_t dropped_in = 0, dropped_out = 0;
 };
-// Whether an XDP program is attached, which sees what comes in before the kernel, packet(7) and nftables do; nothing where there
-// is no such interface.
+// Whether an XDP program is attached: it sees incoming packets before the kernel, packet(7) and nftables do. Nothing
+// where there is no such interface.
 std::optional<bool> has_xdp(Socket& socket, std::uint32_t index);
 // Nothing where there is no such interface.
 std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index);
-// Asked by name or index; nothing where there is no such interface. Never a dump.
+// Looked up by name or index; nothing where there is no such interface. Never a dump.
 std::optional<Link> find_link(Socket& socket, const std::string& name);
 std::optional<Link> find_link(Socket& socket, std::uint32_t index);
-// Whether the other end of a veth is there, and so its namespace: also one that is only held by a descriptor
-// or a mount. False as soon as the namespace has died, while the kernel is still about to take its interfaces
-// away.
+// Whether the other end of a veth, and so its namespace, exists; a descriptor or a mount is enough to keep it alive.
+// False as soon as the namespace has died, even while the kernel still removes its interfaces.
 bool peer_lives(Socket& socket, const Link& link);
 // The ID that the socket's namespace has for another one; nothing where it has none.
 std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns);
-// The other end itself; nothing where it does not live.
+// The other end itself; nothing where it is gone.
 std::optional<Link> find_peer(Socket& socket, const Link& link);
-// Whether there is such a link of a kind: a dump that ends at the first one.
+// Whether is_it holds for a link of the kind: a dump in the caller's network namespace that ends at the first match.
 bool any_link(const std::string& kind, const std::function<bool(const Link&)>& is_it);
-// Every link of a kind ("veth"), or of any kind where it is empty: a dump, for GC and onlink-node.
+// All links of a kind ("veth"), or of every kind where it is empty: a dump, for GC and onlink-node.
 std::vector<Link> list_links(Socket& socket, const std::string& kind = "");
 
 }  // namespace onlink::netlink

@@ -2,8 +2,7 @@
 // One netlink message: built with typed attributes, read with typed attributes.
 //
 // An attribute's type is part of its declaration (see attributes.h), so a 16-bit value cannot be put into a
-// 32-bit attribute, and a value of another size than declared is refused when it is read
-// (include/uapi/linux/netlink.h).
+// 32-bit attribute, and a value of another size than declared reads as absent (include/uapi/linux/netlink.h).
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -24,7 +23,7 @@
 namespace onlink::netlink {
 
 struct Nested {};  // the type of an attribute that holds attributes
-struct Bytes {};   // of one that has neither a size nor a meaning of its own
+struct Bytes {};   // of one without a fixed size or meaning
 
 template <class T>
 struct Attribute {
@@ -33,15 +32,14 @@ struct Attribute {
 
 class Message {
  public:
-  // Tells the attempt, the start of every error about it ("add route 10.10.0.2/32 dev onl1"). Only asked when
-  // there is an error to tell: to write the words of all that succeeds would be a tenth of an ADD's
-  // instructions.
+  // Describes the attempt, for the start of every error about it ("add route 10.10.0.2/32 dev onl1"). Called
+  // only for an error: describing every success would be a tenth of an ADD's instructions.
   using Words = std::function<std::string()>;
   Message(std::uint16_t type, std::uint16_t flags, Words what);
   // A question about one object (RTM_GETLINK): the kernel answers with the object or with an error.
   static Message question(std::uint16_t type, Words what);
 
-  // The fixed header of the message's type, zeroed; to be called once, before any attribute.
+  // The fixed header of the message's type, zeroed; call it once, before any attribute.
   template <class Header>
   Header& header() {
     static_assert(std::is_trivial_v<Header>);
@@ -81,8 +79,8 @@ class Message {
     mnl_attr_nest_end(raw(), start);
   }
 
-  // Our own words for errnos about which the kernel's extended ack is silent or misleading. They are kept by
-  // reference: constants.
+  // Our own words for errnos where the kernel's extended ack is missing or misleading. Kept by reference:
+  // pass constants.
   struct Explanation {
     int error;
     const char* words;
@@ -139,7 +137,7 @@ class Attributes {
   std::optional<MacAddress> get(Attribute<MacAddress> attribute) const;
   std::optional<Attributes> get(Attribute<Nested> attribute) const;
   std::span<const std::uint8_t> bytes(std::uint16_t type) const;  // empty where absent
-  // What is in an attribute that holds a list of nested ones: each of them.
+  // The elements of an attribute that holds a list of nested attributes.
   std::vector<Attributes> list(Attribute<Nested> attribute) const;
 
  private:

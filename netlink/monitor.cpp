@@ -13,7 +13,7 @@
 namespace onlink::netlink {
 namespace {
 
-// Within one call: each of them means that the queue was read to its end and ran over again meanwhile.
+// Per call: each overflow means that the queue was read to its end and overflowed again meanwhile.
 constexpr int most_overflows = 100;
 
 }  // namespace
@@ -40,8 +40,8 @@ bool Monitor::drain(const std::function<void(const nlmsghdr&)>& each) {
     const auto datagram = receive_datagram(fd_.get(), {buffer_.get(), buffer_size});
     if (!datagram) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return overflows == 0;
-      // Told once; what is still queued follows, and is to be read: until the queue is empty, the kernel does
-      // not tell of what it drops (NETLINK_S_CONGESTED).
+      // Reported once, before what is still queued. Read that too: until the queue is empty, the kernel does
+      // not report what it drops (NETLINK_S_CONGESTED).
       if (errno == ENOBUFS && ++overflows <= most_overflows) continue;
       throw system_failure("receive kernel notifications");
     }

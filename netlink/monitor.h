@@ -22,8 +22,8 @@ class Monitor {
   int descriptor() const { return fd_.get(); }  // readable when something has arrived
 
   // Hands over everything that has arrived and does not wait for more. False: notifications were dropped
-  // (ENOBUFS), so whoever follows the state must look at all of it again. Throws Failure of the socket: it is
-  // of no more use.
+  // (ENOBUFS), so a caller that follows the state must read all of it again. Throws Failure where the socket
+  // fails: it is then unusable.
   bool drain(const std::function<void(const nlmsghdr&)>& each);
 
  private:
@@ -32,7 +32,7 @@ class Monitor {
   static constexpr std::size_t buffer_size = 64 * 1024;
 
   UniqueFd fd_;
-  std::unique_ptr<char[]> buffer_;  // not filled: most of it is never touched
+  std::unique_ptr<char[]> buffer_;  // uninitialized: most of it is never touched
 };
 
 }  // namespace onlink::netlink

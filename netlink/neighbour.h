@@ -17,20 +17,20 @@ namespace onlink::netlink {
 struct Neighbour {
   std::uint32_t link = 0;  // ifindex
   IpAddress address = {};
-  MacAddress mac = {};  // nothing in it where the state is NUD_NONE: then the kernel asks when it needs it
+  MacAddress mac = {};  // unused where the state is NUD_NONE: the kernel resolves it when needed
   std::uint16_t state = NUD_PERMANENT;
   std::uint8_t flags = 0;  // NTF_*
 
   auto operator<=>(const Neighbour&) const = default;
 };
 
-// NLM_F_REPLACE: an entry that the kernel learned meanwhile becomes ours.
+// An entry that the kernel has learned meanwhile becomes ours (NLM_F_REPLACE).
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name);
 Message delete_neighbour(const Neighbour& neighbour, const std::string& link_name);
-std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);  // also of one that is gone
+std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);  // also of RTM_DELNEIGH
 // Nothing where the kernel has no entry for the address on that interface. Never a dump.
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address);
-// Those of one interface: a dump, filtered by the kernel.
+// The entries of one interface: a dump, filtered by the kernel.
 std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link);
 
 }  // namespace onlink::netlink

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Refusals of the kernel, made up: the variable ONLINK_REFUSE="12 1" has the 12th netlink message of the
-// process refused with errno 1, which standard error is told. With another number than those of its messages nothing
-// happens.
+// Simulated refusals of the kernel: with the variable ONLINK_REFUSE="12 1" the process's 12th netlink message is
+// refused with errno 1, and standard error says so. Where there is no message of that number, nothing happens.
 #pragma once
 
 #include <cstdio>

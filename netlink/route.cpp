@@ -76,7 +76,7 @@ std::optional<IpAddress> read_gateway(const Attributes& attributes) {
   return IpAddress::from_bytes(via.subspan(head));
 }
 
-// All ways, also those of a group of nexthop objects (RTA_MULTIPATH, rtnetlink(7)).
+// All next hops, also those of a group of nexthop objects (RTA_MULTIPATH, rtnetlink(7)).
 std::vector<NextHop> read_multipath(const Attributes& attributes) {
   std::vector<NextHop> hops;
   auto rest = attributes.bytes(RTA_MULTIPATH);
@@ -170,7 +170,7 @@ Message delete_route(const Route& route, const std::string& link_name) {
   route_header(message, route).rtm_scope =
       RT_SCOPE_NOWHERE;  // NOWHERE matches any scope (net/ipv4/fib_trie.c)
   put_key(message, route);
-  // Of a route with several ways the key and the protocol are asked for: the whole route goes.
+  // A route with several next hops is matched by key and protocol: the whole route goes.
   if (route.nexthop_id != 0)
     message.put(route_nexthop, route.nexthop_id);
   else if (route.link != 0)
@@ -227,7 +227,7 @@ Message question_for(const IpAddress& dst, std::uint32_t flags,
   return request;
 }
 
-// IPv6 tells the table unasked, and refuses the flag (net/ipv6/route.c, inet6_rtm_valid_getroute_req).
+// IPv6 always reports the table, and refuses the flag (net/ipv6/route.c, inet6_rtm_valid_getroute_req).
 std::uint32_t true_prefix(const IpAddress& dst) {
   return dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH;
 }
@@ -245,7 +245,7 @@ bool no_usable_route(int error) {
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
   std::vector<std::optional<Route>> routes(destinations.size());
   std::vector<Message> requests;
-  // No more messages at a time than are sent at once: thousands of them would take megabytes.
+  // No more messages at a time than one send takes: thousands of them would take megabytes.
   for (std::size_t at = 0; at < destinations.size(); at += Socket::batch) {
     requests.clear();
     for (const IpAddress& dst : destinations.subspan(at, std::min(Socket::batch, destinations.size() - at)))
@@ -270,14 +270,14 @@ std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const 
   std::optional<Route> route;
   const auto outcomes = socket.execute_each(
       {&request, 1}, [&](std::size_t, const nlmsghdr& answer) { route = parse_route(answer); });
-  // EXDEV: the source does not come in there (fib_validate_source).
+  // EXDEV: the source must not arrive on that link (fib_validate_source).
   if (outcomes.front() && !no_usable_route(outcomes.front()->error()) && outcomes.front()->error() != EXDEV)
     throw *outcomes.front();
   return route;
 }
 
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {
-  Message request = question_for(dst, 0);  // with the true prefix comes no choice
+  Message request = question_for(dst, 0);  // with the true prefix, no source is chosen
   std::optional<IpAddress> source;
   const auto outcomes = socket.execute_each({&request, 1}, [&](std::size_t, const nlmsghdr& answer) {
     const rtmsg* header = nullptr;
@@ -289,7 +289,7 @@ std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {
 
 std::optional<Route> find_route(Socket& socket, const Route& key) {
   const auto is_it = [wanted = normalised(key)](const Route& route) { return same_key(route, wanted); };
-  // The kernel finds by key only what a packet would use: that is asked first, as tables may be long.
+  // The kernel looks up only what a packet would use. That is asked first, as tables may be long.
   const auto used = lookup_route(socket, key.dst.address);
   if (used && is_it(*used)) return used;
   for (const Route& route : list_routes(socket, {.family = key.dst.family(), .table = key.table}))

@@ -20,7 +20,7 @@ namespace onlink::netlink {
 // onlink").
 inline constexpr std::uint8_t onlink_protocol = 169;
 
-// One of several ways of a route (RTA_MULTIPATH).
+// One of several next hops of a route (RTA_MULTIPATH).
 struct NextHop {
   std::uint32_t link = 0;
   std::optional<IpAddress> gateway = {};
@@ -44,8 +44,8 @@ struct Route {
   std::uint32_t advmss = 0;              // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
 
-  // What onlink gives no route, but others may: read only.
-  std::vector<NextHop> multipath = {};  // the ways, where there are several
+  // onlink's own routes have none of these; others' may. Read only.
+  std::vector<NextHop> multipath = {};  // the next hops, where there are several
   std::uint32_t nexthop_id = 0;         // of a nexthop object (ip-nexthop(8)); 0: none
   std::uint16_t encapsulation = 0;      // LWTUNNEL_ENCAP_*
 
@@ -58,36 +58,35 @@ std::string to_string(const Route& route, const std::string& link_name);
 // "onlink", "kernel", "bird": the names of /etc/iproute2/rt_protos that matter here, else the number.
 std::string protocol_name(std::uint8_t protocol);
 
-// create: EEXIST where (table, dst, tos, metric) is there already. append: beside such a route, on another
-// link.
+// create: EEXIST where (table, dst, tos, metric) exists. append: beside such a route, on another link.
 enum class RouteMode { create, replace, append };
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
-// That very route among others of its key: it matches on type, next hop and protocol too, so a route of
+// Deletes that route only, among others of its key: type, next hop and protocol must match too, so a route of
 // another protocol is never deleted (ESRCH).
 Message delete_route(const Route& route, const std::string& link_name);
 
 std::optional<Route> parse_route(const nlmsghdr& message);
 
-// A question for the route that the kernel would use for a packet to dst, with its true prefix and table.
+// Asks for the route that the kernel would use for a packet to dst, with its true prefix and table.
 Message get_route(const IpAddress& dst);
-// Whether an error to that question means that there is none: ENETUNREACH, or what an unreachable, blackhole
-// or prohibit route answers with.
+// Whether an error to that question means that there is no route: ENETUNREACH, or the error of an unreachable,
+// blackhole or prohibit route.
 bool no_usable_route(int error);
-// The route that the kernel would use for a packet to dst, of whatever table, with its true prefix; nothing
-// where there is none.
+// The route that the kernel would use for a packet to dst, from any table, with its true prefix; nothing where
+// there is none.
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 // The same for many, in their order, asked in batches.
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
 
-// The route that it would use for a packet from `from` that comes in on a link, by the rules that hold for it;
+// The route that the kernel would use for a packet from `from` that arrives on a link, policy rules included;
 // nothing where it would drop the packet.
 std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
                                     std::uint32_t link);
 
-// The source address that the kernel would choose for a packet to dst; nothing where it has no way.
+// The source address that the kernel would choose for a packet to dst; nothing where it has no route.
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst);
 
-// The route that has this one's key (table, destination, tos, metric), whatever policy rules answer with.
+// The route with this key (table, destination, tos, metric), whatever policy rules would choose.
 std::optional<Route> find_route(Socket& socket, const Route& key);
 
 struct RouteFilter {

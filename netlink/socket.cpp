@@ -26,7 +26,7 @@ namespace {
 constexpr int receive_seconds = 10;
 constexpr int dump_attempts = 20;
 // A dump's datagrams are as large as the buffer, up to 32 KiB (net/netlink/af_netlink.c, netlink_dump). Two
-// of these fit into what malloc takes from the kernel at first.
+// such buffers fit into what malloc takes from the kernel at first.
 constexpr std::size_t buffer_size = std::size_t{16} * 1024;
 
 void set_option(int fd, int level, int option, int value, const char* name) {
@@ -34,8 +34,8 @@ void set_option(int fd, int level, int option, int value, const char* name) {
     throw system_failure(fmt::format("set netlink socket option {}", name));
 }
 
-// The errno that a status of the kernel means: 0 is success, else it is the errno, negated (netlink(7)). What
-// is neither makes no sense, and is EPROTO.
+// The errno in a status of the kernel: 0 is success, a negative number is the errno, negated (netlink(7)).
+// Anything else makes no sense, and is EPROTO.
 int errno_of(int status) {
   constexpr int largest = 4095;  // MAX_ERRNO in include/linux/err.h
   return status > 0 || status < -largest ? EPROTO : -status;
@@ -81,9 +81,9 @@ void Socket::send(std::span<const char> bytes, const Message& about) {
 }
 
 void Socket::receive(const Message& about, const Answer& each) {
-  // Looked at first: there are messages of any size (a route of many next hops, a link of many neighbours).
+  // The size first: messages may have any (a route of many next hops, a link of many neighbours).
   const ssize_t size = uninterrupted([&] { return ::recv(fd_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC); });
-  // Not zeroed: only the pages that an answer fills are touched, mostly one. Not on the stack, which may be
+  // Not zeroed: an answer touches only the pages that it fills, mostly one. Not on the stack, which may be
   // small.
   if (!buffer_ || size > static_cast<ssize_t>(buffer_size_)) {
     buffer_size_ = std::max(buffer_size, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
@@ -139,8 +139,8 @@ void Socket::execute(std::span<Message> messages, const Answer& answer) {
 
 void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                            std::span<std::optional<Failure>> outcomes) {
-  // Only the last message asks for an acknowledgement, and a question not even that: a refusal is always
-  // told, and the kernel works in order, so what is heard of the last one ends the conversation.
+  // Only the last message asks for an acknowledgement, and a question not even that. Refusals are always
+  // sent, and the kernel works in order, so the reply to the last message ends the conversation.
   const std::uint32_t first = sequence_ + 1;
   std::vector<char> bytes;
   bytes.reserve(messages.size() * 256);
@@ -150,7 +150,7 @@ void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answe
     message.raw()->nlmsg_seq = ++sequence_;
     if (const int error = refused_for_test(); error != 0) {
       outcomes[message.raw()->nlmsg_seq - first] = message.refusal(error, "");
-      message.raw()->nlmsg_type = NLMSG_NOOP;  // which the kernel passes over
+      message.raw()->nlmsg_type = NLMSG_NOOP;  // the kernel skips it
       last.raw()->nlmsg_flags |= NLM_F_ACK;
     }
     const auto* start = reinterpret_cast<const char*>(message.raw());
@@ -183,14 +183,14 @@ std::optional<Failure> Socket::execute_whole(std::span<Message> messages) {
     const auto* start = reinterpret_cast<const char*>(message.raw());
     bytes.insert(bytes.end(), start, start + message.raw()->nlmsg_len);
   }
-  // It has to go in one piece, however large, and each message may be refused (see `batch`).
+  // It must go in one piece, however large, and each message may be refused (see `batch`).
   set_option(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, static_cast<int>(bytes.size() + 4096), "SO_SNDBUFFORCE");
   if (messages.size() > batch)
     set_option(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, static_cast<int>(messages.size() * 1024),
                "SO_RCVBUFFORCE");
   const Message& about = messages.back();
   send(bytes, about);
-  // The kernel has done its work when send returns, and only refusals are told.
+  // The kernel has done its work when send returns, and reports only refusals.
   std::optional<Failure> refused;
   pollfd waiting{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   while (uninterrupted([&] { return ::poll(&waiting, 1, 0); }) > 0)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one conversation with the kernel: NETLINK_ROUTE requests and their answers (netlink(7), rtnetlink(7)).
+// Netlink requests to the kernel and their answers (netlink(7), rtnetlink(7)).
 //
-// A socket belongs for ever to the network namespace in which it was opened, wherever its user is later; so
-// the container's socket is opened inside once (open_in) and then used from outside.
+// A socket belongs to the network namespace in which it was opened, wherever its user is later; so the container's
+// socket is opened inside once (open_in) and then used from outside.
 #pragma once
 
 #include <linux/netlink.h>
@@ -25,33 +25,31 @@ namespace onlink::netlink {
 
 class Socket {
  public:
-  // In the caller's network namespace. Every wait for an answer ends after 10 seconds with a Failure
-  // (try_again).
+  // In the caller's network namespace. Every wait for an answer ends after 10 seconds with a Failure (try_again).
   // protocol: NETLINK_ROUTE, or another of netlink(7).
   static Socket open(int protocol = NETLINK_ROUTE);
   static Socket open_in(const Netns& netns, const Netns& home);  // home: where the caller is
-  // A conversation with somebody who answers as the kernel would: for tests, which cannot make the kernel do
-  // at will what it may do.
+  // For tests: the other end of fd plays the kernel, and does what the kernel cannot be made to do at will.
   static Socket adopt(UniqueFd fd) { return Socket(std::move(fd)); }
 
   using Answer = std::function<void(const nlmsghdr&)>;
 
-  // Sends all messages at once and waits until the kernel has worked through them, in order.
-  // The kernel goes on after a message that it refuses: callers put into one batch only messages that do no
-  // harm when an earlier one failed. Throws the first refusal; answers to queries go to `answer`.
+  // Sends the messages, in batches, and waits until the kernel has worked through them, in order. The kernel goes on
+  // after a message that it refuses: callers put together only messages that do no harm when an earlier one failed.
+  // Throws the first refusal; answers to queries go to `answer`.
   void execute(std::span<Message> messages, const Answer& answer = {});
   void execute(Message message, const Answer& answer = {}) { execute({&message, 1}, answer); }
 
-  // Messages of one send: each may queue an error of about 1 KiB on our receive buffer (208 KiB by default).
-  // More are sent in several, one after the other.
+  // Messages per send: each may queue an error of about 1 KiB on our receive buffer (208 KiB by default). More are
+  // sent in batches, one after the other.
   static constexpr std::size_t batch = 64;
-  // The same, with the outcome of each message; `answer` is told which message of the batch is answered.
+  // The same, with the outcome of each message; `answer` gets the index of the message that is answered.
   using BatchAnswer = std::function<void(std::size_t place, const nlmsghdr&)>;
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
                                                    const BatchAnswer& answer = {});
 
-  // All messages at once, for nfnetlink, which does all of them or none; there is no limit to how many. The
-  // first that is refused, if any.
+  // Sends all messages in one piece, however many: for nfnetlink, which does all of them or none. Returns the first
+  // refusal, if any.
   std::optional<Failure> execute_whole(std::span<Message> messages);
 
   // The namespace in which it was opened.
@@ -63,8 +61,8 @@ class Socket {
   // A number that no other network namespace has or had since boot; nothing before Linux 5.14.
   std::optional<std::uint64_t> netns_cookie() const;
 
-  // A dump, parsed. An interrupted dump (NLM_F_DUMP_INTR) is thrown away and asked for again, up to 20 times;
-  // then Failure (try_again).
+  // A dump, parsed. An interrupted dump (NLM_F_DUMP_INTR) is discarded and repeated, up to 20 times; then Failure
+  // (try_again).
   template <class T>
   std::vector<T> dump(const Message& request, const std::function<std::optional<T>(const nlmsghdr&)>& parse) {
     std::vector<T> items;
@@ -75,8 +73,8 @@ class Socket {
         });
     return items;
   }
-  // Whether a dump has a message of which this is true: ends at the first. A socket that is asked for something else
-  // afterwards hears the rest of the dump first, so it is better one of its own.
+  // Whether is_it holds for a message of a dump; ends at the first. The rest of the dump comes before the answer to
+  // any later request, so use a socket of its own.
   bool dump_until(const Message& request, const std::function<bool(const nlmsghdr&)>& is_it);
 
  private:
@@ -87,7 +85,7 @@ class Socket {
   void receive(const Message& about, const Answer& each);
   void run_dump(const Message& request, const std::function<void()>& restart, const Answer& each,
                 const bool& enough = false);
-  // False: interrupted. It may be left in the middle, when `enough` says so.
+  // False: interrupted. Ends early once `enough` is true.
   bool dump_once(Message request, const Answer& each, const bool& enough = false);
   void execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                      std::span<std::optional<Failure>> outcomes);

@@ -26,12 +26,12 @@ std::optional<std::string> problem_of_writing(const std::string& name) {
 
 namespace {
 
-// folder: of the setting; none where it does not exist.
+// folder: the setting's; invalid where it does not exist.
 void write_in(const UniqueFd& folder, const std::string& name, const std::string& value) {
   const std::string file = name.substr(name.rfind('/') + 1);
   const auto current = folder ? read_file(folder.get(), file) : std::nullopt;
   if (current == value + "\n") return;
-  // Booted with ipv6.disable=1, a kernel has no settings of IPv6 at all.
+  // A kernel booted with ipv6.disable=1 has no IPv6 settings at all.
   if (!current && name.starts_with("net/ipv6/") && !read_sysctl("net/ipv6/conf/all/forwarding"))
     throw Failure("this kernel has no IPv6", EAFNOSUPPORT);
   const UniqueFd opened =
