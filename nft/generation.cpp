@@ -41,7 +41,7 @@ bool has_nft_table(const std::string& name) {
   }
 }
 
-// EINVAL: the module that would answer is not loaded; EPROTONOSUPPORT: not even the socket's.
+// EINVAL: nftables' module is not loaded; EPROTONOSUPPORT: not even the socket's is.
 bool is_without_nftables(const Failure& failure) {
   return failure.error() == EINVAL || failure.error() == EPROTONOSUPPORT;
 }
@@ -60,7 +60,7 @@ std::string ruleset_generation() {
       generation = Attributes::of(answer, header).get(Attribute<std::uint32_t>{NFTA_GEN_ID});
     });
   } catch (const Failure&) {
-    return "";  // whoever asks then looks at the rules themselves
+    return "";  // the caller then reads the rules themselves
   }
   const auto boot = read_sysctl("kernel/random/boot_id");
   if (!generation || !boot) return "";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little of nftables that is asked over netlink; see nft_table.h for what is in a table, and
-// nft_transaction.h for how one is changed.
+// The little that is asked of nftables over netlink; see nft/table.h for the content of tables, and
+// nft/transaction.h for changes to them.
 #pragma once
 
 #include <string>
@@ -9,18 +9,17 @@
 
 namespace onlink::nft {
 
-// Whether the caller's network namespace has the table of family inet. A kernel that has never heard of
-// nftables has none.
+// Whether the caller's network namespace has this table of family inet. A kernel without nftables has none.
 bool has_nft_table(const std::string& name);
 
-// Whether that is why a question was refused: the kernel has no nftables at all.
+// Whether a request was refused because the kernel has no nftables at all.
 bool is_without_nftables(const Failure& failure);
 
-// Names the state of all nftables rules in the caller's network namespace: equal texts mean that nothing was
-// committed in between, by anybody. Holds for this boot and namespace only, and says so itself. Empty where
-// the kernel does not tell (before Linux 5.14, or without nftables).
+// Names the state of all nftables rules in the caller's network namespace: equal texts mean that nobody has
+// committed anything in between. Holds for this boot and namespace only; the text names both. Empty where the
+// kernel does not report it (before Linux 5.14, or without nftables).
 std::string ruleset_generation();
-// What a single commit makes of it (net/netfilter/nf_tables_api.c, nf_tables_commit); empty for an empty one.
+// The name after a single commit (net/netfilter/nf_tables_api.c, nf_tables_commit); empty for an empty one.
 std::string next_generation(const std::string& generation);
 
 }  // namespace onlink::nft

@@ -31,7 +31,7 @@ void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) 
 
 ByteList to_bytes(const IpAddress& address) { return {address.bytes().begin(), address.bytes().end()}; }
 
-// What is compared is what lies in register 1.
+// Compares with register 1.
 Expression compare(ByteList with, bool equal = true) {
   return {"cmp", [with = std::move(with), equal](Message& message) {
             put_number(message, NFTA_CMP_SREG, NFT_REG_1);
@@ -77,7 +77,7 @@ Expression look_up(const std::string& set, bool in) {
 
 Expression keep_bits(const IpPrefix& prefix) {
   const IpAddress lowest = IpPrefix::any(prefix.family()).address;
-  const auto difference = IpPrefix{lowest, prefix.length}.last().number();  // the bits that do not count
+  const auto difference = IpPrefix{lowest, prefix.length}.last().number();  // the host bits
   const auto all = IpPrefix::any(prefix.family()).last().number();
   const ByteList mask = to_bytes(IpAddress::from_number(prefix.family(), all - difference));
   return {"bitwise", [mask](Message& message) {
@@ -126,8 +126,7 @@ std::string print(const Rule& rule) {
   return text;
 }
 
-// Both families come through a chain of family inet: before the first look into a header it is asked whose it
-// is.
+// A chain of family inet sees both families: the family is checked before the first look into a header.
 void put(Message& message, const Rule& rule) {
   std::optional<IpFamily> family;
   message.nest(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}, [&] {
@@ -154,8 +153,8 @@ Word source_not_in(const std::string& set, IpFamily family) {
           family};
 }
 
-// What lies behind the outer header is the inner one. A set's pair is read from two registers of 32 bits, of
-// which the first is the beginning of register 1.
+// The inner header follows the outer one. A set's pair is read from two 32-bit registers; the first of them
+// is the beginning of register 1.
 Word source_and_inner_source_in(const std::string& set) {
   return {fmt::format("ip saddr . @th,96,32 @{}", set),
           {load_source(IpFamily::v4), load_header(12, 4, NFT_PAYLOAD_TRANSPORT_HEADER, NFT_REG32_01),
@@ -165,7 +164,7 @@ Word source_and_inner_source_in(const std::string& set) {
 
 namespace {
 
-// Behind the outer UDP header: VXLAN and Ethernet (RFC 7348, figure 1).
+// From the start of the outer UDP header; VXLAN and Ethernet follow it (RFC 7348, figure 1).
 constexpr std::uint32_t vni_offset = 12;
 constexpr std::uint32_t ether_type_offset = 28;
 constexpr std::uint32_t inner_source_offset(IpFamily inner) { return inner == IpFamily::v4 ? 42 : 38; }
@@ -202,7 +201,7 @@ Word vxlan_carries(IpFamily inner) {
            compare({static_cast<std::uint8_t>(type >> 8u), static_cast<std::uint8_t>(type)})}};
 }
 
-// The register behind that of the sender.
+// The inner source goes into the register after the sender's.
 Word source_and_vxlan_source_in(const std::string& set, IpFamily outer, IpFamily inner) {
   const std::uint32_t next = NFT_REG32_00 + bytes_of(outer) / 4;
   return {fmt::format("{} saddr . {} @{}", name_of(outer), vxlan_source_field(inner), set),

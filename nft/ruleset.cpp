@@ -59,7 +59,7 @@ std::vector<NftSet> sets_of(const Ruleset& ruleset, bool with_elements) {
     if (with_elements) sets.back().elements = pairs_of(pairs, inner);
   };
   if (!ruleset.masqueraded.empty()) {
-    // Multicast goes to whoever listens; it is never masqueraded.
+    // Multicast goes to any listener; it is never masqueraded.
     std::vector<IpPrefix> inside = ruleset.inside;
     inside.push_back(*IpPrefix::parse("224.0.0.0/4"));
     inside.push_back(*IpPrefix::parse("ff00::/8"));
@@ -128,8 +128,8 @@ void add_nat(const Ruleset& ruleset, NftTable& table) {
     rules.push_back({source_in("masqueraded_v6", IpFamily::v6), destination_not_in("inside_v6", IpFamily::v6),
                      masquerade()});
   }
-  // A program of the host that took its source address before the way led into the tunnel (through a service
-  // address, for example) would get no answer: the other end answers to where that address lives.
+  // A program on the host whose source address was chosen before the route led into the tunnel (through a
+  // service address, for example) would get no answer: the other end answers to where that address lives.
   for (const Ruleset::Exit& exit : ruleset.exits)
     rules.push_back(
         {to_interface(exit.device), source_is_not(exit.address), source_is_local(), masquerade()});
@@ -143,7 +143,7 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   if (ruleset.filter_pods) {
     table.counters.emplace_back("tunnel_from_pod");
     rules.push_back({protocol_is_ipip(), count_in("tunnel_from_pod"), drop()});
-    // By the port alone: of a datagram in fragments the first need not have more.
+    // By the port alone: the first fragment of a datagram need not contain more.
     if (ruleset.vxlan)
       rules.push_back({to_udp_port(ruleset.vxlan->port), count_in("tunnel_from_pod"), drop()});
   }
@@ -153,13 +153,13 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   rules.push_back({source_within(*IpPrefix::parse("fe80::/10")), go_back()});
   table.counters.emplace_back("forged_source");
   rules.push_back({no_way_back_through_its_interface(), count_in("forged_source"), drop()});
-  // Behind those that count what they drop.
+  // check_sources alone comes after the chains that count what they drop.
   const bool is_first = ruleset.filter_pods;
   table.chains.push_back({"pods", "filter", "prerouting", is_first ? "raw" : "raw + 1", NF_INET_PRE_ROUTING,
                           is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
 }
 
-// Whatever else is inside, ARP and what has a VLAN tag too, nobody needs.
+// Anything else inside is dropped, ARP and VLAN-tagged frames included: nobody needs it.
 void add_vxlan(const Ruleset::Vxlan& vxlan, std::vector<Rule>& rules) {
   const auto packet = [&](std::initializer_list<Word> more) {
     Rule rule{to_udp_port(vxlan.port), vni_is(vxlan.vni, vxlan.outer)};
@@ -270,7 +270,7 @@ std::string print(const Ruleset& ruleset, const TableChange& change) {
   return text;
 }
 
-// Made first, so that removing it is no error where it is not there.
+// Created first, so that removing a missing table is no error.
 std::string print_removal(const std::string& table) {
   return fmt::format("table inet {0} {{ }}\ndelete table inet {0}\n", table);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nftables rules of a node or of one network: pure functions, nothing is run. As text for nft(8) and for
-// people, and as the table that nft_transaction.h tells the kernel. A few rules that look into sets; nothing
-// per pod, and nothing that grows but the sets.
+// The nftables rules of a node or of one network, as text for nft(8) and for people, and as the table that
+// nft/transaction.h sends to the kernel. Pure functions: nothing is run. A few rules look into sets; there is nothing
+// per pod, and only the sets grow.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ namespace onlink::nft {
 
 struct Ruleset {
   std::string table = "onlink";  // of family inet
-  // Sources that are masqueraded where they leave for other destinations than `inside`. Empty: nothing is.
+  // Sources that are masqueraded on the way to destinations outside `inside`. Empty: nothing is masqueraded.
   std::vector<IpPrefix> masqueraded;
   std::vector<IpPrefix> inside;
-  // Protocol 4 (IPIP) is dropped unless its sender is one of these; and unless the source inside is one that
-  // the sender may speak for, or the sender is one of those that are trusted with any. The latter is counted by
-  // senders, in the set forged_by.
+  // IPIP (protocol 4) is dropped unless its sender is in tunnel_sources, and unless the sender may use the inner
+  // source (tunnel_inner) or any (tunnel_trusted). Packets with a wrong inner source are counted by sender, in the set
+  // forged_by.
   bool filter_tunnel = false;
   std::vector<IpPrefix> tunnel_sources;
   struct Inner {
@@ -34,7 +34,7 @@ struct Ruleset {
   };
   std::vector<Inner> tunnel_inner;
   std::vector<IpPrefix> tunnel_trusted;
-  // The same for VXLAN packets of one network: to the port, with the identifier, over one family.
+  // The same for VXLAN packets of one network: one port, VNI and outer family.
   struct Vxlan {
     std::uint16_t port;
     std::uint32_t vni;
@@ -45,13 +45,13 @@ struct Ruleset {
   std::optional<Vxlan> vxlan;
   std::vector<IpPrefix> vxlan_sources;
   std::vector<Inner> vxlan_inner;
-  // From interfaces whose name starts with pod_interfaces: IPIP and VXLAN are dropped, and so is every source address
-  // whose way back is another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
+  // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, and every source address whose route
+  // back leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
   bool filter_pods = false;
-  // The second of the two alone.
+  // Only the latter: the check of source addresses.
   bool check_sources = false;
   std::string pod_interfaces = "onl";
-  // What leaves through a tunnel with another address of this host gets this one, so that answers come back.
+  // Packets that leave through a tunnel with another address of this host get this one, so that replies come back.
   struct Exit {
     std::string device;
     IpAddress address;
@@ -66,12 +66,12 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
-// The set of those that have sent what no peer may send, each with a counter. It holds so many; the others are
-// in the counter of all alone.
+// The set of the senders of forged inner sources, each with a counter. It holds most_senders; any others appear only
+// in the total counter.
 constexpr const char* forged_by = "forged_by";
 constexpr std::uint32_t most_senders = 65535;
 
-// All that is in the table of a ruleset, in the order in which it is made.
+// Everything in the table of a ruleset, in the order of creation.
 struct NftSet {
   std::string name;
   IpFamily family;
@@ -79,16 +79,15 @@ struct NftSet {
   enum class Kind {
     addresses,
     pairs,   // sender and source inside
-    senders  // IPv4, filled by the kernel: nobody else knows the elements
+    senders  // IPv4, filled by the kernel: only it knows the elements
   };
   Kind kind = Kind::addresses;
-  IpFamily inner =
-      IpFamily::v4;  // of pairs: the family of the source inside, and where that is, in nft(8)'s words
-  std::string inner_field = {};
+  IpFamily inner = IpFamily::v4;  // of pairs: the family of the inner source,
+  std::string inner_field = {};   // and its place, in nft(8)'s words
 };
 struct NftChain {
   std::string name, type;
-  std::string hook, priority;  // as nft(8) has them
+  std::string hook, priority;  // in nft(8)'s words
   std::uint32_t hook_number;   // NF_INET_*
   std::int32_t priority_number;
   std::vector<Rule> rules;
@@ -101,25 +100,25 @@ struct NftTable {
 };
 // Without elements the sets are empty.
 NftTable table_of(const Ruleset& ruleset, bool with_elements = true);
-// Whether its chains are there with as many rules as they are to have: rules are flushed all at once, or the
-// whole table is; nobody changes one of them by accident.
+// Whether its chains exist with the right number of rules each: rules are flushed all together, or with the table;
+// nobody changes one of them by accident.
 bool has_all_rules(const std::vector<Chain>& chains, const Ruleset& ruleset);
 
-// What is to be done about a table.
+// A change to a table.
 struct TableChange {
-  // create: there is none yet; where there is, it is refused (EEXIST). For a table that goes or is replaced the kernel
-  // waits until no packet uses it any more (RCU), and whoever closes a netfilter socket meanwhile waits with it, some
-  // 15 ms (nft_rcv_nl_event).
+  // create: refused (EEXIST) where the table exists. To remove or replace a table, the kernel waits until no packet
+  // uses it any more (RCU), and a process that closes a netfilter socket meanwhile waits too, some 15 ms
+  // (nft_rcv_nl_event).
   enum class Whole { keep, create, remove, replace };
   Whole whole = Whole::keep;
   struct Elements {
     std::string set;
-    std::vector<AddressRange> remove, add;  // what goes comes first: nftables refuses overlaps
+    std::vector<AddressRange> remove, add;  // removals come first: nftables refuses overlaps
   };
   std::vector<Elements> elements = {};
-  Counts counts = {};  // with which a table begins that takes another's place
+  Counts counts = {};  // initial values for a table that replaces another
 
-  // What turns the elements of a set into others, both in order.
+  // Adds the change from one list of elements of a set to another, both sorted.
   void turn(const std::string& set, const std::vector<AddressRange>& from,
             const std::vector<AddressRange>& to);
   bool empty() const { return whole == Whole::keep && elements.empty(); }
@@ -127,20 +126,19 @@ struct TableChange {
 // As commands of nft(8), to be run in one transaction.
 std::string print(const Ruleset& ruleset, const TableChange& change);
 
-// The whole table with the elements of its sets, in one transaction that also takes away what was there under
-// its name.
+// The whole table with the elements of its sets, in one transaction that also removes its predecessor.
 std::string print_table(const Ruleset& ruleset, const Counts& counts = {});
-// The same table without elements: equal texts differ in elements only.
+// The same table without elements: equal texts mean that only elements differ.
 std::string print_structure(const Ruleset& ruleset);
-// What lies in its sets, by their names: disjoint, in order.
+// The elements of its sets, by the sets' names: disjoint, sorted.
 using ElementsBySet = std::map<std::string, std::vector<AddressRange>>;
 ElementsBySet elements_of(const Ruleset& ruleset);
-// Other elements for a set that is there: rules, counters and the other elements stay as they are.
+// Other elements for an existing set: rules, counters and the other elements stay as they are.
 std::string print_change(const std::string& table, const std::string& set,
                          const std::vector<AddressRange>& remove, const std::vector<AddressRange>& add);
 std::string print_removal(const std::string& table);
 
-// The same addresses without prefixes that lie in others, sorted: nftables refuses overlapping elements.
+// The same addresses without prefixes inside others, sorted: nftables refuses overlapping elements.
 std::vector<IpPrefix> disjoint(std::vector<IpPrefix> prefixes);
 
 }  // namespace onlink::nft

@@ -27,14 +27,14 @@ namespace {
 
 struct Bound {
   IpAddress address;
-  bool end = false;  // the first address behind an interval
+  bool end = false;  // the first address after an interval
 };
 struct Elements {
   std::vector<Bound> bounds;        // of a set of addresses
   std::vector<AddressRange> pairs;  // of a set of pairs: each with both its ends
 };
 
-// Two addresses, one behind the other.
+// Two addresses, one after the other.
 std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type,
                                                          IpFamily sender) {
   const auto key = element.get(Attribute<Nested>{type});
@@ -62,8 +62,8 @@ std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender)
   return elements;
 }
 
-// Each interval lasts to the next bound, whatever that is; the highest one may have none. nft puts an end
-// without a start in front of the lowest.
+// Each interval lasts to the next bound, whatever its kind; the highest one may have none. nft puts an end without
+// a start before the lowest.
 std::vector<AddressRange> ranges_of(std::vector<Bound> bounds) {
   std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
     return a.address != b.address ? a.address < b.address : a.end > b.end;
@@ -83,7 +83,7 @@ Message request_for(std::uint16_t type, const std::string& table, const std::str
   Message request(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), 0,
                   [what, table] { return what + " of nftables table " + table; });
   request.header<nfgenmsg>().nfgen_family = family;
-  // The name of the table is the first attribute of all that lies in one.
+  // The table's name is the first attribute for everything in a table.
   request.put(Attribute<std::string>{NFTA_TABLE_NAME}, table);
   return request;
 }
@@ -153,7 +153,7 @@ const char* name_of_family(std::uint8_t family) {
   }
 }
 
-// A chain that packets come to first.
+// A chain that packets enter first.
 struct BaseChain {
   std::uint8_t family;
   DroppingChain chain;
@@ -179,8 +179,8 @@ struct Looked {
   std::vector<ByteList> compared;
   std::vector<std::string> sets;
   bool always = true;                                            // it matches everything
-  enum class End { none, drop, accept, leave } end = End::none;  // leave: this chain, but for where it goes
-  std::string chain;                                             // that it jumps or goes to
+  enum class End { none, drop, accept, leave } end = End::none;  // leave: this chain, perhaps for another
+  std::string chain;                                             // the target of a jump or goto
 };
 
 void parse_verdict(const Attributes& data, Looked& looked) {
@@ -216,7 +216,7 @@ std::optional<Looked> parse_looked(const nlmsghdr& message) {
   return looked;
 }
 
-// Of one message of elements: the keys, without the zeros that fill a name, and the chains that a map leads to.
+// From one message of elements: the keys, without the zeros that fill a name, and the chains that a map leads to.
 struct Leads {
   std::vector<ByteList> names;
   std::vector<std::string> chains;
@@ -253,15 +253,15 @@ class Walk {
     return request_for(type, start_.chain.table, what, start_.family);
   }
 
-  // Of what no rule with a condition has taken. True: it drops all; false: it lets all through; nothing: all comes
-  // back from it.
+  // What happens to packets that no rule with a condition takes. True: dropped; false: let through; nothing: they
+  // return.
   std::optional<bool> end_of(const std::string& chain) {
     const auto [end, is_new] = ends_.try_emplace(chain);
     if (is_new) end->second = walk(chain);
     return end->second;
   }
 
-  // What stands behind a rule that takes everything is never reached, whatever it names.
+  // Rules after one that takes everything are never reached, whatever they name.
   std::optional<bool> walk(const std::string& chain) {
     Message rules = request(NFT_MSG_GETRULE, "list the rules");
     rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
@@ -303,7 +303,7 @@ std::string in_hexadecimal(const IpAddress& address) {
   return text;
 }
 
-// Without the header, in which there is the generation of the rules.
+// Without the header: it contains the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
   const nfgenmsg* header = nullptr;
   if (Attributes::of(message, header).get(Attribute<std::string>{NFTA_TABLE_NAME}) != table) return "";
@@ -313,7 +313,7 @@ std::string content_of(const nlmsghdr& message, const std::string& table) {
 }  // namespace
 
 std::string AddressRange::to_string() const {
-  // A type that nft(8) knows from `typeof` only: a number.
+  // nft(8) knows this type from `typeof` only: numbers.
   if (sender)
     return fmt::format("{} . {}-{}", sender->to_string(), in_hexadecimal(first), in_hexadecimal(last));
   for (unsigned length = 0; length < first.bits(); ++length) {

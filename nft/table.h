@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is in the nftables tables, by the kernel's own answers: only what is asked for is read, as there may
-// be thousands of elements in sets. In the caller's network namespace. Throws Failure.
+// The content of nftables tables, as the kernel reports it. Only what is asked for is read, as sets may have thousands
+// of elements. In the caller's network namespace. Throws Failure.
 #pragma once
 
 #include <compare>
@@ -17,31 +17,30 @@ namespace onlink::nft {
 
 struct AddressRange {
   IpAddress first, last;
-  std::optional<IpAddress> sender = {};  // in a set of pairs: who may send what is in the range
+  std::optional<IpAddress> sender = {};  // in a set of pairs: who may send from the range
 
   static AddressRange of(const IpPrefix& prefix) { return {prefix.network().address, prefix.last()}; }
-  // As nft(8) has it: an address, a prefix where it is one, or a range; of a pair, two words.
+  // In nft(8)'s form: an address, a prefix where it is one, or a range; for a pair, "sender . first-last".
   std::string to_string() const;
 
   auto operator<=>(const AddressRange&) const = default;
 };
 
-// The elements of a set with flag interval, of addresses or of pairs, in order. Nothing where there is no such set. socket: of
-// NETLINK_NETFILTER.
-// sender: the family of the senders in pairs, which the kernel does not tell.
+// The elements of a set with flag interval, of addresses or of pairs, sorted. Nothing where there is no such set.
+// socket: of NETLINK_NETFILTER. sender: the family of the senders in pairs, which the kernel does not report.
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
                                                   const std::string& set, IpFamily sender = IpFamily::v4);
 
 // Every chain of family inet. None where the kernel has no nftables.
 struct Chain {
   std::string table, name;
-  std::uint32_t rules = 0;  // how many there are, and jumps to it
+  std::uint32_t rules = 0;  // their number, plus the jumps to it (NFTA_CHAIN_USE)
 };
 std::vector<Chain> list_chains();
 
-// The table, its chains and their rules, as bytes that stay the same until somebody changes one of them, or
-// adds or removes a set or an object. What lies in sets, and what was counted, is not among them. Empty:
-// there is no such table. In the caller's network namespace.
+// The table, its chains and their rules, as bytes that stay the same until one of them changes, or a set or an object
+// is added or removed. Elements of sets and counted values are not included. Empty: there is no such table. In the
+// caller's network namespace.
 std::string rules_of_table(const std::string& table);
 
 struct Count {
@@ -49,7 +48,7 @@ struct Count {
 
   bool operator==(const Count&) const = default;
 };
-// What a table has counted: by its counters' names, and by the addresses that rules have added to a set.
+// What a table has counted: by the names of its counters, and by the addresses that rules have added to a set.
 struct Counts {
   std::map<std::string, Count> counters;
   std::map<IpAddress, Count> senders;
@@ -59,11 +58,11 @@ struct Counts {
 // Nothing where there is no such table, no senders where there is no such set.
 Counts list_counts(const std::string& table, const std::string& senders);
 
-// Chains of a hook (NF_INET_*), of any family, that drop what no rule accepts, by their policy or by a last
-// rule, while no rule, also of a chain that they lead to, compares anything with these bytes: the beginning
-// of an interface's name, a protocol's number. None where the kernel has no nftables.
+// Chains of a hook (NF_INET_*), of any family, that drop what no rule accepts, by policy or by a last rule, unless a
+// rule, also in a chain that they lead to, compares something with these bytes: the beginning of an interface's name, a
+// protocol's number. None where the kernel has no nftables.
 struct DroppingChain {
-  std::string family, table, name;  // family: as nft(8) has it
+  std::string family, table, name;  // family: in nft(8)'s words
 };
 std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const std::string& unless_named);
 

@@ -23,12 +23,11 @@ using netlink::Nested;
 using netlink::Socket;
 namespace {
 
-// How nft(8) calls the types of a set's elements (its datatype.h): it prints by them, the kernel only keeps
-// them.
+// nft(8)'s numbers for the types of elements (its datatype.h): it prints by them, the kernel only keeps them.
 constexpr std::uint32_t ipv4_addr = 7;
 constexpr std::uint32_t ipv6_addr = 8;
-constexpr std::uint32_t bits_of_a_type = 6;  // of a pair: the types of both, one behind the other
-// A start and its end are at most 60 bytes; a message has room for 1024.
+constexpr std::uint32_t bits_of_a_type = 6;  // of a pair: both types, one after the other
+// An IPv6 range takes 64 bytes, a pair of IPv6 addresses 84; a message has room for 1024.
 constexpr std::size_t ranges_of_a_message = 12;
 
 class Writer {
@@ -36,7 +35,7 @@ class Writer {
   explicit Writer(std::string table) : table_(std::move(table)) {}
 
   void remove_table() {
-    // Made first, so that removing it is no error where it is not there.
+    // Created first, so that removing a missing table is no error.
     add_table(0);
     add(NFT_MSG_DELTABLE, 0, "remove", NFTA_TABLE_NAME);
   }
@@ -160,8 +159,8 @@ class Writer {
                  [&] { message.put(Attribute<netlink::Bytes>{NFTA_DATA_VALUE}, bytes); });
   }
 
-  // The kernel's intervals end before their end, and behind the highest address there is none. Those of pairs
-  // are one element each.
+  // The kernel's intervals exclude their end, and none follows the highest address. Those of pairs are one
+  // element each.
   static void put_range(Message& message, const AddressRange& range) {
     if (range.sender) {
       message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
@@ -205,7 +204,7 @@ std::optional<Failure> transact(Socket& socket, const Ruleset& ruleset, const Ta
                                 bool commit) {
   std::vector<Message> messages = messages_of(ruleset, change);
   messages.insert(messages.begin(), bracket(NFNL_MSG_BATCH_BEGIN));
-  // What is not ended is checked and then forgotten.
+  // A batch without an end is checked and then discarded.
   if (commit) messages.push_back(bracket(NFNL_MSG_BATCH_END));
   return socket.execute_whole(messages);
 }

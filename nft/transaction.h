@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes of an nftables table of family inet, told to the kernel in one transaction: all of it, or nothing.
+// Changes to an nftables table of family inet, in one transaction: the kernel makes all of it, or nothing.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,16 @@
 
 namespace onlink::nft {
 
-// What the change takes, as the kernel's messages.
+// The change as messages for the kernel.
 std::vector<netlink::Message> messages_of(const Ruleset& ruleset, const TableChange& change);
 
-// Makes the change. Nothing: it is made. Otherwise why the kernel refused it, by the part that it did not
-// like. In the caller's network namespace. Throws Failure where the kernel could not be asked.
+// Makes the change. Nothing on success; otherwise why the kernel refused it, naming the part that it refused. In the
+// caller's network namespace. Throws Failure where the kernel could not be asked.
 std::optional<Failure> carry_out(const Ruleset& ruleset, const TableChange& change);
-// The same by a socket of NETLINK_NETFILTER. To close one waits for what the kernel has still to do for a table that is
-// gone: see TableChange.
+// The same, on a socket of NETLINK_NETFILTER. Closing one waits for the kernel's remaining work on a removed table: see
+// TableChange.
 std::optional<Failure> carry_out(netlink::Socket& socket, const Ruleset& ruleset, const TableChange& change);
-// Whether it would be made: the kernel looks at all of it, and nothing is changed.
+// Whether it would succeed: the kernel checks all of it, and changes nothing.
 std::optional<Failure> try_out(const Ruleset& ruleset, const TableChange& change);
 
 }  // namespace onlink::nft
