@@ -14,7 +14,7 @@
 namespace onlink::ipam {
 namespace {
 
-// Once round the set, starting behind the last address that was given out: its ranges, and parts of one.
+// Once round the set, starting after the last address given out: its ranges, and parts of one.
 std::vector<Range> round_robin(const RangeSet& set, const std::optional<IpAddress>& last_reserved) {
   const Range* const last = last_reserved ? set.find(*last_reserved) : nullptr;
   if (last == nullptr) return set.ranges;
@@ -87,7 +87,7 @@ void check_wanted(const Allocation& allocation, const IpAddress& address) {
                               address.to_string(), allocation.config.run_dir));
 }
 
-// Whoever holds the wanted address is dead, or it cannot be had.
+// Takes the wanted address from a dead holder. Throws where it cannot be had.
 void make_free(Ledger& ledger, const Allocation& allocation, const IpAddress& address) {
   check_wanted(allocation, address);
   const auto holder = ledger.folder().read(address);
@@ -108,9 +108,9 @@ std::optional<IpAddress> oldest_resting(Ledger& ledger, const Allocation& alloca
       [&](const IpAddress& address) { return allocation.may_give(address); });
 }
 
-// What is free; else what is stale; else what was released too short a time ago, beginning with the longest.
+// A free address; else a stale one; else the resting one that was released longest ago.
 std::optional<IpAddress> find_any(Ledger& ledger, const Allocation& allocation) {
-  // Searching for stale reservations reads every file. While there are others to give, not at each call.
+  // The search reads every file. While resting addresses remain, it does not run at each call.
   constexpr std::chrono::seconds pause{10};
   ledger.index().wake(allocation.config.cooldown);
   if (const auto free = find_free(ledger, allocation)) return free;
@@ -129,7 +129,7 @@ IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
   throw no_addresses_failure(allocation.set()).append_detail(fmt::format("0 free, 0 stale, {} taken", count));
 }
 
-// One that the attachment had, where anybody could be given it.
+// A former address of the attachment, if it could be given without a request.
 std::optional<IpAddress> former_of(const Allocation& allocation) {
   const auto found = std::find_if(allocation.former.begin(), allocation.former.end(),
                                   [&](const IpAddress& address) { return allocation.may_give(address); });

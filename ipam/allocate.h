@@ -19,25 +19,25 @@ struct Allocation {
   std::vector<IpAddress> former = {};  // what the attachment held, see end_former()
 
   const RangeSet& set() const { return config.range_sets[range_set]; }
-  bool may_give(const IpAddress& address) const;  // to who does not ask for it, if nobody has it
+  bool may_give(const IpAddress& address) const;  // without a request for it, if it is free
 };
 
-// Gives back what the attachment holds from an ADD before, and tells its addresses, of whatever range they
-// were. Throws Failure where it is not proved dead: an attachment has one set of addresses at a time.
+// Gives back what the attachment holds from an earlier ADD, and returns its addresses, from any range. Throws
+// Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
 std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner);
 
-// Takes an address: the wanted one; one that the attachment held when it died; or the next free one after
-// the last that was given out, round the range set. Throws Failure (see reserve() in ipam.h).
+// Takes an address: the wanted one; one that the attachment held when it died; or the next free one after the
+// last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
-// What allocate() would take for a new attachment, by looking at the files one by one: nothing is locked or
+// What allocate() would give a new attachment, by looking at the files one by one: nothing is locked or
 // changed. Stale reservations count as taken. Failure (no_addresses) where there is none.
 cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation);
 
 // Whether every address of the set is taken.
 bool is_full(Ledger& ledger, const Allocation& allocation);
 
-// Whether the set has any address that could ever be given to who does not ask for it.
+// Whether the set has any address that could ever be given without a request for it.
 bool has_addresses(const Allocation& allocation);
 
 }  // namespace onlink::ipam

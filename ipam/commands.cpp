@@ -123,7 +123,7 @@ std::string to_table(const json& rows) {
     }
     const bool told =
         std::any_of(cells.begin() + 1, cells.end(), [](const std::string& cell) { return cell != "-"; });
-    if (key == std::string_view("pod") && !told) continue;  // of a runtime that is not Kubernetes'
+    if (key == std::string_view("pod") && !told) continue;  // not Kubernetes: no pod names
     std::size_t width = 0;
     for (const std::string& cell : cells) width = std::max(width, cell.size());
     for (std::size_t i = 0; i < lines.size(); ++i)
@@ -159,7 +159,7 @@ Answer list(const Options& options) {
   return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0, options.watch};
 }
 
-// The network that has the address reserved, where it was not named.
+// The network in which the address is reserved, where none was named.
 std::string find_network(const Config& config, const IpAddress& address) {
   std::vector<std::string> found;
   for (const std::string& network : list_networks(config.data_dir)) {
@@ -200,7 +200,7 @@ Answer release(const Options& options) {
   return answer;
 }
 
-// The host has one route to an address: what two networks of `onlink` have reserved, one of them cannot use.
+// The host has one route to an address: of two `onlink` networks that reserve it, one cannot use it.
 void find_overlaps(std::vector<Survey>& surveys) {
   std::map<IpAddress, std::vector<Survey*>> holders;
   for (Survey& survey : surveys)

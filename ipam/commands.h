@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What onlink-ipam does for a person: show, release, explain. A command line for each network folder below
+// The commands of onlink-ipam for people: list, release, check. They work on the network folders below
 // dataDir.
 #pragma once
 
@@ -13,7 +13,7 @@ struct Answer {
   std::string output;
   std::string error;
   int status = 0;      // 0: done; 1: it could not be done, or faults were found; 2: the command line is wrong
-  bool again = false;  // --watch: the person wants to see it anew, until the program is ended
+  bool again = false;  // --watch: run it again, until the program is ended
 };
 
 std::string help_text();

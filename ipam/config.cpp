@@ -22,7 +22,7 @@ using nlohmann::json;
 
 constexpr std::int64_t u32_max = UINT32_MAX;
 
-// What no pod can have as its own, whatever the configuration says. (240.0.0.0/4 works on Linux, but for the last.)
+// Addresses that no pod can use, whatever the configuration says. (240.0.0.0/4 works on Linux, except the last.)
 struct Unusable {
   const char* block;
   const char* why;
@@ -35,7 +35,7 @@ constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
                               Unusable{"fe80::/10", "link-local"},
                               Unusable{"ff00::/8", "multicast"}};
 
-// The subnet, if it is one that addresses can come from.
+// The subnet, if addresses can come from it.
 std::optional<IpPrefix> read_subnet(const JsonReader& reader, bool all_addresses) {
   const auto subnet = reader.prefix("subnet");
   if (!subnet) {
@@ -168,7 +168,7 @@ void add_requested(std::string_view path, std::string_view text, Config& config,
     config.requested.push_back(*address);
 }
 
-// Of a form that Kubernetes allows; anything else is no name to be shown.
+// The name in a form that Kubernetes allows; empty for anything else.
 std::string pod_name(const cni::Request& request) {
   std::string name;
   for (const char* key : {"K8S_POD_NAMESPACE", "K8S_POD_NAME"}) {
@@ -287,7 +287,7 @@ Config with_reserved(Config config) {
   try {
     text = read_file(AT_FDCWD, path).value_or("");
   } catch (const Failure& failure) {
-    // Where nobody can have written it; or a preview for somebody who may not look there.
+    // Nobody can have written it (ENOTDIR), or the user of a preview may not look there (EACCES).
     if (failure.error() != ENOTDIR && failure.error() != EACCES) throw;
   }
   for (const std::string_view line : split(text, "\n")) {

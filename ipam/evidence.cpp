@@ -19,7 +19,7 @@
 namespace onlink::ipam {
 namespace {
 
-// Where a folder of records belongs to: a link to its network's folder. Without that one it means nothing.
+// In each folder of records, a link to its network's folder. Without the latter, the records mean nothing.
 constexpr char origin_name[] = "folder";
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
@@ -27,7 +27,7 @@ std::string identity_of(const struct stat& status) {
   return fmt::format("{:x}.{:x}", status.st_dev, status.st_ino);
 }
 
-// A name of 255 bytes would leave no room for the identity, which alone tells one folder from others.
+// A name of 255 bytes would leave no room for the identity, which alone distinguishes folders.
 std::string records_name(const Folder& folder) {
   constexpr std::size_t longest = 200;
   struct stat status {};
@@ -36,8 +36,8 @@ std::string records_name(const Folder& folder) {
   return fmt::format("{}.{}", network.substr(0, longest), identity_of(status));
 }
 
-// A record is a line of words, and a second one for the file, written when the reservation is whole. No word has
-// blanks in it; an empty one is "-".
+// A record is a line of words, and a second one for the file, written when the reservation is whole. Words have
+// no blanks; an empty one is "-".
 std::string to_text(const Record& record) {
   const auto word = [](const std::string& text) { return text.empty() ? "-" : text; };
   return fmt::format("{} {} {} {} {} {}\n", word(record.owner.container_id), word(record.owner.ifname),
@@ -52,7 +52,7 @@ bool read_number(std::string_view text, Number& number) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
-// Whatever is cut off makes it unreadable, and that is no record.
+// A truncated text is no record.
 std::optional<Record> from_text(std::string_view text) {
   const auto words = split(text);
   if (!text.ends_with('\n') || (words.size() != 6 && words.size() != 8)) return std::nullopt;
@@ -66,13 +66,13 @@ std::optional<Record> from_text(std::string_view text) {
   return good ? std::optional(record) : std::nullopt;
 }
 
-// Whether a reservation may be what a killed maker has written of the record's.
+// Whether a reservation may be what a killed maker had written for the record's owner.
 bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
   if (written.container_id == owner.container_id) return owner.ifname.starts_with(written.ifname);
   return written.ifname.empty() && owner.container_id.starts_with(written.container_id);
 }
 
-// Of the whole file, by its open description: it goes with the last descriptor (fcntl(2), F_OFD_SETLK).
+// On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
 struct flock lock_of(short type) {
   struct flock lock {};
   lock.l_type = type;
@@ -106,8 +106,8 @@ int Evidence::make() const {
 }
 
 void Evidence::settle() const {
-  // A link is there whole or not at all. A folder that is still empty may be swept away by another network's
-  // process (below): it is made again.
+  // A link exists whole or not at all. Another network's process may sweep away a folder that is still empty
+  // (below): it is created again.
   for (int tries = 1; data_path_.starts_with('/'); ++tries) {
     if (::symlinkat(data_path_.c_str(), make(), origin_name) == 0 || errno == EEXIST) break;
     if (errno != ENOENT || tries == 10) throw system_failure("link " + path_ + "/" + origin_name);
@@ -124,12 +124,12 @@ void Evidence::settle() const {
     if (look(AT_SYMLINK_NOFOLLOW)) {
       if (!S_ISLNK(status.st_mode)) continue;
       if (look(0) ? name.ends_with("." + identity_of(status)) : errno != ENOENT) continue;
-      // The link last: who is killed in between leaves a folder that is known for what it is.
+      // The link last: a process killed in between leaves a folder that can still be recognised.
       for (const std::string& file : names_in(records.get(), name))
         if (file != origin_name) (void)::unlinkat(records.get(), file.c_str(), 0);
       (void)::unlinkat(records.get(), origin_name, 0);
     }
-    // Without a link it goes only where it is empty: who made it, or swept it, was killed.
+    // Without a link it is removed only if empty: its maker, or its sweeper, was killed.
     (void)::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR);
   }
 }
@@ -143,14 +143,14 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
                       std::nullopt};
   const int directory = make();
   const std::string name = address.to_string();
-  // What is there under the name is replaced, not written into: it may be a link to anything.
+  // An existing file is replaced, not written to: it may be a link to anything.
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
   UniqueFd fd = try_open(directory, name.c_str(), flags, 0600);
   if (!fd) {
     (void)::unlinkat(directory, name.c_str(), 0);
     fd = open_file(directory, name, flags, 0600);
   }
-  // Before anything is in it: who finds it unlocked takes its maker for dead.
+  // Locked before anything is in it: an unlocked record means that its maker is dead.
   struct flock whole = lock_of(F_WRLCK);
   if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);
   write_all(fd.get(), to_text(record), path_ + "/" + name);
@@ -171,7 +171,7 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
     const auto text = read_file(fd(), address.to_string());
     return text ? from_text(*text) : std::nullopt;
   } catch (const Failure&) {
-    return std::nullopt;  // no evidence, then: nothing is taken back because its record is broken
+    return std::nullopt;  // no evidence: a broken record never causes a reclaim
   }
 }
 
@@ -187,14 +187,14 @@ std::vector<std::string> Evidence::names() const {
   return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
 }
 
-// Asked without taking the lock: that could be in its maker's way.
+// Tests the lock without taking it: that could block its maker.
 bool Evidence::is_being_made(const IpAddress& address) const {
   const UniqueFd record = try_open(fd(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct flock held = lock_of(F_RDLCK);
   return record && (::fcntl(record.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
 }
 
-// The verdict where the attachment has no end on the host.
+// The verdict where the attachment has no host end.
 Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
   using enum Verdict::State;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
@@ -202,7 +202,7 @@ Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Re
   if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
   if (by_onlink && record->home == home_)
     return {stale, fmt::format("its interface {} is gone", record->interface)};
-  // Also where boots differ: a container may have a boot_id of its own.
+  // Also where the boots differ: a container may have its own boot_id.
   if (by_onlink && (host_ends_ != nullptr || record->boot == boot_))
     return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
   const std::string& boot = record ? record->boot : reservation.boot;
@@ -215,7 +215,7 @@ std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) 
   std::vector<Verdict> verdicts;
   std::vector<HostEnds::Suspect> suspects;
   std::vector<std::size_t> places;
-  // The kernel is asked last: what an ADD makes before it ends is seen then.
+  // The kernel is asked last, so that it shows what an ADD made before it ended.
   for (const Reservation& reservation : reservations) {
     const auto record = record_of(reservation);
     verdicts.push_back(suspect(reservation, record));
@@ -243,7 +243,7 @@ std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) 
 
 std::int64_t Evidence::made(const Reservation& reservation) const {
   if (const auto record = record_of(reservation); record && record->boot == boot_) return record->made;
-  // The time of a file is that of the last tick.
+  // A file's time is that of the last tick.
   timespec tick{};
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
   return reservation.file.modified + nanoseconds(tick);

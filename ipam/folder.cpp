@@ -26,7 +26,7 @@ constexpr std::size_t longest_reservation = 4096;
 // As host-local makes them.
 constexpr mode_t file_mode = 0600;
 constexpr mode_t lock_mode = 0750;
-// tmpfs has "user." attributes since Linux 6.6 only, and "trusted." ones for root since long before.
+// tmpfs has "user." attributes only since Linux 6.6, and "trusted." ones, for root, since long before.
 constexpr std::array boot_attributes{"user.onlink.boot", "trusted.onlink.boot"};
 constexpr std::array pod_attributes{"user.onlink.pod", "trusted.onlink.pod"};
 
@@ -47,7 +47,7 @@ std::string get_attribute(int fd, const Names& names) {
   return {};
 }
 
-// The whole content, but for blanks around it, whatever that is: what names no attachment is nobody's.
+// The whole content without surrounding blanks, whatever it is: what names no attachment is nobody's.
 cni::Attachment parse_owner(std::string_view content) {
   content = trimmed(content);
   const auto line_break = content.find("\r\n");
@@ -74,8 +74,8 @@ std::optional<UniqueFd> open_directory(const std::string& path) {
   }
 }
 
-// False where the folder or its lock file has been replaced since they were opened: what was locked then is
-// not what others lock.
+// False where the folder or its lock file has been replaced since they were opened: others lock another file
+// then.
 bool is_current(const std::string& path, int directory, int lock) {
   struct stat by_path {};
   struct stat opened {};
@@ -141,8 +141,8 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
     reservation.boot = get_attribute(fd->get(), boot_attributes);
     reservation.pod = get_attribute(fd->get(), pod_attributes);
   } catch (const Failure& failure) {
-    // Only what it is can make it an obstacle. That a reservation could not be read just now (no descriptor
-    // left, an error of the disk) says nothing of whose it is: who took it for a stranger's would leak it.
+    // Only its type makes it an obstacle. A reservation that could not be read just now (no descriptor left,
+    // a disk error) may be anyone's: to take it for a stranger's would leak it.
     const bool known = ::fstatat(fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     reservation.is_unreadable = !known || S_ISREG(status.st_mode);
     reservation.obstacle = reservation.is_unreadable
@@ -198,12 +198,12 @@ void Folder::mark_boot(const IpAddress& address, const std::string& boot) const 
   const UniqueFd fd =
       try_open(directory_.get(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
-  // With another name elsewhere it may be anybody's file.
+  // A file with another name elsewhere may be anybody's.
   if (fd && ::fstat(fd.get(), &status) == 0 && status.st_nlink == 1)
     set_attribute(fd.get(), boot_attributes, boot);
 }
 
-// Only a hint where to go on: what cannot be read means to start from the beginning, as in host-local.
+// Only a hint where to continue: an unreadable one means to start from the beginning, as in host-local.
 std::optional<IpAddress> Folder::last_reserved(std::size_t range_set) const {
   const UniqueFd fd = try_open(this->fd(), last_name(range_set).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   std::array<char, 64> text{};

@@ -4,19 +4,19 @@
 //
 //   10.1.2.5             one file for each reserved address: "<container ID>\r\n<ifname>"; the container ID
 //                        alone in files of an old host-local
-//   last_reserved_ip.0   the address that was given out last from range set 0
-//   lock                 held with flock(2) by whoever reads or changes the folder
+//   last_reserved_ip.0   the address that was last given out from range set 0
+//   lock                 held with flock(2) while the folder is read or changed
 //
-// host-local reads every regular file of the folder and takes those whose whole content is an attachment for
-// its reservations, whatever their names are.
+// host-local reads every regular file of the folder. Those whose whole content is an attachment are its
+// reservations, whatever their names.
 //
-// A reservation is made under the lock, as a new file that is written at once. What a process leaves that is
-// killed in between is an empty file, which the next one takes away, or one that its record knows (evidence.h).
-// Nothing is synced to the disk: a power cut ends the attachments as well, and host-local does the same. What a
-// cut leaves behind is recognised by its boot mark, or by being empty.
+// A reservation is made under the lock, as a new file that is written immediately. A process killed in between
+// leaves an empty file, which the next one removes, or one that its record identifies (evidence.h). Nothing is
+// synced to the disk, as in host-local: a power cut ends the attachments as well. What it leaves behind is
+// recognised by its boot mark, or by being empty.
 //
-// No symbolic link below dataDir is followed. What is no regular file is never removed and keeps its address
-// taken.
+// No symbolic link below dataDir is followed. Anything but a regular file is never removed and keeps its
+// address taken.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@
 
 namespace onlink::ipam {
 
-// Which file it is: a name that was removed and made anew has another identity.
+// The identity of a file: a name that was removed and created again has another one.
 struct FileId {
   std::uint64_t inode = 0;
   std::int64_t modified = 0;  // nanoseconds since 1970
@@ -44,9 +44,9 @@ struct Reservation {
   IpAddress address;
   cni::Attachment owner;  // ifname empty: written by an old host-local; both empty: an empty file
   FileId file;
-  std::string pod;             // "namespace/name"; empty where nobody told
+  std::string pod;             // "namespace/name"; empty where unknown
   std::string boot;            // ID of the boot that it was made in, or first seen by us; empty where unknown
-  std::string obstacle;        // not empty: there is no reservation but this in the way ("a directory")
+  std::string obstacle;        // not empty: no reservation, but this is in the way ("a directory")
   bool is_unreadable = false;  // the obstacle is a file that may be anyone's reservation
 
   bool is_whole() const { return obstacle.empty() && !owner.container_id.empty(); }
@@ -63,40 +63,39 @@ class Folder {
  public:
   enum class IfMissing { create, nothing };
 
-  // Opens the folder and takes its lock, which is held until the object goes. Nothing where there is no such
-  // folder.
+  // Opens the folder and takes its lock, which is held as long as the object lives. Nothing where there is no
+  // such folder.
   static std::optional<Folder> open(const std::string& data_dir, const std::string& network,
                                     IfMissing missing);
 
-  // The same without the lock and without any right to write: what is read may be changing.
+  // The same without the lock and without write permission: what is read may be changing.
   static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
 
   void unlock() { lock_ = UniqueFd(); }
 
   int fd() const { return directory_.get(); }
-  // When anything in it was made, removed or given a name: nanoseconds since 1970.
+  // When anything in it was last created, removed or renamed: nanoseconds since 1970.
   std::int64_t changed() const;
   const std::string& path() const { return path_; }
 
-  // Nothing where there is no file. One that cannot be read is an obstacle: it must not spoil the others.
+  // Nothing where there is no file. An unreadable file is an obstacle: it must not spoil the others.
   std::optional<Reservation> read(const IpAddress& address) const;
-  // True as well where that cannot be told.
+  // True also where that cannot be determined.
   bool exists(const IpAddress& address) const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 
-  // Makes the reservation of an address, an empty file, which fill() makes whole. Nothing where it is taken.
+  // Creates the reservation of an address, an empty file that fill() completes. Nothing where it is taken.
   std::optional<UniqueFd> create(const IpAddress& address) const;
   FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const;
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;
-  // Marks a file that has no boot mark yet. A file system without extended attributes cannot: then nothing
-  // happens.
+  // Marks a file that has no boot mark yet. Does nothing on a file system without extended attributes.
   void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;
 
-  // The same with the pod's name, of a file that was just made.
+  // The same with the pod's name, for a file that was just created.
   static void mark_pod(const UniqueFd& file, const std::string& pod) noexcept;
 
   std::optional<IpAddress> last_reserved(std::size_t range_set) const;

@@ -22,7 +22,7 @@ constexpr char index_name[] = "index";
 constexpr std::uint64_t magic = 0x34306b6e696c6e6f;  // "onlink04"
 constexpr off_t largest_file = off_t{4} << 30;       // keeps a broken size from being believed
 
-// Goes on while the machine sleeps and is never set: for how long an address has rested within one boot.
+// Runs on while the machine sleeps, and is never set: for how long an address has rested within one boot.
 std::int64_t boot_time() { return nanoseconds(time_by(CLOCK_BOOTTIME)); }
 
 // FNV-1a with a final mix: names that people give differ in their last letters.
@@ -52,8 +52,8 @@ struct stat status_of(const Folder& folder) {
   return status;
 }
 
-// Against accidents, not against forgers: whoever can write here can write reservations as well. Two words are folded in by
-// one product, and two such lanes do not wait for each other.
+// Against accidents, not against forgers: they can write reservations here as well. One product folds in two words, and
+// two such lanes do not wait for each other.
 std::uint64_t checksum(std::uint64_t sum, std::span<const std::byte> bytes) {
   const auto fold = [](std::uint64_t a, std::uint64_t b) {
     const IpNumber product = IpNumber{a} * (b ^ 0x9e3779b97f4a7c15);
@@ -79,7 +79,7 @@ std::uint64_t checksum(std::uint64_t sum, std::span<const std::byte> bytes) {
 // The file: this, then the entries.
 struct Index::Header {
   std::uint64_t magic;
-  std::uint64_t checksum;  // of everything, this being 0
+  std::uint64_t checksum;  // of everything, with this field 0
   std::array<char, 40> boot;
   std::uint64_t folder_device;
   std::uint64_t folder_inode;
@@ -138,7 +138,7 @@ void Index::read() {
   if (!has_header || header.magic != magic ||
       header.count != (static_cast<std::uint64_t>(status.st_size) - sizeof header) / sizeof(Entry))
     throw Failure("it is not one");
-  entries_.reserve(header.count + 16);  // what is added moves nothing
+  entries_.reserve(header.count + 16);  // additions then move nothing
   entries_.resize(header.count);
   const auto content = std::as_writable_bytes(std::span(entries_));
   (void)read_at(file.get(), content, sizeof header, index_name);
@@ -155,7 +155,7 @@ void Index::read() {
     why_rebuilt_ = "the folder was changed by others, or by a process that died";
 }
 
-// What was held and has no file now is taken for released just now; what was resting goes on.
+// A held address that has no file now counts as released just now; a resting one goes on resting.
 void Index::build() {
   kept_ = 0;
   Entries former = std::exchange(entries_, {});
@@ -173,7 +173,7 @@ void Index::build() {
     if (entry.is_held()) entry.value = static_cast<std::uint64_t>(boot_time());
     entries_.push_back(entry);
   }
-  // Of two with one address the first stays: that of the file.
+  // Of two entries with one address the first stays: the file's.
   std::stable_sort(entries_.begin(), entries_.end(), by_address);
   const auto end = std::unique(entries_.begin(), entries_.end(),
                                [](const Entry& a, const Entry& b) { return a.key() == b.key(); });
@@ -282,7 +282,7 @@ void Index::save() {
   const timespec times[2] = {{0, UTIME_OMIT}, now};
   if (::futimens(folder_->fd(), times) != 0) throw system_failure("set the time of " + folder_->path());
   const struct stat status = status_of(*folder_);
-  // A file system that keeps coarser times could not tell this time from that of a later change.
+  // With coarser file times, this time could not be told from that of a later change.
   if (nanoseconds(status.st_mtim) != nanoseconds(now)) return;
   const auto entries = std::as_bytes(std::span(entries_));
   Header header{.magic = magic,
@@ -296,7 +296,7 @@ void Index::save() {
                 .count = entries_.size()};
   evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
   header.checksum = header.sum(entries);
-  // In place, and from the first change on. What is written by half does not fit the checksum.
+  // In place, from the first change on. A half-written file does not fit the checksum.
   const std::size_t from = kept_ * sizeof(Entry);
   overwrite_file(evidence_->make(), index_name,
                  {{0, std::as_bytes(std::span(&header, 1))}, {sizeof header + from, entries.subspan(from)}},

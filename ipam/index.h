@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the folder's files say, in a form that answers at once: which address is free next, which ones an
-// attachment holds, and which were released a moment ago. Kept whole in the file "index" of the folder of
-// records, which is memory and ends with the boot.
+// The content of the folder's files, in a form for fast answers: which address is free next, which ones an
+// attachment holds, and which were released recently. It is one file, "index" in the folder of records, which
+// is in memory and ends with the boot.
 //
-// Only a hint. The files are the truth: who acts on an answer looks at the file first, and the index is used
-// only while its seal fits the folder. The seal is the folder's own modification time, which we set
-// ourselves, under the lock and as the last step: to the clock's time, which lies between two ticks of the
-// kernel's file times. So any later change of the folder, even within the same tick, gives it another time
-// than that of the seal. Whatever breaks off before the seal (SIGKILL, a full disk), changes the folder
-// without knowing us (host-local, rm) or brings another folder or another boot makes the index invalid, and
-// the next who opens it builds it anew from the files. So does a checksum that does not fit.
+// Only a hint; the files are the truth. A caller looks at the file before it acts on an answer, and the index
+// is used only while its seal fits the folder. The seal is the folder's own modification time. We set it
+// ourselves, under the lock and as the folder's last change, to the clock's time, which lies between two
+// ticks of the kernel's file times. So any later change of the folder, even within the same tick, gives it
+// another time. The index is invalid after anything that breaks off before the seal (SIGKILL, a full disk),
+// changes the folder without knowing us (host-local, rm) or brings another folder or boot, and where its
+// checksum does not fit. The next process to open it rebuilds it from the files.
 #pragma once
 
 #include <chrono>
@@ -30,46 +30,45 @@ namespace onlink::ipam {
 
 class Index {
  public:
-  // Reads it, or builds it anew from the files; files without a boot mark get that of this boot then. Both
-  // must stay where they are as long as the index.
+  // Reads it, or rebuilds it from the files; then files without a boot mark get this boot's. Both arguments
+  // must stay where they are as long as the index lives.
   Index(const Folder& folder, const Evidence& evidence);
 
   // The lowest address from `first` to `last` that is neither taken nor resting.
   std::optional<IpAddress> next_free(const IpAddress& first, const IpAddress& last) const;
-  // The one that was released first among the resting ones that suit.
+  // The resting address that was released first, among those that suit.
   std::optional<IpAddress> oldest_resting(const std::function<bool(const IpAddress&)>& suits) const;
-  // Addresses that may be held by the attachment: owners are known by hashes. Files of an old host-local are
+  // Addresses that the attachment may hold: the index knows owners by hashes. Files of an old host-local are
   // found by their container alone.
   std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
   // Every address that has a file, ascending.
   std::vector<IpAddress> taken() const;
 
-  // To be told of each change of a file, after it was made.
+  // Call these after each change of a file.
   void add(const IpAddress& address, const cni::Attachment& owner);
   enum class Then { rest, be_free };
   void remove(const IpAddress& address, Then then);
-  // Ends the rest of what was released longer ago than this.
+  // Ends the rest of addresses released longer ago than this.
   void wake(std::chrono::seconds cooldown);
   // False if it answered yes less than `pause` ago: for work that need not be done at each call.
   bool is_due(std::chrono::seconds pause);
 
-  // For who finds that it is wrong.
+  // For a caller that finds it wrong.
   void rebuild(const std::string& why);
-  // It is not sealed this time: the next who opens it builds it anew, and clears what dead processes left.
+  // Leaves it unsealed: the next process to open it rebuilds it, and clears what dead processes left.
   void distrust() { is_trusted_ = false; }
-  // Why it was built anew; empty where it was read.
+  // Why it was rebuilt; empty where it was read.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
-  // A file that could not be read when it was built, and is anyone's: what it names as held by nobody may be
-  // held all the same. Empty where there is none. Such an index is not saved.
+  // A file that could not be read when the index was built, and may be anyone's: an address that the index
+  // calls nobody's may be held nevertheless. Empty where there is none. Such an index is not saved.
   const std::string& unreadable() const { return unreadable_; }
 
-  // Writes what was changed and seals it. Throws Failure where that cannot be done: then it is invalid, and
-  // that is all.
+  // Writes what was changed and seals it. Throws Failure where that fails: then it is merely invalid.
   void save();
 
-  // For people: how it stands to these reservations, all that there are. Nothing is changed.
+  // For people: how it compares with these reservations (all of them). Nothing is changed.
   struct State {
-    bool is_wrong = false;  // its seal fits, and it says something else than the files
+    bool is_wrong = false;  // its seal fits, but it differs from the files
     std::string why_not_used;
   };
   static State inspect(const Folder& folder, const Evidence& evidence,
@@ -80,7 +79,7 @@ class Index {
   struct Entry {
     std::uint64_t high;  // the address, IPv4 as ::ffff:a.b.c.d
     std::uint64_t low;
-    // Held: a hash of the owner, with the highest bit; resting: since when (CLOCK_BOOTTIME, nanoseconds).
+    // Held: a hash of the owner, with the highest bit set; resting: since when (CLOCK_BOOTTIME, nanoseconds).
     std::uint64_t value;
 
     IpNumber key() const { return IpNumber{high} << 64 | low; }
@@ -110,7 +109,7 @@ class Index {
   Entries entries_;            // by address
   std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
   bool changed_ = false;
-  std::size_t kept_ = 0;  // so many of the first entries are in the file as they are here
+  std::size_t kept_ = 0;  // this many leading entries are in the file as they are here
   bool is_trusted_ = true;
 };
 

@@ -52,7 +52,7 @@ std::vector<std::optional<IpAddress>> assign_requests(const Config& config) {
 }
 
 bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>& valid) {
-  // Those of the container are neighbours in the sorted list, the one without an interface name before them.
+  // The list is sorted: a container's attachments are neighbours, one without an interface name first.
   auto attachment =
       std::lower_bound(valid.begin(), valid.end(), cni::Attachment{reservation.owner.container_id, ""});
   for (; attachment != valid.end() && attachment->container_id == reservation.owner.container_id;
@@ -136,8 +136,8 @@ bool holds(const std::vector<Reservation>& held, const IpAddress& address) {
                      [&](const Reservation& reservation) { return reservation.address == address; });
 }
 
-// Every address of prevResult that is from our ranges is to be held. And one that is held is to be among
-// them: not each, as a file in host-local's old format says nothing of interfaces.
+// Every address of prevResult from our ranges must be held, and at least one held address must be among them:
+// not each, as a file in host-local's old format does not name the interface.
 void compare(const Config& config, const cni::Request& request, const std::vector<Reservation>& held) {
   std::vector<IpAddress> missing;
   bool any_held = false;
@@ -175,7 +175,7 @@ void check(const Config& config, const cni::Request& request) {
 
 namespace {
 
-// Where reservations are made, or where the folder for them would be. By looking only: nothing is made.
+// Checks the folder of reservations, or where it would be created. Only looks: nothing is created.
 void require_writable(const std::string& folder) {
   std::string path = folder;
   while (::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
@@ -183,7 +183,7 @@ void require_writable(const std::string& folder) {
   if (::access(path.c_str(), W_OK | X_OK) != 0) throw system_failure("make reservations in " + path);
   struct statvfs system {};
   if (::statvfs(path.c_str(), &system) != 0) return;
-  // Those that count nothing have no limit.
+  // File systems that count nothing have no limit.
   if ((system.f_blocks != 0 && system.f_bfree == 0) || (system.f_files != 0 && system.f_ffree == 0))
     throw system_failure("make reservations in " + path, ENOSPC);
 }
@@ -221,7 +221,7 @@ void require_ready(const Config& config, const Notes& notes) {
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  // With the lock in our hands nothing is made any more: a later time is of before the clock was set back.
+  // Nobody makes anything while we hold the lock: a later time means that the clock has been set back since.
   const std::int64_t locked = nanoseconds(time_by(CLOCK_REALTIME));
   Failures failures;
   std::vector<Reservation> held;
@@ -234,7 +234,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     });
   const auto verdicts = ledger->evidence().judge(held);
   for (std::size_t i = 0; i < held.size(); ++i) {
-    // What was made after the runtime had listed its attachments is not for this list to judge.
+    // The list does not cover what was made after the runtime compiled it.
     const bool is_listed = ledger->evidence().made(held[i]) < request.begun || held[i].file.modified > locked;
     if (!is_listed && !verdicts[i].is_stale()) continue;
     failures.attempt([&] {

@@ -25,15 +25,15 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
   if (!index_.why_rebuilt().empty()) clear_leftovers();
 }
 
-// Of processes that died. They die before they have sealed the index, so only who builds it anew has to look. A file that
-// names nobody is of no use to one who lives either, whose lost reservation was being made anew: restore_lost() does it.
+// Of processes that died. They die before they seal the index, so only a process that rebuilds it has to look. An empty
+// file goes even where its attachment lives, whose lost reservation was being restored: restore_lost() makes it again.
 void Ledger::clear_leftovers() {
   try {
     for (const IpAddress& address : index_.held_by({})) {
       const auto reservation = folder_.read(address);
       if (!reservation) continue;
       const Verdict verdict = judge(*reservation);
-      // It may have an owner by now: what could not be read a moment ago is listed as nobody's.
+      // It may have an owner by now: a file that could not be read a moment ago is listed as nobody's.
       const bool is_of_nobody = reservation->owner.container_id.empty() && reservation->obstacle.empty();
       if (verdict.is_stale() || (is_of_nobody && verdict.state == Verdict::State::alive))
         give_back(*reservation, "reclaim", verdict.why);
@@ -93,7 +93,7 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
-// The file comes first: it changes the folder, so that the next process sees where this one was killed.
+// The file comes first: it changes the folder, so that the next process notices where this one was killed.
 bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod) {
   const auto file = folder_.create(address);
   if (!file) return false;
@@ -121,7 +121,7 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
 void Ledger::give_back(const Reservation& reservation) {
   // Nobody remembers an address of an earlier boot: it need not rest.
   const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
-  // The file was there a moment ago. Who misses it now looks at the whole folder again.
+  // The file was there a moment ago. If it is gone now, the next process looks at the whole folder again.
   if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
   index_.remove(reservation.address, is_old ? Index::Then::be_free : Index::Then::rest);

@@ -16,7 +16,7 @@ namespace onlink::ipam {
 
 class Ledger {
  public:
-  // Null where the network has no folder and none is to be made. The lock is held as long as the object
+  // Null where the network has no folder and none is to be created. The lock is held as long as the object
   // lives.
   static std::unique_ptr<Ledger> open(const Config& config, Folder::IfMissing missing, Notes notes);
   Ledger(const Ledger&) = delete;
@@ -27,21 +27,21 @@ class Ledger {
   const Folder& folder() const { return folder_; }
   const Evidence& evidence() const { return evidence_; }
 
-  // What the attachment holds, read from the files. Reservations of an old host-local, which name a container
-  // only, count where there are no others.
+  // What the attachment holds, read from the files. Reservations of an old host-local, which name only a
+  // container, count where there are no others.
   std::vector<Reservation> held_by(const cni::Attachment& owner);
   Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
   bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod = {});
-  // Claims on what was taken: as long as they are kept, others take its attachment for alive.
+  // Claims on what was taken: while they exist, others take its attachment for alive.
   std::vector<Evidence::Claim> claims() { return std::move(claims_); }
   void give_back(const Reservation& reservation);
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
-  // Takes back every reservation that is proved dead. True where something was, or was gone already.
+  // Takes back every reservation that is proved dead. True where there was one, or files had gone already.
   bool reclaim_stale();
-  // Makes the reservations of living attachments anew whose files somebody has removed.
+  // Restores the reservations of living attachments whose files someone has removed.
   void restore_lost();
   void note(const std::string& text) const {
     if (notes_) notes_(text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ranges of addresses, in the meaning of host-local: a subnet, the part of it that may be given out, and the
-// gateway in it, which is never given out. A range set is what one address of an attachment comes from.
+// Ranges of addresses in host-local's sense: a subnet, the part of it that may be given out, and its gateway,
+// which is never given out. An attachment gets one address from each range set.
 #pragma once
 
 #include <optional>
@@ -32,7 +32,7 @@ struct RangeSet {
   std::vector<Range> ranges;  // of one family, not overlapping, never empty
 
   IpFamily family() const { return ranges.front().subnet.family(); }
-  // Null where no range has it.
+  // Null where no range contains it.
   const Range* find(const IpAddress& address) const {
     for (const Range& range : ranges)
       if (range.contains(address)) return &range;

@@ -20,7 +20,7 @@ bool is_own_or_host_locals(const std::string& name) {
   return name == "." || name == ".." || name == "lock" || name.starts_with("last_reserved_ip.");
 }
 
-// What is odd about a file that has the name of an address; empty where nothing is.
+// What is wrong with a file that is named like an address; empty where nothing is.
 std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
   if (!reservation.obstacle.empty())
     return fmt::format("{} has the name of an address: nobody gets that address while it is there",
@@ -91,7 +91,7 @@ Survey Survey::make(const Folder& folder, const Config& config) {
 }
 
 std::optional<Survey> Survey::consistent(const Config& config) {
-  // Whoever changes the folder does so under the lock, and gives it another time.
+  // Processes change the folder under the lock, which gives it another time.
   const auto lock = [&] { return Folder::open(config.data_dir, config.network, Folder::IfMissing::nothing); };
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that there is about a network's reservations, looked at without changing anything.
+// Everything about a network's reservations, looked at without changing anything.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ struct Survey {
   struct Item {
     Reservation reservation;
     Verdict verdict;
-    std::optional<Record> record;  // where there is one of this very reservation
+    std::optional<Record> record;  // if it is of this very reservation
 
     // Made by `onlink`: the host has one route to the address.
     bool is_routed() const { return record && !record->home.empty(); }
@@ -25,10 +25,10 @@ struct Survey {
   std::string network;
   std::vector<Item> items;           // by address
   std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
-  std::vector<std::string> remarks;  // what is well but worth knowing
+  std::vector<std::string> remarks;  // what is harmless but worth knowing
 
-  // As it is at one moment. The lock is held for moments only, unless the folder changes all the time.
-  // Nothing where there is no such network. Throws Failure.
+  // The state at one moment. The lock is held only briefly, unless the folder changes all the time. Nothing
+  // where there is no such network. Throws Failure.
   static std::optional<Survey> consistent(const Config& config);
   // Without any lock: what is looked at may be changing.
   static Survey make(const Folder& folder, const Config& config);

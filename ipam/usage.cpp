@@ -14,7 +14,7 @@ double count(const IpAddress& first, const IpAddress& last) {
   return static_cast<double>(last.number() - first.number()) + 1;
 }
 
-// Addresses of the range that may be given out. What is excluded twice counts twice: nobody writes that.
+// Addresses of the range that may be given out. An address excluded twice counts twice: nobody writes that.
 double size_of(const Range& range, const Config& config) {
   double size = count(range.start, range.end);
   std::vector<IpAddress> single = config.reserved;
