@@ -24,8 +24,8 @@ std::string addresses_of(const cni::Result& lease) {
   return fmt::format("{}", fmt::join(texts, " "));
 }
 
-// Looks before anything is leased or made: what is attached already, here or in another namespace, stays as
-// it is. An end whose sandbox has died is taken away.
+// Looks before anything is leased or created: an existing attachment, here or in another namespace, stays as
+// it is. The end of one whose sandbox has died is removed.
 void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sandbox) {
   const std::string& ifname = request.attachment.ifname;
   if (netlink::find_link(sandbox.socket, ifname))
@@ -59,9 +59,8 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   return describe(plan, request, config, leased.result);
 }
 
-// An address that a living attachment of the network has, and that its folder said to be free: somebody has
-// taken the reservation away. It is made anew, with all others that are missing, and the ADD goes on with
-// another address.
+// The folder called an address free that a living attachment of the network has: someone has removed its
+// reservation. Restores all missing reservations, and the ADD goes on with another address.
 cni::Result attach_beside_lost_leases(const cni::Request& request, const NetConf& config, Log& log) {
   Host host = open_host();
   try {

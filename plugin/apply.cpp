@@ -32,8 +32,8 @@ struct PairIndexes {
   std::uint32_t container = 0;
 };
 
-// The kernel may have made the pair although its answer did not reach us. Then it stands there under our
-// name, still without an alias.
+// The kernel may have created the pair although its answer did not reach us. Then the pair has our name, and
+// still no alias.
 void remove_unanswered_pair(const AttachmentPlan& plan, Host& host, Failure& cause) {
   try {
     const auto link = netlink::find_link(host.socket, plan.host.name);
@@ -67,7 +67,7 @@ PairIndexes request_pair(const AttachmentPlan& plan, Host& host, const Sandbox& 
   throw std::move(*unanswered);
 }
 
-// One of the names is taken: whose it is.
+// One of the names is taken: says whose it is.
 Failure taken_name(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, const Failure& refusal) {
   if (netlink::find_link(sandbox.socket, plan.container.name))
     return Failure(fmt::format("interface {} exists already in {}", plan.container.name, plan.netns), EEXIST);
@@ -87,8 +87,8 @@ PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox
   }
 }
 
-// False where the kernel has no IPv6, or has none on an interface of a small MTU: there is none to be closed. Any
-// other failure is one: what cannot be closed is not left open.
+// False where the kernel has no IPv6, or none on an interface with a small MTU: then there is nothing to close.
+// Any other failure is thrown: what cannot be closed is not left open.
 bool write_host_sysctls(const AttachmentPlan& plan) {
   try {
     netlink::write_sysctls(plan.host.sysctls);
@@ -105,7 +105,7 @@ Object on_link(Object object, std::uint32_t link) {
   return object;
 }
 
-// The kernel takes an IPv6 route through a gateway for one more way of the route that has the same key.
+// The kernel takes an IPv6 route through a gateway for one more next hop of the route with the same key.
 std::vector<Route> behind_others(std::vector<Route> routes, netlink::Socket& socket) {
   const auto is_concerned = [](const Route& route) { return route.gateway && !route.dst.address.is_v4(); };
   if (std::none_of(routes.begin(), routes.end(), is_concerned)) return routes;
@@ -118,15 +118,15 @@ std::vector<Route> behind_others(std::vector<Route> routes, netlink::Socket& soc
   return routes;
 }
 
-// The end that is set up first cannot send until the kernel's link watch has seen that the other one is up
-// too, and that is done later, by a worker. A look at the link (rtnl_getlink) brings it forward since
-// Linux 6.8: so the container's side ends with one, and the host's routes begin with one.
+// The end that is set up first cannot send until the kernel's link watch, a worker, has seen that the other end
+// is up too. A look at the link (rtnl_getlink) brings that forward since Linux 6.8: so the container's side ends
+// with one, and the host's routes begin with one.
 void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
     const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
     netlink::write_sysctls(end.sysctls);
   }
-  // Link down and up again would drop the routes and the permanent neighbour: they come after "up".
+  // Setting the link down and up would drop the routes and the permanent neighbour: they come after "up".
   std::vector<Message> messages;
   messages.push_back(netlink::set_link_up(loopback_index, "lo"));
   for (const auto& address : end.addresses)
@@ -158,8 +158,8 @@ std::string link_name(Host& host, std::uint32_t index) {
   return link ? link->name : "";
 }
 
-// The alias of a host's end says whose attachment it is. That the route is there already is no failure:
-// onlink-node gives routes back to attachments that have lost theirs, and may have taken this for one.
+// The alias of a host end names its attachment. An existing route of our own is no failure: onlink-node restores
+// routes of attachments that have lost theirs, and may have taken this for one.
 void require_ours(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
   const auto holder = netlink::find_route(host.socket, wanted);
   if (!holder) throw refusal;
@@ -176,8 +176,8 @@ void require_ours(const Route& wanted, const End& end, Host& host, const Failure
       owner && owner->network == parse_alias(end.settings.alias)->network);
 }
 
-// A packet to the address must reach this link: an address that the host itself has, or that another table or
-// rule takes away, would leave a pod that nobody can talk to.
+// A packet to the address must reach this link. Where the host itself has the address, or another table or rule
+// diverts it, nobody could reach the pod.
 void verify_routes(const std::vector<Route>& routes, const End& end, Host& host) {
   std::vector<IpAddress> addresses;
   addresses.reserve(routes.size());
@@ -191,9 +191,9 @@ void verify_routes(const std::vector<Route>& routes, const End& end, Host& host)
   }
 }
 
-// With the routes the attachment begins to be used: perhaps somebody sends to the address all the time, and
-// what the pod cannot answer yet (an ARP request, a neighbour solicitation) is asked again only after a
-// second. So they come last, when both ends carry packets.
+// With its routes the attachment comes into use. Somebody may be sending to the address all the time, and what
+// the pod cannot answer yet (an ARP request, a neighbour solicitation) is repeated only after a second. So the
+// routes come last, when both ends carry packets.
 //
 // The neighbours come before the routes, so that no packet makes the kernel learn them first.
 void configure_host_routes(const End& end, std::uint32_t index, Host& host) {
@@ -226,8 +226,8 @@ std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox
   return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns, sandbox.home)};
 }
 
-// The kernel finishes with an IPv6 address once its link carries packets; on a host where many links come and
-// go its one worker (addrconf_wq) may be seconds behind. One that is later still is no reason to fail.
+// The kernel finishes with an IPv6 address once its link carries packets; on a host with many links coming and
+// going, its one worker (addrconf_wq) may be seconds behind. Being later still is no reason to fail.
 void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& host, Watches& watches) {
   constexpr int limit_ms = 5'000;
   host.socket.execute(netlink::get_link(pair.host));

@@ -14,8 +14,8 @@
 
 namespace onlink::plugin {
 
-// The two sides of an attachment. They are different types so that they cannot be swapped in a call; a socket
-// acts in the namespace in which it was opened, so nothing switches namespaces while these are used.
+// The two sides of an attachment. They are different types so that a call cannot swap them. A socket acts in
+// the namespace in which it was opened, so nothing switches namespaces while these are used.
 struct Host {
   netlink::Socket socket;
 };
@@ -34,7 +34,7 @@ class RouteHeld : public Failure {
  public:
   RouteHeld(const std::string& message, bool by_same_network)
       : Failure(message, EEXIST), by_same_network_(by_same_network) {}
-  // By another attachment of this network: then its reservation is missing.
+  // Held by another attachment of this network: then its reservation is missing.
   bool by_same_network() const noexcept { return by_same_network_; }
 
  private:
@@ -42,9 +42,8 @@ class RouteHeld : public Failure {
 };
 
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
-// else hangs on it. What is there already, a link or a route, is never replaced: the Failure (EEXIST) names
-// its holder.
-// note: told what had to be ignored.
+// else hangs on it. An existing link or route is never replaced: the Failure (EEXIST) names its holder. note:
+// receives what had to be ignored.
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
            const std::function<void(const std::string&)>& note);
 

@@ -16,7 +16,7 @@
 namespace onlink::plugin {
 namespace {
 
-// The kernel refuses to say how things are: that is not a finding about the attachment.
+// That the kernel's state cannot be read is no finding about the attachment.
 Differences read_differences(const cni::Request& request, const NetConf& config) {
   try {
     Host host = open_host();

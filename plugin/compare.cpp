@@ -26,8 +26,8 @@ bool is_own_address(const cni::IpConfig& ip, const cni::Result& result, const cn
   return *ip.interface < result.interfaces.size() && &result.interfaces[*ip.interface] == own;
 }
 
-// prevResult as the lease that led to it. The routes through our gateway are ours (told as "gw"); the link
-// route to the gateway follows from the address.
+// The lease that led to prevResult. The routes through our gateway ("gw") are ours; the link route to the gateway
+// follows from the address.
 cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
   const cni::Result& result = *request.prev_result;
   const auto* own = own_interface(result, request);
@@ -45,9 +45,8 @@ void differ(std::vector<std::string>& found, const std::string& where, std::stri
     found.push_back(fmt::format("{}: {} of {} is {}, not {}", where, what, end.name, actual, expected));
 }
 
-// A fault is what the attachment needs to be reached, and to be itself. Of what hardens or tunes it, others may
-// have other ideas (a sysctl.d of the distribution, a chained plugin): a runtime that is told of a fault takes
-// the pod away.
+// Faults concern what the attachment needs to be reached, and to be itself. About what hardens or tunes it, others may
+// have other ideas (a sysctl.d of the distribution, a chained plugin), and a runtime removes a pod with a fault.
 void compare_link(const std::string& where, const End& end, std::uint32_t mtu,
                   const std::optional<netlink::Link>& link, Differences& found) {
   if (!link) {
@@ -78,7 +77,7 @@ void compare_addresses(const std::string& where, const End& end, std::uint32_t i
 }
 
 bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
-  // IPv6 has no metric 0, and of the networks of one container each has its own (behind_others in apply.cpp).
+  // IPv6 has no metric 0, and each network of a container has its own (behind_others in apply.cpp).
   const bool same_priority =
       wanted.dst.address.is_v4() ? other.priority == wanted.priority : other.priority >= wanted.priority;
   return other.dst == wanted.dst && other.table == wanted.table && same_priority &&
@@ -86,9 +85,9 @@ bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
          (wanted.mtu == 0 || other.mtu == wanted.mtu);
 }
 
-// A chained plugin has moved the interface's routes out of the main table, to where a rule or a VRF leads (sbr,
-// vrf). It keeps what the others need and drops those that its default route covers, being by the same gateway;
-// the route to the gateway itself is not needed where those that go through it are "onlink".
+// A chained plugin has moved the interface's routes out of the main table, to where a rule or a VRF leads (sbr, vrf).
+// It drops routes that its default route covers through the same gateway, and the route to the gateway itself, which
+// "onlink" routes do not need.
 bool is_moved_route(const netlink::Route& wanted, const netlink::Route& other) {
   if (wanted.table != RT_TABLE_MAIN || other.table == RT_TABLE_MAIN) return false;
   if (other.gateway == wanted.gateway && other.dst.contains(wanted.dst)) return true;
@@ -135,14 +134,14 @@ void compare_sysctls(const std::string& where, const std::vector<Sysctl>& sysctl
   }
 }
 
-// The host's route is looked up as a packet would be, so a foreign route that took it over is seen, and a
-// host with thousands of routes is not dumped.
+// The host's route is looked up as for a packet: so a foreign route that took over is seen, and a host with thousands
+// of routes is not dumped.
 void compare_host_routes(const End& end, std::uint32_t index, Host& host, Differences& found) {
   for (const auto& wanted : end.routes) {
     const auto used = netlink::lookup_route(host.socket, wanted.dst.address);
     if (used && used->dst == wanted.dst && used->link == index && used->protocol == wanted.protocol) continue;
     const std::string dst = wanted.dst.to_string();
-    // A rule may send packets elsewhere, in front of the table in which the route is.
+    // A rule may send packets elsewhere, before the table that has the route.
     const bool is_used = used && used->dst == wanted.dst;
     if (!is_used && !netlink::find_route(host.socket, wanted)) {
       found.faults.push_back(fmt::format("host: route {} dev {} is missing", dst, end.name));
@@ -172,7 +171,7 @@ void compare_host(const AttachmentPlan& expected, Host& host, Differences& found
                   found.remarks);
   compare_addresses("host", expected.host, link->index, host.socket, found);
   compare_host_routes(expected.host, link->index, host, found);
-  // A chain that changes the MAC is to say "hostNeighbour": "learned"; that it has not is its own affair.
+  // A chain that changes the MAC should say "hostNeighbour": "learned"; if it does not, that is its own affair.
   compare_neighbours("host", expected.host, link->index, host.socket,
                      expected.mac_by_other ? found.remarks : found.faults);
 }
@@ -188,9 +187,9 @@ void compare_container(const AttachmentPlan& expected, Sandbox& sandbox, Differe
   }
   compare_addresses("container", end, link->index, sandbox.socket, found);
   compare_routes("container", end, link->index, sandbox.socket, found);
-  // With the MAC, the kernel drops an interface's neighbours, the permanent ones too (neigh_changeaddr), and a VRF has
-  // its new interface down and up again (vrf.c, cycle_netdev): then the gateway is found as in any network, and the
-  // host's end answers.
+  // When the MAC changes, the kernel drops an interface's neighbours, the permanent ones too (neigh_changeaddr), and a
+  // VRF sets its new interface down and up again (vrf.c, cycle_netdev). Then the gateway is resolved as in any
+  // network, and the host end answers.
   if (!expected.mac_by_other && link->master == 0)
     compare_neighbours("container", end, link->index, sandbox.socket, found.faults);
 }

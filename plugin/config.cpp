@@ -94,7 +94,7 @@ void read_requested_mac(const cni::Request& request, const JsonReader& reader, P
     problems.add("mac", "the container's must be a unicast address, not " + config.mac->to_string());
 }
 
-// CNI_ARGS keys that we do not know are an error unless the caller says otherwise, as in libcni's LoadArgs.
+// Unknown CNI_ARGS keys are an error unless the caller says otherwise, as in libcni's LoadArgs.
 void check_args(const cni::Request& request) {
   if (const auto mac = request.args.find("MAC"); mac != request.args.end() && !MacAddress::parse(mac->second))
     throw Failure(FailureKind::environment,
@@ -117,7 +117,7 @@ void check_args(const cni::Request& request) {
                     fmt::format("CNI_ARGS: unknown key \"{}\" (IgnoreUnknown=1 accepts it)", key));
 }
 
-// Those of the specification, of its conventions, and ours. libcni's own begin with "cni.dev/".
+// The keys of the specification, of its conventions, and ours. libcni's own begin with "cni.dev/".
 void remark_unknown_keys(const JsonReader& reader, const JsonReader& ipam, NetConf& config) {
   constexpr std::string_view keys[] = {"cniVersion",
                                        "name",

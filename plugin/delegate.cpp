@@ -18,7 +18,7 @@
 namespace onlink::plugin {
 namespace {
 
-// Empty folders in the list are left out: they would mean the current one, which nobody chose.
+// Empty folders in the list are skipped: they would mean the current one, which nobody chose.
 std::string find_plugin(const std::string& type, std::string_view folders) {
   if (const auto problem = cni::problem_of_plugin_type(type))
     throw Failure(FailureKind::configuration, "type " + *problem);

@@ -23,7 +23,7 @@ std::string quoted(const std::string& text) {
 
 const char* family_option(IpFamily family) { return family == IpFamily::v4 ? "" : " -6"; }
 
-// Collects the commands of one side; `enter` comes in front of each.
+// Collects the commands of one side; `enter` precedes each.
 class Script {
  public:
   Script(std::string& text, std::string enter) : text_(text), enter_(std::move(enter)) {}

@@ -8,8 +8,8 @@
 
 namespace onlink::plugin {
 
-// A shell script of `ip` and `sysctl` commands that builds what ADD builds: the host's side, the container's,
-// in the order that works. Run in the host's namespace, with the container's at the plan's path.
+// A shell script of `ip`, `sysctl` and `nft` commands that builds what ADD builds, in an order that works.
+// Run it in the host's namespace, with the container's at the plan's path.
 std::string explain(const AttachmentPlan& plan);
 
 }  // namespace onlink::plugin

@@ -16,7 +16,7 @@ bool is_valid(const cni::Request& request, const cni::Attachment& attachment) {
   return std::binary_search(request.valid_attachments.begin(), request.valid_attachments.end(), attachment);
 }
 
-// An unfinished pair: an ADD was killed, or is about to go on. Its name says whose it is.
+// An unfinished pair: its ADD was killed, or is about to go on. Its name says whose it is.
 bool is_stale(const netlink::Link& link, const cni::Request& request, const HostEnds& ends) {
   if (const auto attachment = ends.owner_of(link)) return !is_valid(request, *attachment);
   const auto& valid = request.valid_attachments;

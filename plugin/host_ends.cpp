@@ -54,8 +54,7 @@ std::vector<Link> HostEnds::list() {
   return links;
 }
 
-// By name, that of the maker, and by alias, as an interface can be renamed. Who is not there by either is
-// gone.
+// By the maker's name for it, and by alias, as an interface can be renamed. An end found by neither is gone.
 std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
   std::map<std::string, const Link*> names;
   std::map<cni::Attachment, const Link*> attached;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's ends of a network's attachments, as the kernel has them: who is attached.
+// The host ends of a network's attachments, as the kernel has them: who is attached.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@
 
 namespace onlink::plugin {
 
-// The socket is of the host's namespace, and stays where it is as long as this.
+// socket: of the host's namespace; it must stay where it is as long as this object lives.
 class HostEnds : public ipam::HostEnds {
  public:
   HostEnds(netlink::Socket& socket, const cni::Request& request, const NetConf& config);
@@ -33,20 +33,20 @@ class HostEnds : public ipam::HostEnds {
   };
   std::vector<Attached> attached();
 
-  // That of the attachment: by its name, and where it has not got that (any more), by its alias: a dump. A
-  // pair without an alias is of an ADD that was killed, or has not come so far.
+  // The attachment's end: found by name, else by alias (a dump), as it may have been renamed. A pair without
+  // an alias belongs to an ADD that was killed, or has not set it yet.
   std::optional<netlink::Link> find(const cni::Attachment& owner);
   // The same by name only: never a dump.
   std::optional<netlink::Link> find_by_name(const cni::Attachment& owner);
-  // All that there are, each with its alias, and unfinished ones.
+  // All of this network, each with its alias, and unfinished ones.
   std::vector<netlink::Link> list();
   // The attachment of this network that the link's alias names.
   std::optional<cni::Attachment> owner_of(const netlink::Link& link) const;
   bool is_of(const netlink::Link& link, const cni::Attachment& owner) const;
-  // Takes the end of an attachment away whose sandbox has died, a little before the kernel does. False: it
+  // Removes the end of an attachment whose sandbox has died, a little before the kernel does. False: it
   // lives.
   bool remove_if_dead(const netlink::Link& link);
-  // A pair that an ADD of this network has made, and that has no alias yet.
+  // A pair that an ADD of this network has created, and that has no alias yet.
   bool is_unfinished(const netlink::Link& link) const;
 
  private:

@@ -9,8 +9,8 @@ namespace onlink::plugin {
 namespace {
 
 // FNV-1a over 64 bits, then the finaliser of MurmurHash3 so that every output bit depends on every input bit
-// (of FNV alone the last characters hardly reach the upper bits). Not for secrets: the runtime chooses the
-// keys, and two attachments with the same name would be told apart by the link's alias.
+// (in FNV alone the last characters hardly reach the upper bits). Not for secrets: the runtime chooses the
+// keys, and the link's alias distinguishes two attachments with the same name.
 std::uint64_t key_hash(const std::string& network, const cni::Attachment& key, char purpose) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   const auto mix = [&](char c) { hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u; };
@@ -53,7 +53,7 @@ std::string link_alias(const std::string& network, const cni::Attachment& key) {
 }
 
 std::uint32_t unfinished_group(const std::string& network) {
-  return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is everybody's
+  return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is the default group
 }
 
 std::optional<Owner> parse_alias(const std::string& alias) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names that follow from an attachment's key (network, container ID, ifname) alone. Nothing about them is
-// stored: a repeated ADD, a DEL without its namespace, CHECK and GC all find the same objects.
+// The names that follow from an attachment's key (network, container ID, ifname) alone. None is stored: a repeated
+// ADD, a DEL without its namespace, CHECK and GC all find the same objects.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,13 @@ std::string host_interface_name(const std::string& prefix, const std::string& ne
 // A locally administered unicast MAC.
 MacAddress container_mac(const std::string& network, const cni::Attachment& key);
 
-// "onlink <network> <container> <ifname>": none of the three may hold a space; the network by its short name.
+// "onlink <network> <container> <ifname>", with the network's short name; none of the three may contain a space.
 std::string link_alias(const std::string& network, const cni::Attachment& key);
-// The network in names that may not be as long as its own may be (255 bytes): itself, or its beginning and a hash.
+// The network for names that must be shorter than its own may be (255 bytes): itself, or its beginning and a hash.
 std::string short_name(const std::string& network);
-// The group of a pair that has no alias yet: by it GC knows what an ADD of the network has left that was
-// killed.
+// The group of a pair that has no alias yet: by it GC recognises what a killed ADD of the network has left.
 std::uint32_t unfinished_group(const std::string& network);
-// Whose host's end it is, by its alias; nothing where that is not ours.
+// The attachment of a host end, by its alias; nothing where that is not ours.
 struct Owner {
   std::string network;  // by its short name
   cni::Attachment attachment;

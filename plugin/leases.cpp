@@ -11,7 +11,7 @@
 namespace onlink::plugin {
 namespace {
 
-// The gateway that an IPAM plugin is given with an address: "static" has it in ipam.addresses, or the call in
+// The gateway that an IPAM plugin is given with an address: "static" finds it in ipam.addresses, or in
 // CNI_ARGS.
 std::optional<std::string> configured_gateway(const cni::Request& request, const JsonReader& root,
                                               const IpAddress& address) {
@@ -25,9 +25,8 @@ std::optional<std::string> configured_gateway(const cni::Request& request, const
   return std::nullopt;
 }
 
-// ADD's result names the gateway that the pod really has. "static" compares it with the one that it has given
-// and finds an address that is not as it was: so it gets its own back, in a configuration that is otherwise
-// as it came.
+// ADD's result names the gateway that the pod really has. "static" compares it with the one it gave, and
+// would call the address changed: so it gets its own back, in an otherwise unchanged configuration.
 cni::Request with_given_gateways(const cni::Request& request, const NetConf& config) {
   if (!request.prev_result) return request;
   Problems ignored;  // the section is the IPAM plugin's to judge

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The addresses of an attachment, from whichever IPAM the configuration names: our own in this process, any
-// other executed as the specification's delegation says. Callers do not see the difference.
+// The addresses of an attachment, from the IPAM that the configuration names: our own in this process, any
+// other executed by the specification's delegation. Callers do not see the difference.
 #pragma once
 
 #include "ipam/ipam.h"
@@ -10,15 +10,15 @@
 
 namespace onlink::plugin {
 
-// ADD: all or nothing. notes: what our own IPAM wants to have logged (each reservation that it reclaimed or
-// restored, with why).
+// ADD: all or nothing. notes: receives what our own IPAM wants to log (each reservation that it reclaimed or
+// restored, with the reason).
 ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends,
                   const ipam::Notes& notes);
-// Undoes that: gives back what the lease has given. Another IPAM plugin can only give back all that the
-// attachment holds: that is not asked of it where the attachment lives.
+// Undoes that: gives back what the lease gave. Another IPAM plugin can only give back all that the attachment
+// holds, so it is not asked to where the attachment lives.
 void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
                const ipam::Notes& notes);
-// Makes the reservations of living attachments anew that are missing. Only of our own IPAM.
+// Restores missing reservations of living attachments. Only for our own IPAM.
 void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // DEL. Nothing leased is success.
 void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
@@ -28,8 +28,8 @@ void require_ready_ipam(const cni::Request& request, const NetConf& config, Host
                         const ipam::Notes& notes);
 void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
                     const ipam::Notes& notes);
-// What lease() would give now; nothing is reserved or written, no right is needed. Only our own IPAM can
-// tell.
+// What lease() would give now; nothing is reserved or written, and only read access is needed. Only for our
+// own IPAM.
 cni::Result preview_lease(const NetConf& config);
 
 }  // namespace onlink::plugin

@@ -36,7 +36,7 @@ std::string subject_of(const cni::Request& request) {
 }
 
 void write_line(int fd, const std::string& line) {
-  // One write(2) for a line: lines of plugins that run at the same time do not mix (O_APPEND). A log that
+  // One write(2) per line: lines of plugins that run at the same time do not mix (O_APPEND). A log that
   // cannot be written must not fail an attachment.
   (void)try_write(fd, line);
 }
@@ -53,7 +53,7 @@ Log::Log(const NetConf& config, const cni::Request& request)
                    O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640);
   std::string reason = file_ ? "" : errno_name(errno);
   struct stat status {};
-  // A link may have been planted to have us write into somebody's file.
+  // A link may have been planted to make us write into someone's file.
   if (file_ && (::fstat(file_.get(), &status) != 0 || (S_ISREG(status.st_mode) && status.st_nlink != 1)))
     reason = "it has another name (a hard link)";
   if (reason.empty()) return;

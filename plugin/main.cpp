@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program `onlink`: a CNI plugin when a runtime calls it (CNI_COMMAND is set), and a few words for a
-// person.
+// The program `onlink`: a CNI plugin when a runtime calls it (CNI_COMMAND is set), and a few options for
+// people.
 #include <fmt/format.h>
 #include <unistd.h>
 

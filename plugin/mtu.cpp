@@ -34,9 +34,9 @@ std::optional<std::uint32_t> read_published(const std::string& path) {
   return mtu;
 }
 
-// The way to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route; asking for it needs
-// no dump. Hosts that send some of these addresses elsewhere (a test, a blackhole for bogons) do so with a
-// longer prefix.
+// The route to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route; asking for it
+// needs no dump. Hosts that send some of these addresses elsewhere (a test, a blackhole for bogons) do so
+// with a longer prefix.
 constexpr std::array nobodies_v4 = {"192.0.2.1", "198.51.100.1", "203.0.113.1"};
 constexpr std::array nobodies_v6 = {"2001:db8::1"};
 
@@ -59,7 +59,7 @@ std::optional<std::uint32_t> default_route_mtu(netlink::Socket& host, std::span<
     const auto outcomes = host.execute_each(
         {&question, 1}, [&](std::size_t, const nlmsghdr& answer) { route = netlink::parse_route(answer); });
     const int error = outcomes.front() ? outcomes.front()->error() : 0;
-    if (error == ENETUNREACH) return std::nullopt;  // no route fits: then there is no default route
+    if (error == ENETUNREACH) return std::nullopt;  // no route fits: there is no default route
     if (error != 0 && !netlink::no_usable_route(error)) throw *outcomes.front();
     if (!route || route->dst.length != 0) continue;
     if (const auto mtu = mtu_of(*route, host)) return mtu;

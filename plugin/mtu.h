@@ -9,10 +9,10 @@
 
 namespace onlink::plugin {
 
-// The configuration's; else that in <runDir>/mtu, which onlink-node writes and which knows of the tunnel; else
-// that of the host's default route (IPv4, then IPv6): the smallest that it has for itself or by the devices of
-// its next hops; else 1500. Throws Failure where <runDir>/mtu holds something else than an MTU: guessing would
-// break large packets only.
+// The configuration's; else that in <runDir>/mtu, which onlink-node writes and which allows for the tunnel;
+// else that of the host's default route (IPv4, then IPv6): the smallest of the route's own and those of its
+// next hops' devices; else 1500. Throws Failure where <runDir>/mtu holds something else than an MTU: a guess
+// would break only large packets.
 std::uint32_t choose_mtu(const NetConf& config, netlink::Socket& host);
 
 }  // namespace onlink::plugin

@@ -21,11 +21,10 @@ constexpr std::uint32_t ipv6_mtu = 1280;
 // On the host end:
 // - forwarding for this interface, whatever the default is;
 // - proxy_arp answers for 169.254.1.1 where a sandbox has copied the routes but not the permanent neighbour
-// (kata,
-//   gVisor), and proxy_delay 0 lets it answer at once (the default is up to 0.8 s);
+//   (kata, gVisor), and proxy_delay 0 lets it answer immediately (the default is up to 0.8 s);
 // - rp_filter 1: a pod cannot send with a source that is not routed to it;
 // - no redirects: the pod is to send everything to us, and is to tell us nothing;
-// - no IPv6 address that the kernel makes up, whether the network has IPv6 or not.
+// - no IPv6 address of the kernel's making, whether the network has IPv6 or not.
 netlink::LinkSettings host_settings(const cni::Request& request) {
   return {link_alias(request.network, request.attachment),
           {{IPV4_DEVCONF_FORWARDING, 1},
@@ -74,7 +73,7 @@ Route route_through(const IpAddress& gateway, const IpPrefix& dst) {
   return {.dst = dst, .gateway = gateway, .onlink = true};
 }
 
-// The IPAM's own gateway of a route is left aside: in a routed network there is one way out.
+// The IPAM's own gateway of a route is ignored: a routed network has one way out.
 Route ipam_route(const cni::Route& wanted, const IpAddress& gateway) {
   Route route = route_through(gateway, wanted.dst.network());
   route.table = wanted.table.value_or(RT_TABLE_MAIN);
@@ -99,7 +98,7 @@ std::vector<Route> container_routes(IpFamily family, const NetConf& config, cons
   return routes;
 }
 
-// Our own IPAM knows its subnets; of another one's we know the prefix that it gave with the address.
+// Our own IPAM knows its subnets; of another's we know only the prefix that it gave with the address.
 std::vector<IpPrefix> subnets_of(const NetConf& config, const cni::Result& lease) {
   std::vector<IpPrefix> subnets;
   if (!config.ipam)
@@ -114,9 +113,9 @@ void set_ipv6(End& end, const char* setting, const char* value) {
   end.sysctls.emplace_back(fmt::format("net/ipv6/conf/{}/{}", end.name, setting), value);
 }
 
-// A kernel takes router advertisements and forms addresses on every interface: so a pod could make itself the
-// host's router (CVE-2020-10749). The host's end takes none, whether the network has IPv6 or not, and has no
-// IPv6 at all where it has not. The former, and host_settings, hold where somebody turns IPv6 on for all interfaces.
+// A kernel accepts router advertisements and forms addresses on every interface: a pod could make itself the host's
+// router (CVE-2020-10749). The host end never accepts any, and has no IPv6 at all where the network has none.
+// accept_ra and host_settings hold even if someone turns IPv6 on for all interfaces.
 void close_ipv6(End& host) {
   set_ipv6(host, "accept_ra", "0");
   set_ipv6(host, "disable_ipv6", "1");
@@ -124,12 +123,12 @@ void close_ipv6(End& host) {
 
 void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   // disable_ipv6: hosts and runtimes turn IPv6 off by default for namespaces; it is on for our two ends only.
-  // accept_ra: a pod takes its routes from us, not from whoever sends router advertisements.
+  // accept_ra: a pod takes its routes from us, not from any sender of router advertisements.
   for (End* end : {&plan.host, &plan.container}) {
     set_ipv6(*end, "accept_ra", "0");
     set_ipv6(*end, "disable_ipv6", "0");
   }
-  // One link-local address there must be: with it the host asks for the pod (ndisc_send_ns) when it forwards.
+  // One link-local address must exist: when it forwards, the host asks for the pod with it (ndisc_send_ns).
   const bool is_link_local = config.gateway6.is_link_local();
   const IpAddress link_local = is_link_local ? config.gateway6 : config.host_mac.link_local();
   plan.host.addresses.push_back({.prefix = {link_local, 64}, .scope = RT_SCOPE_LINK});
@@ -137,16 +136,15 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }
 
-// The host knows the pod for good, as the pod knows its gateway: no ARP or ND at all. So the first packet
-// need not wait, nor a pod answer that does not (arp_ignore=2, or a second network with rp_filter=1, where
-// the host would ask from an address that the pod routes elsewhere). And permanent entries do not count
-// against net.ipv4.neigh.default.gc_thresh3 (1,024, one table for all namespaces; neigh_alloc), with which
-// hosts of many pods run into "neighbor table overflow".
+// The host knows the pod for good, as the pod knows its gateway: no ARP or ND at all. So the first packet does not
+// wait, and a pod need not answer, which some do not (arp_ignore=2, or a second network with rp_filter=1, where the
+// host would ask from an address that the pod routes elsewhere). And permanent entries do not count against
+// net.ipv4.neigh.default.gc_thresh3 (1,024, one table for all namespaces; neigh_alloc), with which hosts of many
+// pods run into "neighbor table overflow".
 //
-// "learned", where a chained plugin changes the pod's MAC: an entry without a MAC, marked as learned by
-// somebody else, which is not counted either (since Linux 5.0). The kernel asks the pod at the first packet,
-// and again later. What a pod learns of the host from its requests does count then, but may be collected
-// after 5 s (neigh_forced_gc).
+// "learned", where a chained plugin changes the pod's MAC: an entry without a MAC, marked as learned externally,
+// which does not count either (since Linux 5.0). The kernel asks the pod at the first packet, and again later. What
+// a pod learns of the host from its requests does count then, but may be collected after 5 s (neigh_forced_gc).
 netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& mac, bool learned) {
   if (learned) return {.address = address, .state = NUD_NONE, .flags = NTF_EXT_LEARNED};
   return {.address = address, .mac = mac};

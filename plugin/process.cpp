@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t output_limit = 1u << 20;
 
-// Standard input as a file in memory: unlike a pipe it cannot fill up and does not care whether it is read.
+// Standard input as a file in memory: unlike a pipe, it cannot fill up and need not be read.
 UniqueFd input_file(std::string_view content) {
   UniqueFd fd(::memfd_create("input", MFD_CLOEXEC));
   if (!fd) throw system_failure("memfd_create");
@@ -79,7 +79,7 @@ int wait_for(pid_t pid) {
 // Everything that the program printed until it ended. Not to the end of the pipe: a program that it left
 // behind may hold that open for ever.
 std::string read_output(int fd, pid_t pid) {
-  // Without it (before Linux 5.3) the end of the pipe is waited for.
+  // Without pidfd_open (before Linux 5.3) the end of the pipe is awaited.
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   pollfd events[] = {{fd, POLLIN, 0}, {process.get(), POLLIN, 0}};
   std::string output;
@@ -117,8 +117,7 @@ Failure Outcome::failure() const {
 
 Outcome run_program(std::vector<std::string> command, std::vector<std::string> environment,
                     std::string_view input) {
-  // A caller may have left SIGCHLD ignored, which exec keeps: then the kernel reaps and there is no status to
-  // get.
+  // A parent may have left SIGCHLD ignored, which exec keeps: then the kernel reaps and there is no status.
   (void)::signal(SIGCHLD, SIG_DFL);
   const UniqueFd input_fd = input_file(input);
   int ends[2];
@@ -131,7 +130,7 @@ Outcome run_program(std::vector<std::string> command, std::vector<std::string> e
   try {
     outcome.output = read_output(read_end.get(), pid);
   } catch (const Failure&) {
-    read_end = UniqueFd();  // whatever it still writes ends it
+    read_end = UniqueFd();  // its next write ends it (SIGPIPE)
     (void)wait_for(pid);
     throw;
   }

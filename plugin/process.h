@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running another program and waiting for it.
+// Runs another program and waits for it.
 #pragma once
 
 #include <string>
@@ -19,9 +19,9 @@ struct Outcome {
   Failure failure() const;
 };
 
-// command: the path of the program and its arguments. Its standard error is ours; its standard output, at
-// most 1 MiB, is in the outcome. No shell and no search path is involved; every descriptor of ours but the
-// three is closed. Throws Failure where it cannot be run; ETXTBSY, a program that is just being replaced, is
+// command: the path of the program and its arguments. It shares our standard error; its standard output, at
+// most 1 MiB, is in the outcome. No shell and no search path is involved; it inherits only the three standard
+// descriptors. Throws Failure where it cannot be run; ETXTBSY, a program that is just being replaced, is
 // try_again.
 Outcome run_program(std::vector<std::string> command, std::vector<std::string> environment,
                     std::string_view input);

@@ -42,7 +42,7 @@ std::optional<Ranges> list_set(const Ruleset& ruleset, const std::string& set) {
   return nft::list_set(socket, ruleset.table, set);
 }
 
-// The addresses of both in disjoint ranges.
+// The addresses of both, as disjoint ranges.
 Ranges merged(Ranges ranges, const Ranges& others) {
   ranges.insert(ranges.end(), others.begin(), others.end());
   std::sort(ranges.begin(), ranges.end());
@@ -55,7 +55,7 @@ Ranges merged(Ranges ranges, const Ranges& others) {
   return result;
 }
 
-// What makes the table complete. Of a table that must be made anew, the elements that it had are kept.
+// What makes the table complete. A table that must be replaced keeps its elements.
 TableChange completion(const Chains& chains, const Ruleset& ruleset) {
   if (!has_table(chains, ruleset)) return {TableChange::Whole::create};
   const auto wanted = nft::elements_of(ruleset);

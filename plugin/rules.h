@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nftables tables of family inet that attachments share; nothing is made for each pod.
+// The nftables tables of family inet that attachments share; nothing is created per pod.
 //
-//   onlink_<prefix>    what comes from an interface of this prefix with a source whose way back is another
-//                      interface is dropped. rp_filter does the same for IPv4 alone, and only until somebody
-//                      else sets it: systemd-udevd sets it for every new interface where a sysctl.d says so.
-//   onlink-<network>   "ipMasq": what pods send to elsewhere than the network's own subnets leaves with the
-//                      host's address
+//   onlink_<prefix>    drops packets from an interface of this prefix whose source is routed back to another
+//                      interface. rp_filter does the same for IPv4 only, and only until someone else sets it:
+//                      systemd-udevd sets it for every new interface where a sysctl.d says so.
+//   onlink-<network>   "ipMasq": what pods send to destinations outside the network's own subnets leaves with
+//                      the host's address
 //
-// A table is there as long as there is an interface that needs it. Looking and changing are done under a lock
-// on runDir itself, and after the interface was made, or deleted: so whoever deletes the last one and whoever
-// makes the next cannot miss each other. DEL looks before as well, as if its interface, which is down by then, were gone.
-// All functions act in the caller's network namespace and throw Failure.
+// A table exists as long as an interface needs it. Checks and changes are made under a lock on runDir itself, after the
+// interface was created or deleted: so the deletion of the last one and the creation of the next cannot miss each
+// other. DEL also checks before, as if its interface, which is down by then, were gone. All functions act in the
+// caller's network namespace and throw Failure.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,7 @@
 
 namespace onlink::plugin {
 
-// What it means that the rules about sources are not there.
+// The consequence of missing source rules.
 inline constexpr std::string_view without_source_rules =
     "of the sources of pods, rp_filter alone is the judge";
 
@@ -38,31 +38,31 @@ struct Rules {
   bool masquerades = false;
   nft::Ruleset masquerade;  // where nothing is masqueraded, its table goes
 
-  // Both; those that are to be there.
+  // Those of the two that should exist.
   std::vector<nft::Ruleset> wanted() const;
 };
 
-// Makes what is missing: tables, rules, elements of sets; what other attachments need stays in the sets. Where
-// sources cannot be checked so (a kernel without nftables), that is told to `note` and no failure.
+// Creates what is missing: tables, rules, elements of sets; what other attachments need stays in the sets. Where the
+// kernel cannot check sources (without nftables), `note` gets the reason; that is no failure.
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note);
 
-// What is missing of that. Nothing is changed.
+// What of that is missing. Nothing is changed.
 struct Missing {
   bool sources = false;                 // their rules
-  std::vector<std::string> masquerade;  // of the masquerade of these addresses, in words
+  std::vector<std::string> masquerade;  // for masquerading these addresses, in words
 };
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
 
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
 std::optional<Failure> try_rules(const nft::Ruleset& ruleset);
 
-// Whether an interface is there that needs the rules.
+// Whether an interface exists that needs the rules.
 using HasInterface = std::function<bool(const nft::Ruleset&)>;
-// Whether there may be a table that none needs.
+// Whether there may be a table that no interface needs.
 bool may_have_unused(const Rules& rules, const HasInterface& has_interface);
-// Takes away the tables that no interface needs any more; has_interface is asked under the lock. The sockets by which they
-// went: to close one waits until no packet uses a table any more (see nft::TableChange), which goes on while it is open.
-// wait: for the lock.
+// Removes the tables that no interface needs any more; has_interface is called under the lock. Returns the sockets that
+// removed them: closing one waits until no packet uses a table any more (see nft::TableChange), which goes on while it
+// is open. wait: for the lock.
 std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface,
                                                  std::chrono::milliseconds wait = longest_wait);
 

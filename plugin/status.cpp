@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// STATUS: what would make every ADD fail. It asks the plan of an attachment that nobody has asked for, so that it
-// cannot know less than ADD. A runtime that is told "not ready" calls the whole node so, and Kubernetes takes the
-// living pods away after minutes: therefore a full pool is ready, which the next pod that ends cures.
+// STATUS: what would make every ADD fail. It makes the plan of an imagined attachment, so that it knows no less
+// than ADD. A runtime that is told "not ready" reports the whole node so, and Kubernetes evicts its living pods
+// after minutes: so a full pool counts as ready, as the next pod that ends cures it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@
 namespace onlink::plugin {
 namespace {
 
-using Remarks = std::vector<std::string>;  // no reason to refuse an ADD, but somebody has to know
+using Remarks = std::vector<std::string>;  // no reason to refuse an ADD, but worth knowing
 
 // A lease as our own IPAM might give it.
 cni::Result imagined_lease(const NetConf& config) {
@@ -50,13 +50,13 @@ void require_host_sysctls(const AttachmentPlan& plan, Remarks& remarks) {
       continue;
     }
     const std::string off = name + " is off and \"ipForward\": false forbids to turn it on";
-    // IPv6 may be forwarded all the same: since Linux 6.17 each interface can have "force_forwarding".
+    // IPv6 may be forwarded nevertheless: since Linux 6.17 each interface can have "force_forwarding".
     if (name.starts_with("net/ipv4/")) throw unavailable(off);
     remarks.push_back(off);
   }
 }
 
-// The interface is not there yet: what it will have is "default".
+// The interface does not exist yet: it will have the settings of "default".
 void require_link_sysctls(const AttachmentPlan& plan) {
   const std::string own = "/" + plan.host.name + "/";
   for (auto [name, value] : plan.host.sysctls) {
@@ -76,8 +76,8 @@ void require_rules(const Rules& rules, Remarks& remarks) {
     throw unavailable(fmt::format("ipMasq: {}", refusal->what()));
 }
 
-// A pod whose permanent neighbour is missing (sandboxes that are virtual machines) asks for its gateway. The host
-// answers for what it would send elsewhere (arp_process, proxy_arp).
+// A pod without its permanent neighbour (sandboxes that are virtual machines) asks for its gateway. The host
+// answers only for addresses that it would route elsewhere (arp_process, proxy_arp).
 void look_for_proxy_route(const NetConf& config, Host& host, Remarks& remarks) {
   if (!netlink::lookup_route(host.socket, config.gateway4))
     remarks.push_back(fmt::format(
@@ -113,7 +113,7 @@ void require_ready(const cni::Request& request, const NetConf& config, Remarks& 
   } else {
     require_rules(plan_rules(request, config, {}), remarks);  // what another IPAM would give is not known
   }
-  // That a pool is full is no reason either.
+  // A full pool is no reason here either.
   require_ready_ipam(request, config, ends, [&](const std::string& note) { remarks.push_back(note); });
 }
 

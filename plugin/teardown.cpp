@@ -12,7 +12,7 @@
 namespace onlink::plugin {
 namespace {
 
-// Whether an interface needs the rules, other than that of an index.
+// Whether an interface, other than the one with index `except`, needs the rules.
 HasInterface has_interface(const HostEnds& ends, std::uint32_t except = 0) {
   return [&ends, except](const nft::Ruleset& ruleset) {
     return netlink::any_link("veth", [&](const netlink::Link& link) {
@@ -41,7 +41,7 @@ std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::L
     scene.host.socket.execute(netlink::set_link_down(link.index, link.name));
     return remove_unused_rules(scene.rules, others_need, std::chrono::milliseconds(0));
   } catch (const Failure&) {
-    return {};  // it is tried once more when the interface is gone, and told then
+    return {};  // tried again, and reported, when the interface is gone
   }
 }
 

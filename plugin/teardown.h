@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
-// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is done
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is tried,
 // whatever becomes of the others.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace onlink::plugin {
 
-// Runs steps, logs each, and gathers what went wrong.
+// Runs steps, logs each, and collects the failures.
 class Steps {
  public:
   explicit Steps(Log& log) : log_(log) {}
@@ -50,13 +50,13 @@ struct Teardown {
                   const ipam::Notes& notes);
 };
 
-// Sets an interface down that is the last to need rules, and takes these away: with either the kernel waits for packets
-// that are under way, and where the rules go first it waits for both at once. Keep what is returned until the interface
-// is gone too. Does nothing else, and tells of no failure: tear_down() looks once more when interfaces are gone.
+// If an interface is the last to need rules, sets it down and removes the rules. For both the kernel waits for packets
+// under way; with the rules first, it waits for both simultaneously. Keep the result until the interface is gone too.
+// Reports no failure: tear_down() tries again when interfaces are gone.
 std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link);
 
-// Works with what is usable of the configuration. Throws Failure with all that went wrong; what is left over of rules does
-// no harm, and is no reason to keep an attachment: that is logged only.
+// Works with the usable part of the configuration. Throws Failure with all that went wrong. Leftover rules do no harm
+// and are no reason to keep an attachment: they are only logged.
 void tear_down(const cni::Request& request, const Teardown& teardown);
 
 }  // namespace onlink::plugin

@@ -9,19 +9,18 @@
 
 namespace onlink::plugin {
 
-// Complete, or nothing is left: no address, no interface.
+// Complete, or it leaves nothing: no address, no interface.
 cni::Result add(const cni::Request& request);
-// Does every step, whatever becomes of the others; what is not there is done. Needs neither the namespace nor
-// prevResult.
+// Tries every step, whatever becomes of the others; what does not exist is done. Needs neither the namespace
+// nor prevResult.
 void del(const cni::Request& request);
 // One Failure (not_as_attached) that names every difference; try_again where the state cannot be read.
 void check(const cni::Request& request);
-// Failure where ADD could not work now.
+// Failure with what would make every ADD fail now.
 void status(const cni::Request& request);
-// Removes the interfaces and addresses of this network whose attachment is not among the request's valid
-// ones.
+// Removes this network's interfaces and addresses whose attachment is not among the request's valid ones.
 void gc(const cni::Request& request);
-// The commands that do what ADD would do; nothing is touched.
+// The commands that do what ADD would do; nothing is changed.
 std::string explain_add(const cni::Request& request);
 
 }  // namespace onlink::plugin
