@@ -27,8 +27,8 @@ namespace {
 constexpr std::uint32_t ipv4_addr = 7;
 constexpr std::uint32_t ipv6_addr = 8;
 constexpr std::uint32_t bits_of_a_type = 6;  // of a pair: both types, one after the other
-// An IPv6 range takes 64 bytes, a pair of IPv6 addresses 84; a message has room for 1024.
-constexpr std::size_t ranges_of_a_message = 12;
+// A pair of IPv6 addresses is the longest, 84 bytes; a message has room for 1024, names and header included.
+constexpr std::size_t ranges_of_a_message = 10;
 
 class Writer {
  public:
