@@ -11,7 +11,7 @@
 namespace onlink::node {
 namespace {
 
-// Between a list that lacks most of the nodes and the one that has to agree.
+// From a list that lacks most of the nodes to the one that has to agree.
 constexpr std::int64_t second_reading_ms = 5000;
 
 NodeList list_of(const Cluster& cluster) {
@@ -72,9 +72,9 @@ void Feed::refresh() {
   if (source_) source_->refresh();
 }
 
-// A source is opened anew when its part of the file has changed. One that cannot be opened leaves everything
-// as it was, rules included: the file counts as a whole. Unless it is to be read afresh, a file that says the
-// same again is no news, and no second reading (cluster/withdraw_guard.h): somebody was at work beside it.
+// When its part of the file changes, the source is opened again. If it cannot be opened, everything stays as it was,
+// rules included: the file counts as a whole. Unless `afresh`, a file with the same content is neither news nor a
+// second reading (cluster/withdraw_guard.h): something else in its folder has changed.
 void Feed::read_file(bool afresh) {
   try {
     take_file(read_cluster_file(context_.path, context_.node_name), afresh);
@@ -89,7 +89,7 @@ void Feed::read_file(bool afresh) {
 
 void Feed::take_file(ClusterFile file, bool afresh) {
   const bool lists_nodes = file.source.type == "file";
-  // Such nodes went to the source, and at the end of this from there into the list.
+  // A file source took these nodes, and at the end of this function gave them to the list.
   const bool same = file_ && file_->source == file.source &&
                     (lists_nodes ? list_.value().nodes : file_->nodes) == file.nodes;
   if (!afresh && file_problem_.empty() && same && file_->rules == file.rules) return;
@@ -105,7 +105,7 @@ void Feed::take_file(ClusterFile file, bool afresh) {
   if (lists_nodes) read_source();
 }
 
-// Not every change is told: something may be mounted over the folder, the file may be on another host's disk.
+// inotify misses some changes: something may be mounted over the folder, the file may be on another host's disk.
 void Feed::read_file_again() {
   watch_file();
   read_file(false);
@@ -164,8 +164,8 @@ std::optional<Nodes> Feed::put_together() {
   }
 }
 
-// A list that lacks this very node, or that suddenly has no other, is of a store that was lost, or of another cluster: to
-// read it twice makes it no truer. A file that names no other is not complete by itself.
+// A list that lacks this node, or suddenly has no other, comes from a lost store or from another cluster: reading it
+// twice makes it no truer. A file that names no other node is never complete.
 std::string Feed::distrust(const Merger& merger) const {
   if (!list_->complete && !list_->checked) return "";  // more may come
   if (!merger.names_self())
@@ -178,7 +178,7 @@ std::string Feed::distrust(const Merger& merger) const {
 // See withdraw_guard.h.
 void Feed::hold(Merger& merger) {
   if (!list_->complete || !list_problem_.empty()) {
-    merger.keep(merger.gone());  // they may yet be named
+    merger.keep(merger.gone());  // a complete list may name them
     return;
   }
   const auto gone = merger.gone();
@@ -192,7 +192,7 @@ void Feed::hold(Merger& merger) {
   timer_.set(second_reading_ms);
 }
 
-// No list yet. With the rules of the file, where there is one.
+// There is no list yet. Uses the rules of the file, if there is one.
 std::optional<Nodes> Feed::use_earlier() {
   if (!nodes_) {
     if (list_problem_.empty()) list_problem_ = "no list of nodes yet, nothing is touched: " + no_earlier_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cluster as this node should see it now: the rules from the cluster file, the nodes from the source that
-// it names, put together. Both are followed. Until the source has a list, and where it never has one, it is
-// the last good list from disk.
+// The cluster as this node should see it now: the rules of the cluster file together with the nodes of the source
+// that it names. It watches both. As long as the source has no list, it uses the last good list from disk.
 #pragma once
 
 #include <memory>
@@ -26,12 +25,11 @@ class Feed {
 
   // Readable when read() may have news.
   int descriptor() const { return descriptors_.descriptor(); }
-  // Whether a pass should work with other nodes from now on. Does not wait. What is wrong is in problem(); then what was
-  // there before stays.
+  // True: nodes() has changed. Does not wait. If something is wrong, problem() says so and nodes() stays as it was.
   bool read();
-  // What read() has come to; null: nothing yet.
+  // The result of read(); null: nothing yet.
   const Nodes* nodes() const { return given_ ? &*nodes_ : nullptr; }
-  // Everything from scratch.
+  // Reads everything from scratch.
   void refresh();
   std::string describe() const;
   // What keeps it from knowing the newest list; empty: nothing does.
@@ -47,7 +45,7 @@ class Feed {
   void read_file_again();
   void take_file(ClusterFile file, bool afresh);
   void read_source();
-  // What was given out last; before, the last good list.
+  // What nodes() gave last; before that, the last good list.
   const Cluster* earlier() const { return nodes_ ? &nodes_->cluster : nullptr; }
   Merger new_merger() const;
   std::optional<Nodes> put_together();
@@ -58,13 +56,13 @@ class Feed {
   SourceContext context_;
   Descriptors descriptors_;
   Timer timer_;       // for the second reading that the guard asks for
-  Timer file_timer_;  // for changes of the file that nobody tells
+  Timer file_timer_;  // for changes of the file that inotify misses
   FileWatch file_watch_;
   std::optional<ClusterFile> file_;
   std::unique_ptr<Source> source_;
   std::optional<NodeList> list_;
   std::optional<Nodes> nodes_;  // at first the last good list, which is not given out as it is
-  std::string no_earlier_;      // why there is none
+  std::string no_earlier_;      // why there is no last good list
   WithdrawGuard guard_;
   bool due_ = false;  // something has changed
   bool given_ = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `run` did and found, and why: one JSON object a line, in <run>/events.jsonl; when that is full it becomes
-// events.jsonl.1, in place of the one before. They end with the boot, as what they tell of does.
+// What `run` did and found, and why: one JSON object a line, in <run>/events.jsonl; when that has 1 MiB it replaces
+// events.jsonl.1. Both end with the boot, like the things that they tell of.
 //
 //   {"time": "2026-11-22T10:28:35Z", "event": "change", "commands": [...], "causes": [{"what", "port", "process"}]}
 //
@@ -19,7 +19,7 @@ class Journal {
  public:
   explicit Journal(const Directories& directories);
 
-  // fields: an object. What cannot be written is lost: nothing depends on it.
+  // fields: an object. An event that cannot be written is lost: nothing depends on it.
   void write(const char* event, nlohmann::json fields = nlohmann::json::object()) const;
 
  private:

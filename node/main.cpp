@@ -78,7 +78,7 @@ SourceContext source_context(const Options& options) {
   return {options.config, options.node_name, options.allow_empty, options.directories};
 }
 
-// What the source of the file has to say within ten seconds; else the last good list.
+// The list of the file's source, if it comes within ten seconds; else the last good list.
 Nodes wait_for_nodes(const Options& options) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(10);
@@ -103,10 +103,10 @@ Nodes wait_for_nodes(const Options& options) {
   return nodes;
 }
 
-// A file that lists the nodes is taken at its word, whatever was there before.
+// A file that lists the nodes is believed, whatever an earlier list had.
 Nodes read_nodes(const Options& options) {
   ClusterFile file = read_cluster_file(options.config, options.node_name);
-  const auto source = open_source(file, source_context(options));  // what is wrong with its keys is told now
+  const auto source = open_source(file, source_context(options));  // reports problems of its keys now
   if (file.source.type != "file") return wait_for_nodes(options);
   const NodeList list = source->read().value();
   return {assemble(file.rules, list.nodes, options.node_name), list.complete};
@@ -157,8 +157,8 @@ int events(const Options& options) {
   return 0;
 }
 
-// What a running service works with may be newer or older than the file, and need not be asked for again: its
-// last complete list is on disk.
+// A running service's list may be newer or older than the file's, and need not be fetched again: its last complete
+// list is on disk.
 Nodes nodes_in_use(const Options& options, const std::optional<ServiceState>& service) {
   std::string why;
   std::optional<Cluster> last_good;
@@ -177,7 +177,7 @@ nft::Counts counts_if_allowed(Pass& pass) try {
   return {};
 }
 
-// What is there before anything is looked at.
+// What status, picture, check and report start from.
 struct Known {
   explicit Known(const Options& options)
       : service(load_service_state(options.directories)), nodes(nodes_in_use(options, service)) {}
@@ -233,7 +233,7 @@ int check(const Options& options) {
 }
 
 int report(const Options& options) {
-  // Asked for once: where the list cannot be had, that takes its time.
+  // Fetched only once: a list that cannot be had takes its time.
   std::optional<Known> first;
   const auto known = [&]() -> const Known& { return first ? *first : first.emplace(options); };
   const auto plan = [&] { return plan_document(Reconciler(options.directories).plan(known().nodes)); };
@@ -249,7 +249,7 @@ int report(const Options& options) {
   return 0;
 }
 
-// A blocked signal reaches also the first process of a container, which the others pass by.
+// The first process of a container gets no signal that it has no handler for; it does get blocked ones.
 void wait_to_be_ended() {
   std::fflush(stdout);
   sigset_t ends;
@@ -359,7 +359,7 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
 
 }  // namespace
 
-// What is thrown before there are options ends the program, which is right.
+// An exception before the options are there ends the program, as it should.
 // NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   hold_standard_streams();
@@ -387,7 +387,7 @@ int main(int argc, char** argv) {
   try {
     if (options.node_name.empty()) options.node_name = host_name();
     const int status = chosen(options);
-    if (std::fflush(stdout) != 0) throw system_failure("print");  // what is told to nobody is not told
+    if (std::fflush(stdout) != 0) throw system_failure("print");  // lost output is no success
     return status;
   } catch (const UnknownSubject& wrong) {
     print_error(fmt::format("onlink-node: {}\n", wrong.what()));

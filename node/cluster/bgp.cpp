@@ -41,7 +41,7 @@ Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names) {
                      "gracefulRestartSeconds", "prefixes"});
   Bgp bgp;
   if (!reader.has("asNumber")) reader.problem("asNumber", "is missing");
-  // 0, 65535 and 4294967295 are nobody's (RFC 7607, RFC 7300).
+  // 0, 65535 and 4294967295 are reserved (RFC 7607, RFC 7300).
   bgp.as_number = static_cast<std::uint32_t>(reader.integer("asNumber", 1, 4294967294).value_or(0));
   if (bgp.as_number == 65535) reader.problem("asNumber", "65535 is reserved");
   read_reflectors(reader, names, bgp);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Key "bgp" of the cluster file: what a routing daemon is told, by `onlink-node bird-config`. Nothing else
-// reads it, and the list of nodes that is kept on disk has no password in it.
+// Key "bgp" of the cluster file: what `onlink-node bird-config` tells a routing daemon. Nothing else uses it,
+// and the list of nodes on disk has no password in it.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,7 @@
 
 namespace onlink::node {
 
-// The kernel table of what was learned: a number that nobody uses by default, easily remembered (our
-// protocol's).
+// The kernel table of learned routes: unused by default, and easy to remember (our protocol's number).
 inline constexpr std::uint32_t default_routes_table = 169;
 
 struct Bgp {
@@ -28,11 +27,11 @@ struct Bgp {
   std::vector<IpPrefix> prefixes;  // believed, with what lies in them; none: the pod subnets of the file
 };
 
-// reader: of the object under "bgp". names: of all nodes of the file, for the reflectors'.
+// reader: of the object under "bgp". names: of all nodes of the file, to check the reflectors' against.
 Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names);
 
-// Throws Failure (configuration) where it cannot be a password for BIRD: empty, more than 80 bytes, a quote
-// or a control character in it.
+// Throws Failure (configuration) if it cannot be a password for BIRD: empty, more than 80 bytes, a quote or a
+// control character in it.
 void check_password(const std::string& password, const std::string& where);
 
 }  // namespace onlink::node

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-// A line. Not as a JSON value of the library: there may be thousands, and every `apply` prints them.
+// One line. Not through the library's JSON values: there may be thousands, and every `apply` prints them.
 std::string print_node(const Node& node) {
   std::string text = fmt::format("{{\"name\": {}", dump_json(node.name));
   const auto add = [&](const char* key, const std::optional<IpAddress>& address) {
@@ -41,7 +41,7 @@ struct Range {
   const char* prefix;
   const char* use;
 };
-// What is no host's address on any network, by RFC 6890 and 4291. A route there would take something else from a host.
+// Never a host's address on any network (RFC 6890, RFC 4291). A route there would take something else from this host.
 constexpr Range special_ranges[] = {
     {"0.0.0.0/8", "this network"}, {"127.0.0.0/8", "loopback"}, {"169.254.0.0/16", "link-local"},
     {"224.0.0.0/4", "multicast"},  {"240.0.0.0/4", "reserved"}, {"::/8", "loopback and reserved"},
@@ -114,7 +114,7 @@ std::optional<IpipMode> named_mode(const Cluster& cluster, const Node& node) {
 
 bool names_encapsulation(const Node& node) { return node.mode.value_or(IpipMode::never) != IpipMode::never; }
 
-// The one right after that of the first subnet of a family.
+// The second address of the first subnet of a family.
 std::optional<IpAddress> first_address(const Node& node, IpFamily family) {
   for (const IpPrefix& cidr : node.pod_cidrs)
     if (cidr.family() == family && !cidr.is_host())
@@ -182,7 +182,7 @@ std::string print_cluster(const Cluster& cluster) {
                    {"podInterfacePrefix", cluster.pod_interface_prefix},
                    {"resyncSeconds", cluster.resync_seconds},
                    {"maxWithdrawPercent", cluster.max_withdraw_percent}};
-  // An earlier version knows neither of them.
+  // An earlier version knows neither.
   if (cluster.vxlan_port != Rules().vxlan_port) document["vxlanPort"] = cluster.vxlan_port;
   if (cluster.vxlan_vni != Rules().vxlan_vni) document["vxlanVNI"] = cluster.vxlan_vni;
   if (cluster.ipv6_direct) document["ipipModeIPv6"] = to_string(IpipMode::never);

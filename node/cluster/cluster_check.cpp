@@ -30,7 +30,7 @@ void check_tunnel_end(const PlacedNode& placed, Problems& problems) {
 
 }  // namespace
 
-// Those that are taken do not overlap: only the one that begins before it, or the next, can.
+// Taken subnets do not overlap each other, so only the one that begins before `cidr`, and the next one, can overlap it.
 const NodeChecks::TakenCidr* NodeChecks::find_overlap(const IpPrefix& cidr) const {
   auto after = cidrs_.lower_bound(cidr.network().address);
   if (after != cidrs_.end() && cidr.overlaps(after->second.cidr)) return &after->second;
@@ -120,7 +120,7 @@ void check_tunnel_address(const Cluster& cluster, Problems& problems) {
   const bool tunnels = std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
     return may_tunnel(cluster, peer, Encapsulation::ipip);
   });
-  // Without any pod subnet, as yet, there is nothing to be reached here.
+  // While this node has no pod subnet, there is nothing to reach here.
   if (tunnels && !cluster.self.pod_cidrs.empty() && !tunnel_address(cluster.self))
     problems.add("nodes",
                  fmt::format("this node, \"{}\", needs a tunnelAddress: it has no IPv4 pod subnet from "

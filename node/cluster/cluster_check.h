@@ -14,22 +14,22 @@
 
 namespace onlink::node {
 
-// Nodes are checked one after the other, each by itself and beside those that were taken before: of two that
-// contradict each other the later one is to blame. This node is checked first. The nodes must outlive it.
+// Nodes are checked one after the other, each alone and against those taken before: of two that contradict each
+// other the later one is to blame. This node is checked first. The nodes must outlive this object.
 class NodeChecks {
  public:
-  // rules: of the cluster. Where they say VXLAN, a pod subnet needs no node address of its own family.
+  // rules: of the cluster. With VXLAN a pod subnet needs no node address of its own family.
   NodeChecks(std::string self_name, const Rules& rules)
       : self_name_(std::move(self_name)), any_family_(tunnels_any_family(rules)) {}
 
-  // An address that is in no pod subnet, and whose it is: where the list comes from.
+  // No pod subnet may contain this address, where the list comes from. whose: for messages.
   void need(const IpAddress& address, std::string whose) { needed_.emplace(address, std::move(whose)); }
 
-  // Duplicate names and addresses, pod subnets that are special addresses (no_pod_subnet), overlapping pod subnets (with the words for a peer that announces one of
-  // ours), node addresses inside pod subnets, pod subnets of a family in which the node has no address,
-  // tunnel addresses outside the node's own subnets.
+  // Finds duplicate names and addresses, pod subnets of special addresses (no_pod_subnet), overlapping pod subnets
+  // (with its own words where a peer announces one of ours), node addresses inside pod subnets, pod subnets of a
+  // family in which the node has no address, tunnel addresses outside of the node's own subnets.
   void check(const PlacedNode& node, Problems& problems) const;
-  // What of it is taken already stays with the first.
+  // Names, addresses and subnets that are taken already stay with the first node.
   void take(const PlacedNode& node);
 
  private:
@@ -50,9 +50,9 @@ class NodeChecks {
   std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap
 };
 
-// IPIP asked for where it cannot be: IPv6 pod subnets of a peer.
+// Finds IPv6 pod subnets of a peer for which IPIP is asked.
 void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& problems);
-// This node needs an address for its end of the tunnel.
+// Whether this node lacks an address for its end of an IPIP tunnel.
 void check_tunnel_address(const Cluster& cluster, Problems& problems);
 
 }  // namespace onlink::node

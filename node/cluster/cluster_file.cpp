@@ -33,7 +33,7 @@ std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key
   return mode;
 }
 
-// Of ipipMode and vxlanMode the one that says more; nothing where neither is there.
+// ipipMode or vxlanMode, whichever is not Never; nothing if neither is there.
 struct Mode {
   IpipMode mode;
   Encapsulation encapsulation;
@@ -66,8 +66,8 @@ Node read_node(const JsonReader& reader) {
   return node;
 }
 
-// How the kernel, udev and others call what is no pod's: rules for pods would be put on it. What other CNI plugins call
-// theirs (cali, lxc) is a pod's, with veth as the exception, which is everybody's.
+// Prefixes that the kernel, udev and others give to interfaces that are no pod's: rules for pods would apply to them.
+// Those of other CNI plugins (cali, lxc) are pods' and allowed, except veth, which anybody uses.
 constexpr std::string_view other_interfaces[] = {
     "br",  "cni",  "docker", "dummy", "em",    "en",  "eth",  "flannel", "gre",
     "ib",  "ifb",  "ip6",    "kube",  "lo",    "sit", "team", "tun",     "tap",
@@ -96,7 +96,7 @@ Rules read_rules(const JsonReader& reader) {
                      "masqueradeExclude", "filter", "ipipSources", "podInterfacePrefix", "resyncSeconds",
                      "maxWithdrawPercent", "bgp", "source"});
   Rules rules;
-  // "vxlanMode": "Never" alone leaves ipipMode what it is without a word.
+  // "vxlanMode": "Never" alone leaves ipipMode at its default.
   if (const auto mode = read_modes(reader);
       mode && (mode->encapsulation == Encapsulation::ipip || mode->mode != IpipMode::never)) {
     rules.mode = mode->mode;
@@ -134,7 +134,7 @@ SourceConfig read_source(const JsonReader& reader) {
   return config;
 }
 
-// A list of which the slightest part is wrong is refused as a whole.
+// Any problem refuses the whole list.
 void check_all(const ClusterFile& file, const std::string& node_name, Problems& problems) {
   const auto self = std::find_if(file.nodes.begin(), file.nodes.end(),
                                  [&](const PlacedNode& placed) { return placed.node.name == node_name; });
@@ -171,7 +171,7 @@ ClusterFile parse_cluster_file(std::string_view text, std::string_view name, con
   for (std::size_t i = 0; i < entries.size(); ++i)
     file.nodes.push_back({fmt::format("nodes[{}]", i), read_node(entries[i])});
   if (file.source.type == "file" || !file.nodes.empty()) check_all(file, node_name, problems);
-  if (reader.has("bgp")) {  // for bird-config; here only its problems count
+  if (reader.has("bgp")) {  // bird-config uses it; here only to find its problems
     std::vector<std::string> names;
     for (const PlacedNode& placed : file.nodes) names.push_back(placed.node.name);
     (void)read_bgp(reader.child("bgp"), names);
@@ -188,8 +188,8 @@ struct stat status_of(const UniqueFd& file, const std::string& path) {
   return status;
 }
 
-// Half of a list and half of the one that is being written over it can be a list too. A file system's times
-// have the kernel's ticks: what is written twice within one of them passes for unchanged.
+// Half of an old list and half of a new one that overwrites it can be a valid list. File times advance with the
+// kernel's tick: two writes within one tick look like no change.
 std::string read_unchanged(const std::string& path) {
   constexpr int attempts = 10;
   for (int attempt = 0; attempt < attempts; ++attempt) {
@@ -214,7 +214,7 @@ Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const
   Cluster cluster;
   static_cast<Rules&>(cluster) = rules;
   cluster.peers.reserve(nodes.size());
-  bool found = false;  // of two with our name the first counts
+  bool found = false;  // if two have our name, the first counts
   for (const PlacedNode& placed : nodes) {
     const bool self = !found && placed.node.name == node_name;
     found = found || self;

@@ -20,25 +20,25 @@ struct SourceConfig {
   bool operator==(const SourceConfig&) const = default;
 };
 
-// Bytes. 100,000 nodes take a fifth of it.
+// Bytes. 100,000 nodes need a fifth of it.
 inline constexpr std::size_t largest_cluster_file = 64u << 20;
 
 struct ClusterFile {
   Rules rules;
   SourceConfig source;
-  // With the source "file" the list, which is in order, until its source is opened and has it; else what the file lists
-  // besides: the source's to use.
+  // With the source "file", the checked list, until the source is opened and takes it. With another source, nodes that
+  // the file lists all the same, for the source to use.
   std::vector<PlacedNode> nodes;
 };
 
-// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for the
-// words. node_name: which of the nodes we are.
+// Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for messages.
+// node_name: which of the nodes we are.
 ClusterFile parse_cluster_file(std::string_view text, std::string_view name, const std::string& node_name);
-// The same for the file at a path. What is written in place meanwhile is read again; Failure (try_again)
-// where that does not end.
+// The same for the file at a path. A file that changes while it is read is read again; Failure (try_again) if it
+// changes every time.
 ClusterFile read_cluster_file(const std::string& path, const std::string& node_name);
 
-// Rules and nodes together. The nodes have been checked, and node_name is among them.
+// Rules and nodes together. The nodes must have been checked, with node_name among them.
 Cluster assemble(const Rules& rules, const std::vector<PlacedNode>& nodes, const std::string& node_name);
 
 }  // namespace onlink::node

@@ -19,7 +19,7 @@ bool is_completed(const Node& from, const Node& to) {
 }
 
 bool is_older(const PlacedNode* one, const PlacedNode* other) {
-  // One of which it is not known is the younger.
+  // A node of unknown age counts as the younger.
   const auto age = [](const PlacedNode* placed) { return std::tie(placed->created, placed->node.name); };
   return one->created.empty() != other->created.empty() ? other->created.empty() : age(one) < age(other);
 }
@@ -49,7 +49,7 @@ void Merger::add(const NodeList& list) {
     }
     return;
   }
-  // What an earlier list had to complete comes last.
+  // Nodes that an earlier list had to complete come last.
   std::vector<const PlacedNode*> peers, completed;
   const PlacedNode* self = nullptr;
   for (const PlacedNode& from : list.nodes) {
@@ -83,7 +83,7 @@ const PlacedNode& Merger::resolve(const PlacedNode& from) {
   return placed;
 }
 
-// A family in which there are pod subnets but no address: the address that was known, else without them.
+// For a family with pod subnets but without an address: the earlier address, else the subnets are left out.
 void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
   Node& node = placed.node;
   for (const bool v4 : {true, false}) {
@@ -114,7 +114,7 @@ void Merger::take_self(const PlacedNode* self) {
       checks_.check(*self, problems);
     else
       problems.add(self->path, "has no address");
-    // A Node that was deleted and registered anew has none for a while; the pods are still there.
+    // A Node that was deleted and registered again has none for a while; its pods are still there.
     if (self->node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty())
       problems.add(self->path, "has no pod subnets any more");
     if (problems.empty()) {
@@ -139,7 +139,7 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
   std::vector<std::pair<const PlacedNode*, Problems>> wrong;
   for (const PlacedNode* peer : peers)
     if (Problems problems = take(*peer); !problems.empty()) wrong.emplace_back(peer, std::move(problems));
-  // After all that are right: what is old takes nothing from anybody.
+  // After all that are right: an old entry must not take anything from a current one.
   for (const auto& [peer, problems] : wrong) {
     const char* outcome = fall_back(peer->node.name) ? "it stays what it was" : "it is left out";
     for (const std::string& problem : problems.list())
@@ -147,7 +147,7 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
   }
 }
 
-// This node keeps what is its own: its pods are here. But the others believe the older one.
+// This node keeps its own subnets and addresses: its pods are here. But the other nodes believe the older node.
 void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers) {
   NodeChecks older(node_name_, result_.cluster);
   for (const PlacedNode* peer : peers)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules and a list of nodes become a Cluster. One node of a list that contradicts the others, or makes no
-// sense, must not stop the rest, and must not lose the route that it has: it stays as an earlier list had it,
-// or is left out where none did. Either is named. Of two that contradict each other the younger is to blame (of two of
-// one age the second by name), whichever this node knew first: all nodes decide alike.
+// Rules and a list of nodes become a Cluster. A node of a list that contradicts the others, or makes no sense, must
+// not stop the rest, nor lose its route: it stays as an earlier list had it, or is left out if none did. Either way
+// there is a problem that names it. Of two that contradict each other the younger is to blame (if they are of one age,
+// the second by name), whichever this node knew first: all nodes decide alike.
 #pragma once
 
 #include <deque>
@@ -19,42 +19,42 @@ namespace onlink::node {
 
 class Merger {
  public:
-  // before: what an earlier list came to, or null. It and the list must outlive the merger.
+  // before: the result of an earlier list, or null. It and the list must outlive the merger.
   Merger(const Rules& rules, const std::string& node_name, const Cluster* before);
-  // An address that is in no pod subnet, and whose it is.
+  // As NodeChecks::need().
   void need(const IpAddress& address, std::string whose) { checks_.need(address, std::move(whose)); }
 
-  // Throws Failure (configuration) where the list as a whole cannot be: it does not name this node and no
-  // earlier one did, or the rules do not fit it.
+  // Throws Failure (configuration) if the whole list is unusable: it does not name this node and no earlier one did,
+  // or the rules do not fit it.
   void add(const NodeList& list);
-  // The peers of the earlier list that had pod subnets and have none now.
+  // The peers that had pod subnets in the earlier list and have none now.
   std::set<std::string> gone() const;
-  // Such a peer stays as it was, unless a node of the list has taken its place.
+  // Such peers stay as they were, unless a node of the list has their subnets or addresses now.
   void keep(const std::set<std::string>& names);
   // Whether the list names this node, and whether it names any other.
   bool names_self() const { return names_self_; }
   bool names_others() const { return names_others_; }
-  // The list is not to be believed as to what it lacks: nothing is withdrawn for it.
+  // What the list lacks is not believed: nothing is withdrawn.
   void distrust(std::string problem) {
     result_.complete = false;
     note(std::move(problem));
   }
-  // A problem for people that concerns the list as a whole.
+  // A problem of the list as a whole.
   void note(std::string problem) {
     result_.problems.push_back({"list-doubted", Subject::list, std::move(problem)});
   }
   Nodes finish();
 
  private:
-  // The same node with what an earlier list knew in place of what this one does not.
+  // The same node, with the earlier list's values where this list does not know.
   const PlacedNode& resolve(const PlacedNode& placed);
   void resolve_addresses(PlacedNode& placed, const Node* was);
-  // What is wrong with a peer that is not taken.
+  // Takes a peer; returns what is wrong with one that is not taken.
   Problems take(const PlacedNode& placed);
   void take_self(const PlacedNode* self);
   void take_peers(const std::vector<const PlacedNode*>& peers);
   void note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers);
-  // What is wrong with the entry of a node, which may be this one.
+  // Notes what is wrong with the entry of a node, which may be this one.
   void note_entry(const std::string& name, std::string text) {
     const bool own = name == node_name_;
     result_.problems.push_back(
@@ -65,14 +65,14 @@ class Merger {
 
   std::string node_name_;
   NodeChecks checks_;
-  std::deque<PlacedNode> resolved_;                // deque: they are pointed at
+  std::deque<PlacedNode> resolved_;                // deque: others point at them
   std::map<std::string, PlacedNode> before_;       // this node among them
   std::set<std::string> routed_;                   // peers that have pod subnets now
-  std::map<std::string, const PlacedNode*> bare_;  // those that had some and now have none
-  bool in_order_ = false;                          // as the list has them
+  std::map<std::string, const PlacedNode*> bare_;  // peers that had pod subnets and now have none
+  bool in_order_ = false;                          // the peers keep the order of the list
   bool names_self_ = false;
   bool names_others_ = false;
-  Problems unfit_;  // of the rules beside the list
+  Problems unfit_;  // where rules and list do not fit
   Nodes result_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nodes of a cluster as a source tells them.
+// The nodes of a cluster as a source has them.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ struct NodeList {
   std::vector<PlacedNode> nodes;  // this node among them
   // Whether it is complete ("in sync"): only then is a node that it does not name gone.
   bool complete = true;
-  // Checked already, as a whole (NodeChecks). Otherwise single nodes that are wrong are left out.
+  // Already checked as a whole (NodeChecks). Otherwise single wrong nodes are left out.
   bool checked = false;
-  // What the source itself could not make sense of.
+  // What the source itself did not understand.
   ProblemList problems = {};
-  // Counts how often the source was read from scratch, from 1: two lists with different numbers were not
-  // made from one reading. Where much is withdrawn, a second reading has to agree (withdraw_guard.h).
+  // How often the source was read from scratch, from 1: lists with different numbers are from different readings.
+  // If a list withdraws much, a second reading has to agree (withdraw_guard.h).
   std::uint64_t reading = 1;
 };
 

@@ -9,7 +9,7 @@
 
 namespace onlink::node {
 
-// Whose fault it is. A peer's problem that this node has to mend (its route is held by somebody else) is this node's.
+// Whose fault it is. A problem with a peer that this node has to mend (somebody else holds its route) is this node's.
 enum class Subject : std::uint8_t { node, peer, list };
 const char* to_string(Subject subject);
 // How a line about it begins: "problem", "problem elsewhere".
@@ -19,19 +19,19 @@ struct Problem {
   std::string kind;  // a short word that stays the same: "route-held"
   Subject subject = Subject::node;
   std::string text;
-  std::string peer = {};  // whom it concerns; empty: no single other node
+  std::string peer = {};  // the node that it concerns; empty: no single other node
 
   bool operator==(const Problem&) const = default;
 };
 using ProblemList = std::vector<Problem>;
 
-// This node's first, then the list's, else as they were.
+// This node's first, then the list's, then the peers'; stable.
 void sort_by_subject(ProblemList& problems);
 bool concerns_node(const ProblemList& problems);
-// Of the verbs that look: 0, 1 (this node), 3 (other nodes or the list only). 2 is a wrong command line.
+// Of `status`, `plan` and `check`: 0, 1 (this node), 3 (other nodes or the list only). 2 is a wrong command line.
 int exit_status(const ProblemList& problems);
 std::vector<std::string> sentences(const ProblemList& problems);
-// One for each sentence, of one kind.
+// One problem of this kind for each text.
 void add_problems(ProblemList& problems, const char* kind, Subject subject,
                   const std::vector<std::string>& texts);
 

@@ -14,7 +14,7 @@ bool WithdrawGuard::holds(const std::set<std::string>& gone, std::size_t peers, 
     held_.clear();
     return false;
   }
-  // More than before are gone: the earlier reading says nothing about those.
+  // Now others are gone, too: the earlier reading said nothing about them.
   if (!known) reading_ = reading;
   held_ = gone;
   return true;

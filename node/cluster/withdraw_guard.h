@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A list that suddenly lacks most of the nodes is more often a mistake of whoever made it (an API server with
-// an empty or restored store, half a file) than the truth. Such a list has to be read twice.
+// A list that suddenly lacks most of the nodes is more often a mistake (an API server with an empty or restored
+// store, half a file) than the truth. Such a list has to be read twice.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@ namespace onlink::node {
 
 class WithdrawGuard {
  public:
-  // Up to this many may go at once whatever the share.
+  // Up to this many may go together, whatever their share.
   static constexpr std::size_t always_allowed = 3;
 
-  // gone: peers that a list does not name any more, of so many. reading: of the list (NodeList). Whether they
-  // are to stay until another reading agrees, that is, names none of them either.
+  // gone: those of `peers` peers that a list does not name any more. reading: of the list (NodeList). True: they stay
+  // until another reading agrees, that is, names none of them either.
   bool holds(const std::set<std::string>& gone, std::size_t peers, std::uint32_t percent,
              std::uint64_t reading);
   // Whether something is held: the source should be read again.
@@ -25,7 +25,7 @@ class WithdrawGuard {
 
  private:
   std::set<std::string> held_;
-  std::uint64_t reading_ = 0;  // the first that did not name them
+  std::uint64_t reading_ = 0;  // the first one without them
 };
 
 }  // namespace onlink::node

@@ -17,7 +17,7 @@ const char* to_string(Exposition::Type type) {
   }
 }
 
-// The format escapes three characters; what is no UTF-8 it does not allow, and neither does whoever names nodes.
+// The format escapes three characters. It allows only UTF-8, and so do the sources of node names.
 std::string escaped(std::string_view value) {
   std::string text;
   for (const char character : value) switch (character) {

@@ -12,13 +12,13 @@
 
 namespace onlink::node {
 
-// How long something took, in seconds: how often at most so long.
+// How often something took at most so many seconds.
 class Histogram {
  public:
   static constexpr std::array bounds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0};
 
   void observe(double seconds);
-  // Of bounds[i] and less.
+  // How many took bounds[i] or less.
   std::uint64_t at_most(std::size_t i) const { return at_most_[i]; }
   std::uint64_t count() const { return count_; }
   double sum() const { return sum_; }
@@ -34,12 +34,12 @@ class Exposition {
   using Labels = std::vector<std::pair<std::string_view, std::string>>;
   enum class Type : std::uint8_t { counter, gauge, histogram };
 
-  // What the samples that follow are of. help: one sentence.
+  // Begins the family of the samples that follow. help: one sentence.
   void family(std::string_view name, Type type, std::string_view help);
   // Values of labels may be any text.
   void sample(const Labels& labels, double value);
   void sample(double value) { sample({}, value); }
-  // The one sample of a family.
+  // A family with one sample.
   void single(std::string_view name, Type type, std::string_view help, double value);
   void histogram(std::string_view name, std::string_view help, const Histogram& histogram);
 

@@ -26,7 +26,7 @@
 namespace onlink::node {
 namespace {
 
-// Whoever asks does so every few seconds, and is one or two.
+// One or two monitors ask, every few seconds.
 constexpr unsigned most_clients = 32;
 constexpr unsigned idle_seconds = 10;
 
@@ -64,7 +64,7 @@ UniqueFd listen_on(const Endpoint& endpoint) {
   UniqueFd fd = open_socket(endpoint.address.is_v4() ? AF_INET : AF_INET6);
   const int on = 1;
   (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on,
-                     sizeof on);  // a service that starts again at once
+                     sizeof on);  // a service may restart immediately
   SocketAddress address(endpoint.address, endpoint.port);
   bind_and_listen(fd.get(), address.get(), address.length);
   return fd;
@@ -80,7 +80,7 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
-// A service that was killed leaves its socket, on which nobody answers. Nothing else is removed.
+// A killed service leaves its socket, on which nobody answers. Nothing else is removed.
 void remove_dead_socket(const std::string& path, const sockaddr_un& address) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
@@ -124,7 +124,7 @@ MHD_Result send(MHD_Connection* connection, HttpAnswer answer) {
   return queued;
 }
 
-// Called more than once for a request that brings a body, which nobody asked for.
+// Called more than once for a request that has a body; the body is ignored.
 MHD_Result handle(void* handler, MHD_Connection* connection, const char* path, const char* method,
                   const char* /*version*/, const char* /*body*/, std::size_t* body_size, void** /*state*/) {
   *body_size = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers GET requests, beside the other work of a process: no thread, and nothing waits for a client that is slow. For
-// a network that is trusted: no TLS, nobody is asked who he is. libmicrohttpd has the protocol.
+// Answers GET and HEAD requests beside the other work of a process: without a thread, and without waiting for slow
+// clients. For a trusted network: no TLS, no authentication. libmicrohttpd has the protocol.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class HttpServer {
   using Handler = std::function<HttpAnswer(std::string_view path)>;
 
   // Where it listens, in the caller's network namespace: "ADDRESS:PORT" ("127.0.0.1:9469", "[::1]:9469"), or the path of
-  // a unix socket, which begins with "/". A socket that nobody listens on any more is replaced; its mode is 0660.
-  // Throws Failure naming what is wrong with it, or why the kernel refuses it.
+  // a unix socket, which begins with "/". A socket that nobody listens on any more is replaced; the mode is 0660.
+  // Throws Failure that says what is wrong with `where`, or why the kernel refuses it.
   HttpServer(const std::string& where, Handler handler);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
@@ -34,9 +34,9 @@ class HttpServer {
 
   // Readable when serve() has something to do.
   int descriptor() const;
-  // When it has something to do all the same: in so many milliseconds; -1: no such time.
+  // In how many milliseconds serve() is needed even if descriptor() is not readable; -1: never.
   int timeout_ms() const;
-  // Does what can be done at once. Calls the handler, which must not throw.
+  // Does what can be done without waiting. Calls the handler, which must not throw.
   void serve();
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 using Type = Exposition::Type;
 
-// A hostile sender has as many addresses as it likes: each would be a time series for ever.
+// A hostile sender can use any number of addresses, and each would become a time series for ever.
 constexpr std::size_t most_senders = 20;
 
 void by_two_words(Exposition& out, const Figures::ByTwoWords& counts, std::string_view first,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is to measure on this node, as Prometheus reads it. conf/prometheus has alerts and a dashboard for it.
+// The metrics of this node, as Prometheus reads them. conf/prometheus has alerts and a dashboard for them.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct Figures {
   Histogram repair_seconds;  // from the kernel's notification to the end of the pass that mended it
   std::string source;
   bool source_in_sync = false;
-  std::int64_t list_time = 0;          // of the last complete list, seconds since 1970; 0: there was none
+  std::int64_t list_time = 0;          // of the last complete list, seconds since 1970; 0: none yet
   std::optional<nft::Counts> dropped;  // nothing: the kernel could not be asked
   std::map<std::string, ipam::Usage> networks;
   std::map<std::string, PluginLog::Failures> failures;  // by network

@@ -29,7 +29,7 @@ void add_plugin(const json& plugin, const std::string& name, std::vector<Network
   const json ipam = plugin.is_object() ? plugin.value("ipam", json::object()) : json();
   const std::string manager = text_of(ipam, "type");
   if (manager != "onlink-ipam" && manager != "host-local") return;
-  // As a call would have it that is for no attachment.
+  // As in a call that is for no attachment.
   cni::Request request;
   request.command = cni::Command::status;
   request.network = name;
@@ -50,7 +50,7 @@ void add_file(const std::string& path, std::vector<Network>& networks) try {
   if (plugins == document.end()) return add_plugin(document, name, networks);
   for (const json& plugin : *plugins) add_plugin(plugin, name, networks);
 } catch (const std::exception&) {
-  // Of whatever shape: not for us.
+  // Some other file: not for us.
 }
 
 }  // namespace

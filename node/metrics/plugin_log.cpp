@@ -27,7 +27,7 @@ PluginLog::PluginLog(std::string path) : path_(std::move(path)) {
   if (open() && ::fstat(file_.get(), &status) == 0) at_ = status.st_size;
 }
 
-// What is no regular file could keep a reader waiting.
+// Reading anything but a regular file could wait.
 bool PluginLog::open() {
   struct stat status {};
   UniqueFd file = try_open(AT_FDCWD, path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the plugin onlink writes into its log (plugin/log.h), as far as it counts: calls that failed, by their codes
-// (cni/error.h).
+// Counts failed calls in the log of the plugin onlink (plugin/log.h), by their codes (cni/error.h).
 #pragma once
 
 #include <sys/types.h>
@@ -16,11 +15,11 @@ namespace onlink::node {
 
 class PluginLog {
  public:
-  // What is in the file already is not counted. The file may come later.
+  // What the file has already does not count. The file need not exist yet.
   explicit PluginLog(std::string path);
 
-  // Reads what has come since, at most 4 MiB at a time. A file that was renamed is read to its end before the one that
-  // has its place; one that was truncated is read from its beginning.
+  // Reads what was added since, at most 4 MiB at a time. It reads a renamed file to its end before the file that replaced
+  // it, and a truncated one from its beginning.
   void read();
 
   // By command and code: {"ADD", "11"}.
@@ -36,7 +35,7 @@ class PluginLog {
   std::string path_;
   UniqueFd file_;
   off_t at_ = 0;
-  std::string rest_;  // of a line that is not whole yet
+  std::string rest_;  // a line that is not complete yet
   Failures failures_;
 };
 

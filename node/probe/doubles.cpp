@@ -18,7 +18,7 @@ std::optional<IpAddress> address_on(const Host& host, std::uint32_t link) {
   return std::nullopt;
 }
 
-// On the way to a node; nothing where ARP is not what finds it.
+// About the next hop on the way to a node; nothing if ARP does not find that.
 std::optional<ArpQuestion> question_for(const Host& host, const IpAddress& node) {
   const netlink::Route* way = host.path_to(node);
   const netlink::Link* link = way == nullptr ? nullptr : host.link(way->link);
@@ -55,7 +55,7 @@ std::string find_own_double(netlink::Socket& socket, const Host& host, const IpA
     if (address.prefix.address != own || !own.is_v4() || link == nullptr || !link->mac) continue;
     const ArpQuestion question[] = {{own, link->index, *link->mac}};
     auto others = ask_who_has(question)[0];
-    if (!others.empty())  // by another interface on the same wire this node answers itself
+    if (!others.empty())  // this node itself may have answered, on another interface on the same wire
       for (const netlink::Link& mine : netlink::list_links(socket))
         if (mine.mac) others.erase(*mine.mac);
     if (!others.empty())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses that two machines on one wire have: what is for one of them goes now to this one, now to that one. IPv4 only.
+// Addresses that two machines on one wire share: packets go now to one, now to the other. IPv4 only.
 #pragma once
 
 #include <span>
@@ -12,12 +12,12 @@
 
 namespace onlink::node {
 
-// For each node, in their order, of the next hop on the way there: how many machines have that address, and which; empty where
-// not more than one answers. A host with two interfaces on one wire and some switches and clouds (proxy ARP) answer twice and
-// work: to be asked only of a node with which something is wrong. In the caller's network namespace. Throws Failure.
+// For each node, in order: how many machines have the address of the next hop to it, and which; empty if at most one
+// answers. A host with two interfaces on one wire, and some switches and clouds (proxy ARP), answer twice and still work:
+// ask only about a node with which something is wrong. In the caller's network namespace. Throws Failure.
 std::vector<std::string> find_doubles(const Host& host, std::span<const IpAddress> nodes);
 
-// The same of this node's own address, of which this node itself is not counted.
+// The same for this node's own address, without this node itself.
 std::string find_own_double(netlink::Socket& socket, const Host& host, const IpAddress& own);
 
 }  // namespace onlink::node

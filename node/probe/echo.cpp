@@ -32,7 +32,7 @@ UniqueFd open_socket(int family, int protocol) {
   UniqueFd fd(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
   if (!fd && family == AF_INET6 && errno == EAFNOSUPPORT) return fd;
   if (!fd) throw system_failure("open a socket for echo requests (needs CAP_NET_RAW)");
-  // What is sent to many who are off waits for ARP, three seconds, and takes the room of what others could answer.
+  // Packets to nodes that are off wait three seconds for ARP, and take up buffer that packets to others need.
   for (const auto& [forced, modest] : {std::pair(SO_RCVBUFFORCE, SO_RCVBUF), {SO_SNDBUFFORCE, SO_SNDBUF}})
     if (::setsockopt(fd.get(), SOL_SOCKET, forced, &buffer, sizeof buffer) != 0)
       (void)::setsockopt(fd.get(), SOL_SOCKET, modest, &buffer, sizeof buffer);
@@ -58,7 +58,7 @@ std::uint16_t checksum(std::span<const unsigned char> bytes) {
   return static_cast<std::uint16_t>(~sum);
 }
 
-// Of IPv6 the kernel adds the checksum itself.
+// For IPv6 the kernel adds the checksum itself.
 void write_echo(std::span<unsigned char> message, bool v4, std::uint16_t id, std::uint16_t place) {
   message[0] = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
   const std::uint16_t sequence = htons(place);
@@ -73,7 +73,7 @@ IpAddress address_v4(std::span<const unsigned char> bytes, std::size_t at) {
   return IpAddress::from_bytes(bytes.subspan(at, 4));
 }
 
-// The payload of an IPv4 packet of a protocol; empty where it is none.
+// The payload of an IPv4 packet of this protocol; empty if the packet is none.
 std::span<const unsigned char> payload_v4(std::span<const unsigned char> packet, std::uint8_t protocol) {
   if (packet.size() < sizeof(iphdr) || packet[0] >> 4 != 4 || packet[9] != protocol) return {};
   const std::size_t header = std::size_t{packet[0] & 0xfu} * 4;
@@ -86,7 +86,7 @@ void settle(EchoResult& result, const EchoResult& outcome, std::size_t& open) {
   --open;
 }
 
-// Where to, and from which address where that is asked for.
+// The destination, and the source if one is asked for.
 struct Destination {
   explicit Destination(const Echo& echo) : address(echo.to) {
     header.msg_name = address.get();
@@ -145,7 +145,7 @@ std::vector<EchoResult> Pinger::ask(std::span<const Echo> echoes, bool whole, Ec
       receive(echoes, results, open);
     }
   }
-  ++id_;  // an answer that comes late is not taken for one to the next question
+  ++id_;  // a late answer must not pass for one to the next question
   return results;
 }
 
@@ -165,7 +165,7 @@ void Pinger::send(const Echo& echo, std::uint16_t place, EchoResult& result) {
   destination.header.msg_iovlen = 1;
   sent_[place] = monotonic_ns();
   if (::sendmsg(v4 ? v4_.get() : v6_.get(), &destination.header, 0) >= 0) return;
-  // A full queue is as good as a lost packet: it is tried again.
+  // A full queue counts as a lost packet: it is tried again.
   if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) fail(errno);
 }
 
@@ -190,7 +190,7 @@ void Pinger::receive(std::span<const Echo> echoes, std::vector<EchoResult>& resu
   }
 }
 
-// Of either family: where its number and identifier lie is the same.
+// Both families have the sequence number and the identifier in the same place.
 void Pinger::take_reply(std::span<const unsigned char> message, const IpAddress& from,
                         std::span<const Echo> echoes, std::vector<EchoResult>& results, std::size_t& open) {
   const std::size_t place = ntohs(read16(message, 6));
@@ -199,7 +199,7 @@ void Pinger::take_reply(std::span<const unsigned char> message, const IpAddress&
          {.what = EchoResult::What::answered, .microseconds = (monotonic_ns() - sent_[place]) / 1000}, open);
 }
 
-// An error has the packet that it is about in it; of one that went through a tunnel, with the outer header.
+// An ICMP error quotes the packet that it is about; if that went through a tunnel, with the outer header.
 void Pinger::take_v4(std::span<const unsigned char> packet, std::span<const Echo> echoes,
                      std::vector<EchoResult>& results, std::size_t& open) {
   const auto message = payload_v4(packet, IPPROTO_ICMP);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Echo requests to many at once (icmp(7)): who answers, who refuses, and how large a packet arrives whole. Changes nothing.
+// Echo requests to many hosts in parallel (icmp(7)): who answers, who refuses, and which size arrives unfragmented.
+// Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace onlink::node {
 struct Echo {
   IpAddress to;
   std::uint32_t length = 84;           // bytes of the whole IP packet
-  std::optional<IpAddress> from = {};  // IPv4; nothing: what the kernel chooses
+  std::optional<IpAddress> from = {};  // IPv4; nothing: the kernel chooses
 };
 
 struct EchoResult {
@@ -23,8 +24,8 @@ struct EchoResult {
   std::int64_t microseconds = 0;  // answered
   IpAddress from = {};            // refused: who says so, in which ICMP message
   std::uint8_t type = 0, code = 0;
-  std::uint32_t mtu = 0;  // where it is of size: what fits; 0: not told
-  int error = 0;          // unsent: errno; EMSGSIZE where this host itself lets nothing so large leave
+  std::uint32_t mtu = 0;  // if too large: what fits; 0: not told
+  int error = 0;          // unsent: errno; EMSGSIZE: this host itself sends nothing so large
 
   bool answered() const { return what == What::answered; }
   bool is_too_large() const;
@@ -32,17 +33,17 @@ struct EchoResult {
 
 struct EchoTimes {
   int tries = 3;
-  std::int64_t wait_ms = 600;  // after each, for those that have not answered; less where all have
+  std::int64_t wait_ms = 600;  // after each try, unless all have answered before
 };
 
 class Pinger {
  public:
-  // Its sockets belong to the network namespace of the calling thread now. Throws Failure; needs CAP_NET_RAW.
+  // Its sockets stay in the present network namespace of the calling thread. Throws Failure; needs CAP_NET_RAW.
   Pinger();
 
-  // One result for each, in their order; at most 60,000. whole: with "don't fragment", whatever path MTU was learned.
+  // One result for each echo, in order; at most 60,000. whole: with "don't fragment", whatever path MTU was learned.
   std::vector<EchoResult> ask(std::span<const Echo> echoes, bool whole = false, EchoTimes times = {});
-  // The identifier of all that the next question will send, in network byte order as in the packet.
+  // The identifier of all packets of the next ask(), in network byte order as in the packet.
   std::uint16_t id() const { return id_; }
 
  private:
@@ -55,12 +56,12 @@ class Pinger {
   void take_v6(std::span<const unsigned char> message, const IpAddress& from, std::span<const Echo> echoes,
                std::vector<EchoResult>& results, std::size_t& open);
 
-  UniqueFd v4_, v6_;  // v6_: none where the kernel has no IPv6
+  UniqueFd v4_, v6_;  // v6_: none if the kernel has no IPv6
   std::uint16_t id_;
   std::vector<std::int64_t> sent_;  // CLOCK_MONOTONIC, nanoseconds
 };
 
-// An IPv4 packet with an echo in it, for who sends it past the kernel's routes and rules (Wire::send).
+// An IPv4 packet with an echo in it, to be sent past the kernel's routes and rules (Wire::send).
 std::vector<unsigned char> echo_packet(const IpAddress& from, const IpAddress& to, std::uint16_t id);
 
 }  // namespace onlink::node

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of this host, besides what a pass looks at, keeps pods from talking. Changes nothing.
+// What on this host may keep pods from talking, besides what a pass looks at. Changes nothing.
 #pragma once
 
 #include <string>
@@ -14,9 +14,9 @@ namespace onlink::node {
 
 struct HostCheck {
   ProblemList problems;
-  std::vector<std::string> notes;  // what is well, but worth knowing where something is not
+  std::vector<std::string> notes;  // what is fine, but worth knowing if something else is not
 };
-// In the caller's network namespace, which is the socket's, and of which `host` was read. Throws Failure; needs CAP_NET_RAW.
+// In the caller's network namespace, in which the socket was opened and `host` was read. Throws Failure; needs CAP_NET_RAW.
 HostCheck check_host(netlink::Socket& socket, const Cluster& cluster, const Host& host);
 
 }  // namespace onlink::node

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the reservations of addresses on this host say of pods. Read without a lock: what is read may be changing. Changes nothing.
+// What this host's reservations of addresses say about pods. Read without a lock, while they may change. Changes nothing.
 #pragma once
 
 #include <functional>
@@ -16,10 +16,10 @@ struct Lease {
   ipam::Reservation reservation;
 };
 
-// data_dir: where those of all networks are; network: empty: in any. Nothing too where there are none, or they may not be read.
+// data_dir: where all networks' are. network: empty: any. Nothing also if there are no reservations, or they cannot be read.
 std::optional<Lease> find_lease(const std::string& data_dir, const std::string& network,
                                 const IpAddress& address);
-// The first of any network that is_it.
+// The first of any network for which is_it() is true.
 std::optional<Lease> find_lease(const std::string& data_dir,
                                 const std::function<bool(const ipam::Reservation&)>& is_it);
 

@@ -19,11 +19,11 @@
 namespace onlink::node {
 namespace {
 
-constexpr std::uint32_t smallest_size = 576;  // that every IPv4 link carries
-constexpr std::size_t steps = 12;             // sizes asked at once on the way to the largest
+constexpr std::uint32_t smallest_size = 576;  // every IPv4 link carries it
+constexpr std::size_t steps = 12;             // sizes asked in parallel on the way to the largest
 constexpr std::uint32_t loss_told = 3;        // of loss_tries
-constexpr std::size_t asked_for_loss = 50;    // peers at once
-constexpr std::size_t looked_at = 32;         // peers that do not answer and are looked at on the wire
+constexpr std::size_t asked_for_loss = 50;    // peers in parallel
+constexpr std::size_t looked_at = 32;         // silent peers that are looked at on the wire
 
 const char* state_name(std::uint16_t state) {
   switch (state) {
@@ -96,13 +96,13 @@ class Checker {
     checks_.push_back(std::move(check));
   }
 
-  // From our end of the tunnel also where the way is direct: the answer then takes the peer's way to our pods.
+  // From our end of the tunnel even if the way is direct: so the answer takes the peer's way to our pods.
   Echo far_echo(const PeerCheck& check) const {
     const bool with_end = check.kind == PathKind::direct && check.far_address->is_v4();
     return {.to = *check.far_address, .from = with_end ? own_end_ : std::nullopt};
   }
 
-  // To its pods where that is answered, else to the node.
+  // To the address among its pods if that answers, else to the node.
   Echo answered_echo(const PeerCheck& check) const {
     return check.far.answered() ? far_echo(check) : Echo{.to = check.node_address};
   }
@@ -121,7 +121,7 @@ class Checker {
     for (std::size_t i = 0; i < results.size(); ++i) *places[i] = results[i];
   }
 
-  // The whole size first; then, where it does not arrive, ever closer.
+  // The whole size first; if it does not arrive, ever closer.
   void ask_sizes() {
     std::vector<std::pair<PeerCheck*, Echo>> questions;
     for (PeerCheck& check : checks_) {
@@ -147,7 +147,7 @@ class Checker {
     search(searches);
   }
 
-  // Some at a time, as too many answers at once would be lost here.
+  // A few peers at a time: too many simultaneous answers would be lost here.
   void ask_for_loss() {
     std::vector<PeerCheck*> asked;
     for (PeerCheck& check : checks_)
@@ -166,7 +166,7 @@ class Checker {
   struct Search {
     PeerCheck* check;
     Echo echo;
-    std::uint32_t low;   // passes, or is not worth less
+    std::uint32_t low;   // passes, or nothing smaller is worth asking
     std::uint32_t high;  // does not pass
     EchoResult refusal;
   };
@@ -198,7 +198,7 @@ class Checker {
     }
   }
 
-  // After the questions: what the kernel knows now.
+  // After the questions: route and neighbour as the kernel knows them now.
   void look_up() {
     std::vector<IpAddress> addresses;
     for (const PeerCheck& check : checks_)
@@ -215,7 +215,7 @@ class Checker {
     }
   }
 
-  // The neighbour on the way to the node, where the kernel knows one.
+  // The neighbour on the way to the node, if the kernel knows one.
   std::optional<netlink::Neighbour> next_hop(const PeerCheck& check) {
     const netlink::Route* way = question_.host.path_to(check.node_address);
     if (way == nullptr || way->link == 0) return std::nullopt;
@@ -236,7 +236,7 @@ class Checker {
       return blame(check, "route-wrong", Subject::node,
                    fmt::format("its route is {}; the kernel takes: {}", state,
                                check.route.empty() ? "none" : check.route));
-    // That a neighbour did not answer some time ago counts no more where it does now.
+    // A neighbour that did not answer some time ago, but does now, is fine.
     const bool settled = path.problem == "peer-unreachable" && check.answers();
     if (!path.obstacle.empty() && !settled)
       return blame(check, path.problem.c_str(), path.is_elsewhere ? Subject::peer : Subject::node,
@@ -294,7 +294,7 @@ class Checker {
       if (!doubles[i].empty()) blame(*asked[i], "duplicate-address", Subject::peer, doubles[i]);
   }
 
-  // Many machines let no pings in, and are well.
+  // Many machines let no pings in, and are fine.
   void excuse_by_tcp() {
     std::vector<IpAddress> addresses;
     std::vector<PeerCheck*> asked;
@@ -315,7 +315,7 @@ class Checker {
     }
   }
 
-  // What a program there drops is seen by nobody: it looks as if nothing came.
+  // Nobody sees what an XDP program drops: it looks as if nothing came.
   void mention_xdp() {
     for (PeerCheck& check : checks_) {
       if (!check.problem ||
@@ -330,7 +330,7 @@ class Checker {
     }
   }
 
-  // The node itself answers, its address among its pods does not.
+  // The node itself answers, but its address among its pods does not.
   void judge_half(PeerCheck& check) {
     const std::string words = words_of(check.far, "");
     if (check.kind == PathKind::vxlan) {
@@ -353,7 +353,7 @@ class Checker {
     }
     if (check.kind == PathKind::tunnel) {
       if (check.far.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
-      // net/ipv4/tunnel4.c answers so where no tunnel takes the packet.
+      // net/ipv4/tunnel4.c answers this if no tunnel takes the packet.
       if (check.far.what == EchoResult::What::refused && check.far.from == check.node_address &&
           (check.far.code == ICMP_PROT_UNREACH || check.far.code == ICMP_PORT_UNREACH))
         return blame(
@@ -370,7 +370,7 @@ class Checker {
                       check.node_address.to_string(), check.far_address->to_string(),
                       question_.cluster.self.ipv4->to_string(), question_.cluster.self.name));
     }
-    // A node all of whose peers are on-link may do without a tunnel, and then has no such address.
+    // If all its peers are on-link, a node may have no tunnel, and so no such address.
     if (!own_end_) return;
     const Echo plain[] = {{.to = *check.far_address}};
     const bool from_node = pinger_.ask(plain, false, {.tries = 2, .wait_ms = 400})[0].answered();
@@ -420,7 +420,7 @@ class Checker {
     blame(check, "mtu", here ? Subject::node : Subject::peer, words);
   }
 
-  // What was asked in vain, and whether it leaves within a tunnel's packet.
+  // A question without an answer, and whether it leaves inside a tunnel's packet.
   struct Silent {
     PeerCheck* check;
     Echo echo;
@@ -453,7 +453,7 @@ class Checker {
     }
     const Dropped before = Dropped::now();
     const std::uint16_t id = pinger_.id();
-    // A kernel refuses once a second, after the first few times (icmp(7), icmp_ratelimit).
+    // After the first few times a kernel refuses only once a second (icmp(7), icmp_ratelimit).
     const auto results = pinger_.ask(echoes, false, {.tries = 3, .wait_ms = 600});
     const auto sights = wire.take(id);
     const std::string droppers = Dropped::now().since(before);
@@ -467,7 +467,7 @@ class Checker {
     }
   }
 
-  // From our end of the tunnel, but not through it: the answer comes through the peer's tunnel, as the peer knows it.
+  // From our end of the tunnel, but not through it: the answer comes through the tunnel that the peer has.
   void ask_beside_tunnel(const PeerCheck& check, Wire& wire) {
     const auto next = own_end_ ? next_hop(check) : std::nullopt;
     if (next) wire.send(echo_packet(*own_end_, check.node_address, pinger_.id()), next->link, next->mac);
@@ -523,7 +523,7 @@ class Checker {
                       question_.host.link_name(back->link), why));
   }
 
-  // What this node sends itself leaves with an address of its own.
+  // This node's own packets must leave with an address of its own.
   bool judge_own_nat(const Silent& one, const Sight& left) {
     const auto expected = one.echo.from ? one.echo.from : one.within_tunnel ? own_end_ : one.check->source;
     if (!expected || left.source == *expected || is_own(left.source)) return false;
@@ -568,7 +568,7 @@ class Checker {
     return false;
   }
 
-  // Of a tunnel's packet: the kernel does not hand it on to who had sent what is inside.
+  // About a tunnel's packet: the kernel does not pass it on to the sender of the inner packet.
   void judge_refusal(PeerCheck& check, const Sight& sight) {
     const IpAddress& who = *sight.refused_by;
     if (check.kind == PathKind::vxlan && who == check.node_address && sight.refusal == ICMP_PORT_UNREACH)
@@ -584,7 +584,7 @@ class Checker {
                    ""));
   }
 
-  // One pod of a peer that is reached: whether it answers too.
+  // Asks the named pod of a peer, too.
   void ask_pod() {
     if (!question_.pod) return;
     for (PeerCheck& check : checks_) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the other nodes are reached, by asking them: their own addresses, and through the way that pods' packets take the address
-// that each has in its pod subnet. Where not, what is to blame, as far as it can be told from here. Changes nothing.
+// Asks the other nodes, to see whether they are reached: their own addresses, and, along the way that pods' packets take,
+// the address that each has in its pod subnet. If not, what is to blame, as far as this node can tell. Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +24,19 @@ struct PeerCheck {
   std::string peer;
   IpPrefix cidr;
   PathKind kind = PathKind::none;
-  std::string route;                // that the kernel takes for an address of the subnet; empty: none
-  std::string neighbour;            // "eth0 172.16.91.202 REACHABLE"; empty: the way there has none
-  std::optional<IpAddress> source;  // of what leaves for the node outside a tunnel
+  std::string route;                // the kernel's for an address of the subnet; empty: none
+  std::string neighbour;            // "eth0 172.16.91.202 REACHABLE"; empty: none on the way there
+  std::optional<IpAddress> source;  // of packets to the node, outside a tunnel
   IpAddress node_address;
   EchoResult node;
-  std::optional<IpAddress> far_address;  // the node's in its pod subnet; nothing: it has none that is known
+  std::optional<IpAddress> far_address;  // the node's in its pod subnet; nothing: none is known
   EchoResult far;
   std::optional<IpAddress> pod_address;  // the pod there that was asked for
   EchoResult pod;
   std::uint32_t asked_size = 0;    // the largest packet that pods send there; 0: not known, not asked
-  std::uint32_t largest_size = 0;  // that arrives whole
-  std::uint32_t lost = 0;          // of loss_tries small ones
-  std::string note;                // what is no problem, and limits what can be told
+  std::uint32_t largest_size = 0;  // the largest packet that arrives whole
+  std::uint32_t lost = 0;          // of loss_tries small packets
+  std::string note;                // no problem, but limits what can be told
   std::optional<Problem> problem;
 
   bool answers() const { return node.answered() || far.answered(); }
@@ -45,12 +45,12 @@ struct PeerCheck {
 struct PeerQuestion {
   const Cluster& cluster;
   const Host& host;
-  const Desired& desired;           // with what was found to be in the way
+  const Desired& desired;           // with the obstacles that were found
   std::vector<std::string> states;  // of each of its paths: "ok", or what is wrong with the route ("missing")
   std::optional<IpAddress> pod = {};  // of a peer, to be asked as well
 };
-// One for each path, in their order. Some seconds, however many they are. In the network namespace of the socket, which must be
-// the caller's. Throws Failure.
+// One result for each path, in order. Takes some seconds, whatever their number. In the network namespace of the socket,
+// which must be the caller's. Throws Failure.
 std::vector<PeerCheck> check_peers(netlink::Socket& socket, const PeerQuestion& question);
 
 }  // namespace onlink::node

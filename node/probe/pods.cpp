@@ -28,7 +28,7 @@
 namespace onlink::node {
 namespace {
 
-constexpr std::size_t peers_asked = 50;  // by a pod
+constexpr std::size_t peers_asked = 50;  // from within a pod
 constexpr const char* gateway = "169.254.1.1";
 
 // "onlink <network> <container> <ifname>"
@@ -62,7 +62,7 @@ bool has_family(const PodCheck& pod, IpFamily family) {
                      [&](const IpAddress& address) { return address.family() == family; });
 }
 
-// The pod's own word for each family of which the host has no route to it.
+// Takes the pod's own addresses for a family in which the host has no route to it.
 void add_own_word(netlink::Socket& socket, PodCheck& pod) {
   if (!pod.link.peer_netns) return;
   const bool has[] = {has_family(pod, IpFamily::v4), has_family(pod, IpFamily::v6)};
@@ -90,7 +90,7 @@ void read_lease(const std::string& data_dir, PodCheck& pod) {
   }
 }
 
-// The paths by which network namespaces can be had, each namespace once.
+// Paths by which network namespaces can be opened, one for each namespace.
 std::vector<std::string> namespace_paths() {
   std::vector<std::string> paths;
   std::set<std::pair<dev_t, ino_t>> seen;
@@ -110,7 +110,7 @@ std::vector<std::string> namespace_paths() {
   return paths;
 }
 
-// Without its alias the end of a pair is known by its route alone, and whose it is by the lease.
+// Without its alias, only its route shows that this is a pod's end of a pair, and only the lease whose.
 void blame_lost_alias(PodCheck& pod) {
   const bool known = !pod.lease.empty();
   blame(pod, "alias-lost",
@@ -138,14 +138,14 @@ void find_namespaces(netlink::Socket& socket, std::vector<PodCheck>& pods) {
   }
 }
 
-// Whether something is known that could keep it from being reached: then it need not be asked.
+// Whether a known problem could keep it from being reached: then it need not be asked.
 bool is_explained(const PodCheck& pod) {
   return std::any_of(pod.problems.begin(), pod.problems.end(), [](const Problem& problem) {
     return problem.kind != "mtu" && problem.kind != "lease-of-another" && problem.kind != "alias-lost";
   });
 }
 
-// Another pod of this host, asked as if it were a node: the only one without a path.
+// Another pod of this host, as if it were a node; only such a "peer" has no path.
 PeerCheck as_peer(const PodCheck& pod) {
   PeerCheck peer;
   peer.peer = name_of(pod);
@@ -237,7 +237,7 @@ class PodChecker {
                         way->mac.to_string(), pod.link.mac->to_string()));
   }
 
-  // From within the pod to what this node itself reaches: what is lost on the way through this host.
+  // Pings from within the pod what this node itself reaches, to find what is lost on the way through this host.
   void check_forwarding(PodCheck& pod) {
     std::vector<Echo> echoes;
     std::vector<const PeerCheck*> asked;
@@ -248,7 +248,7 @@ class PodChecker {
       if (!has_family(pod, to.family())) continue;
       echoes.push_back({.to = to});
       asked.push_back(&peer);
-      // Beside the node its pods, of which this one may not exist: it shall only leave.
+      // Besides the node, an address of its pods, which may not exist: the packet need only leave this node.
       if (to != peer.node_address || !peer.cidr.address.is_v4() || peer.cidr.is_host()) continue;
       echoes.push_back({.to = peer.cidr.address.next()});
       asked.push_back(&peer);
@@ -283,7 +283,7 @@ class PodChecker {
   }
 
  private:
-  // While a pod asked.
+  // What was seen while a pod asked.
   struct Observed {
     std::vector<Sight> sights;
     std::string droppers;  // in words; empty: nothing was counted
@@ -322,7 +322,7 @@ class PodChecker {
     return device && device->index == link;
   }
 
-  // Rules may have another way for what comes from a pod than for what comes from this host.
+  // Policy rules may send a pod's packets another way than this host's.
   bool judge_way(PodCheck& pod, const std::string& whom, const IpAddress& to) {
     const auto from = std::find_if(pod.addresses.begin(), pod.addresses.end(),
                                    [&](const IpAddress& each) { return each.family() == to.family(); });
@@ -337,7 +337,7 @@ class PodChecker {
     return true;
   }
 
-  // What goes to pods of other nodes keeps its source, what goes anywhere its destination.
+  // Packets to pods of other nodes must keep their source, all packets their destination.
   bool judge_changed(PodCheck& pod, const PeerCheck& peer, const IpAddress& to, const Observed& observed) {
     for (const Sight& sight : observed.sights) {
       if (!sight.is_leaving || sight.is_reply || sight.link == pod.link.index) continue;
@@ -355,7 +355,7 @@ class PodChecker {
     return false;
   }
 
-  // To other pods pings pass; a rule may know protocols. Not to nodes, which let pods reach as little as they like.
+  // Pings to other pods pass, but a rule may match protocols. Does not ask nodes, which may refuse pods' TCP on purpose.
   void check_tcp(PodCheck& pod, const std::vector<const PeerCheck*>& asked, const std::vector<Echo>& echoes) {
     std::vector<IpAddress> pods;
     std::vector<const PeerCheck*> owners;
@@ -395,7 +395,7 @@ class PodChecker {
     return false;
   }
 
-  // To another pod here there is one way, whatever marks and rules say.
+  // There is only one right way to another pod here, whatever marks and rules say.
   bool judge_local_way(PodCheck& pod, const std::string& whom, const IpAddress& to,
                        const Observed& observed) {
     const auto way = netlink::lookup_route(socket_, to);
@@ -437,7 +437,7 @@ class PodChecker {
     const auto seen = [&](bool leaving, bool reply, bool at_pod) {
       return std::any_of(sights.begin(), sights.end(), [&](const Sight& sight) {
         const bool of_it = (reply ? sight.source : sight.destination) == to;
-        // In a tunnel's own device it is still here.
+        // On a tunnel's own device it has not left the host.
         const bool here = is(question_.host.tunnel, sight.link) || is(question_.host.vxlan, sight.link);
         return of_it && sight.is_reply == reply && sight.is_leaving == leaving &&
                (sight.link == pod.link.index) == at_pod && (at_pod || !here);
@@ -454,7 +454,7 @@ class PodChecker {
                                     "a queue (tc -s qdisc)")
                          : droppers;
     if (judge_way(pod, whom, to)) return;
-    if (!to.is_v4())  // of which nothing is seen on the wire
+    if (!to.is_v4())  // Wire sees IPv4 only
       return blame(
           pod, "pod-unanswered",
           fmt::format("what it sends to {} is not answered, though this node is: a chain of forward or "
@@ -563,7 +563,7 @@ void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vecto
   Pinger pinger;
   ask_from_host(pinger, pods);
   find_namespaces(socket, pods);
-  // Of many pods one stands for all as to the way through this host.
+  // One pod stands for all when it comes to the way through this host.
   bool forwarded = false;
   for (PodCheck& pod : pods) {
     const bool look = question.thorough || !pod.echo.answered() || !forwarded;

@@ -15,7 +15,7 @@
 namespace onlink::node {
 namespace {
 
-constexpr std::uint16_t port = 1;  // tcpmux, which nobody runs
+constexpr std::uint16_t port = 1;  // tcpmux: nobody runs it
 constexpr std::int64_t wait_ms = 500;
 constexpr std::size_t at_once = 200;  // descriptors
 

@@ -33,7 +33,7 @@ std::uint32_t number_at(std::span<const unsigned char> bytes, std::size_t at) {
 // RFC 7348: in the UDP packet there are VXLAN's own 8 bytes, then an Ethernet frame.
 constexpr std::size_t vxlan_headers = 8 + 8 + ETH_HLEN;
 
-// ICMP, or ICMP in IPIP or in what may be VXLAN of any port, and of that the headers: a busy node's traffic stays where it is.
+// Takes the headers of ICMP, alone, in IPIP, or in what may be VXLAN on any port: not all of a busy node's traffic.
 void attach_filter(const UniqueFd& fd) {
   sock_filter program[] = {
       BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),                   // length of the outer header
@@ -55,7 +55,7 @@ void attach_filter(const UniqueFd& fd) {
 
 constexpr std::size_t not_around = SIZE_MAX;
 
-// Between the outer header and the packet inside, by the outer one's protocol: the filter let pass nothing else.
+// The bytes between the outer header and the inner packet, by the outer protocol; the filter passes no others.
 std::size_t headers_within(unsigned char protocol) {
   if (protocol == IPPROTO_UDP) return vxlan_headers;
   return protocol == IPPROTO_IPIP ? 0 : not_around;
@@ -107,7 +107,7 @@ Wire::Wire() : fd_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK
   (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
   sockaddr_ll all{};
   all.sll_family = AF_PACKET;
-  all.sll_protocol = htons(ETH_P_ALL);  // what leaves is not shown to a socket of one protocol
+  all.sll_protocol = htons(ETH_P_ALL);  // a socket of one protocol does not see what leaves
   if (::bind(fd_.get(), reinterpret_cast<sockaddr*>(&all), sizeof all) != 0)
     throw system_failure("look at the interfaces");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of our echoes is seen on the interfaces themselves (packet(7)): behind every chain and filter on the way out, before them
-// on the way in. So a packet that was dropped here is told from one that others have lost.
+// Watches our echoes on the interfaces themselves (packet(7)): on the way out after every chain and filter, on the way in
+// before them. So it can tell a packet that was dropped here from one that was lost elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace onlink::node {
 
-// An ICMP echo or its reply, seen on an interface; `outer_*` where it was in a packet of a tunnel. IPv4 only.
+// An ICMP echo or its reply, seen on an interface; `outer_*` if it was inside a tunnel's packet. IPv4 only.
 struct Sight {
   bool is_leaving = false;
   std::uint32_t link = 0;
@@ -21,20 +21,20 @@ struct Sight {
   bool is_for_another = false;  // came in for another MAC than the interface's
   IpAddress source = {}, destination = {};
   std::optional<IpAddress> outer_source = {}, outer_destination = {};
-  std::uint16_t vxlan_port = 0;  // to which it was sent; 0: not in VXLAN
+  std::uint16_t vxlan_port = 0;  // destination port; 0: not in VXLAN
   std::uint32_t vxlan_vni = 0;
-  // Seen as the quotation of an ICMP "destination unreachable": who says so, and the code.
+  // If an ICMP "destination unreachable" quoted it: who sent that, and its code.
   std::optional<IpAddress> refused_by = {};
   std::uint8_t refusal = 0;
 };
 
 class Wire {
  public:
-  // Looks on from now on, at all interfaces of the calling thread's network namespace. Throws Failure; needs CAP_NET_RAW.
+  // Watches all interfaces of the calling thread's network namespace from now on. Throws Failure; needs CAP_NET_RAW.
   Wire();
-  // An IPv4 packet onto an interface, to its neighbour: past routes, chains and NAT. Best effort.
+  // Sends an IPv4 packet to a neighbour on an interface: past routes, chains and NAT. Best effort.
   void send(std::span<const unsigned char> packet, std::uint32_t link, const MacAddress& to);
-  // What was seen of echoes with this identifier (Pinger::id) so far.
+  // What was seen so far of echoes with this identifier (Pinger::id).
   std::vector<Sight> take(std::uint16_t id);
 
  private:

@@ -74,7 +74,7 @@ void read_rp_filter(std::map<std::string, std::uint64_t>& counters) {
 
 }  // namespace
 
-// ip-route(8) has what a route of each type gives to the sender.
+// ip-route(8) lists the errors by type of route.
 std::string words_of_unsent(int error) {
   switch (error) {
     case EPERM:

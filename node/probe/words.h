@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a packet, in words.
+// What happened to a packet, in words.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@
 
 namespace onlink::node {
 
-// "172.16.91.254 refuses it: the host is not reachable"; `otherwise` where nobody said anything.
+// "172.16.91.254 refuses it: it has no route"; `otherwise` if nobody said anything.
 std::string words_of(const EchoResult& result, const std::string& otherwise);
 
-// Why the kernel lets none leave, by its error: of "this host" or "the pod".
+// Why the kernel sends nothing, by its error, on this host or in a pod.
 std::string words_of_unsent(int error);
 
 // The route that a packet takes, with the name of its interface; "no route".
 std::string words_of(netlink::Socket& socket, const std::optional<netlink::Route>& way);
 
-// What this host counts of what it drops: of onlink's own filter and of rp_filter.
+// This host's counters of dropped packets: of onlink's own filter and of rp_filter.
 class Dropped {
  public:
   static Dropped now();
-  // What was counted since, in words; empty: nothing was.
+  // The first counter that has grown since, in words; empty: none has.
   std::string since(const Dropped& before) const;
 
  private:
