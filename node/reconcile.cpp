@@ -20,7 +20,7 @@ namespace {
 
 void append(ProblemList& list, const ProblemList& more) { list.insert(list.end(), more.begin(), more.end()); }
 
-// "since when" of every path: the time stays while the way stays.
+// Since when each path is as it is: the time stays while the way stays the same.
 std::map<std::string, Since> path_times(const Desired& desired, const std::map<std::string, Since>& before) {
   std::map<std::string, Since> paths;
   const std::int64_t now = std::time(nullptr);
@@ -102,12 +102,12 @@ Pass Reconciler::plan(const Nodes& nodes) {
   return pass;
 }
 
-// Who may send through the tunnel, and what is inside, is widened before routes change and narrowed after.
+// The rules about tunnel senders and their inner sources are widened before routes change, and narrowed after.
 Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   Pass pass;
   look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
-  // Whether a tunnel is wanted now or not: a pod that has the address would be in its way later.
+  // Even if no tunnel is wanted now: a pod with this address would block it later.
   attempt(pass, [&] { publish_reserved(directories_, nodes.cluster.self); });
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, pass.changes, pass.host).failures);
@@ -143,7 +143,7 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   return pass;
 }
 
-// What is no reason to end a pass before its routes.
+// A failure of this step must not keep the pass from its routes.
 void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
   try {
     step();
@@ -173,7 +173,7 @@ void Reconciler::note_obstacles(Pass& pass) const {
   }
 }
 
-// The device was just asked for: routes need its index, or, without it, their peers have no path.
+// The device was just requested: now routes need its index; if it is still absent, their peers have no path.
 void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
   read_tunnel(socket_, nodes.cluster.self.ipv4, pass.host);
   compare(nodes, pass, true);
@@ -182,7 +182,7 @@ void Reconciler::make_tunnel(const Nodes& nodes, Pass& pass) {
   save(std::move(state));
 }
 
-// The same; what else belongs to the device comes now that it has an index.
+// The same; now that the device has an index, what belongs on it follows.
 void Reconciler::make_vxlan(const Nodes& nodes, Pass& pass) {
   VxlanChanges made = std::move(pass.changes.vxlan);
   read_vxlan(socket_, pass.host);
@@ -208,8 +208,8 @@ void Reconciler::load_rules(const nft::Ruleset& rules, Pass& pass) {
   save(std::move(state));
 }
 
-// On disk before the first change, if it can be: a process killed right after it still knows what was before.
-// A full disk is no reason to leave routes as they are.
+// Saved before the first change, if possible: then even a process that is killed after it leaves the earlier state on
+// record. A full disk is no reason to leave routes as they are.
 void Reconciler::remember(const Pass& pass) {
   RunState state = state_;
   if (!state.before) state.before = node::remember(pass.host);

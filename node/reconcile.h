@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass: look at the host, work out what should be, make the difference. Knows no source of nodes.
+// One pass: look at the host, work out what should be, change what differs. Knows no source of nodes.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,9 @@ struct Pass {
   Changes changes;
   std::string rules;  // nftables commands that were, or would be, run
   std::size_t route_messages = 0;
-  std::vector<IpPrefix> refused;    // routes to these were to be made, and were not
+  std::vector<IpPrefix> refused;    // destinations whose routes could not be made
   ProblemList problems;             // everything that is not as it should be
-  std::vector<std::string> unseen;  // what a plan could not look at for want of rights
+  std::vector<std::string> unseen;  // what a plan could not look at for lack of privileges
 
   bool in_order() const { return !concerns_node(problems); }
   bool changed() const { return !changes.empty() || !rules.empty(); }
@@ -41,9 +41,9 @@ class Reconciler {
 
   // Looks, and changes nothing.
   Pass plan(const Nodes& nodes);
-  // Looks and changes. Every failure is in the result; throws only where the kernel does not answer at all.
-  // thorough: looks also at what others have put in the way of ours, and asks for the ipip module though the
-  // kernel was once found to have none. In between, what the last thorough pass saw counts.
+  // Looks and changes. Every failure is in the result; throws only if the kernel does not answer at all.
+  // thorough: also looks for others' rules and routes in the way of ours, and tries to make the tunnel even if the
+  // kernel had no ipip before. Other passes use what the last thorough one found.
   Pass apply(const Nodes& nodes, bool thorough = true);
 
   const RunState& state() const { return state_; }
@@ -68,7 +68,7 @@ class Reconciler {
   Firewall firewall_;
   RunState state_;
   std::string unsaved_;                        // why the state is not on disk
-  std::vector<std::string> host_obstacles_;    // of the last thorough look
+  std::vector<std::string> host_obstacles_;    // from the last thorough look
   std::map<IpPrefix, std::string> obstacles_;  // the same, by pod subnet
 };
 

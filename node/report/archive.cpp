@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t block = 512;
 
-// The numbers are octal, the checksum is of the header with blanks in its place.
+// Numbers are octal; the checksum counts its own field as blanks.
 std::string header_of(const std::string& path, std::size_t size, std::int64_t time) {
   std::string header(block, '\0');
   const auto put = [&](std::size_t at, std::string_view text) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A .tar.gz in memory. The tar is POSIX.1-1988's ustar, which is a header of 512 bytes before each file: less than a library for it
-// would be, and the container image has no tar(1); gzip is zlib's.
+// A .tar.gz in memory. The tar is POSIX.1-1988's ustar, a header of 512 bytes before each file: less code than a library,
+// and the container image has no tar(1). zlib makes the gzip.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace onlink::node {
 
 class Archive {
  public:
-  // folder: at most 100 bytes with the longest name. time: of all files, seconds since 1970.
+  // folder: with the longest name at most 100 bytes. time: of all files, seconds since 1970.
   Archive(std::string folder, std::int64_t time) : folder_(std::move(folder)), time_(time) {}
 
   // A plain file, for its owner only. Throws Failure where the name is too long.

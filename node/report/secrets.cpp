@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t shortest_known = 4;  // what is shorter would take half of everything with it
+constexpr std::size_t shortest_known = 4;  // removing shorter ones would remove half of everything
 constexpr std::size_t most_known = 200;
 constexpr std::size_t largest_file = 1u << 16;
 
@@ -37,7 +37,7 @@ std::string letters_of(std::string_view name) {
   return letters;
 }
 
-// A path is no secret, what is in the file may be one.
+// A path is no secret; the file's content may be one.
 bool is_path(std::string_view name, std::string_view value) {
   const std::string letters = letters_of(name);
   return value.starts_with('/') &&
@@ -61,8 +61,8 @@ struct Value {
   std::size_t end = 0;
 };
 
-// Of name: value, name=value, "name": "value", name "value", --name value: where the value of this name is. A value without quotes goes
-// to the end of the line after a colon, else to the next blank.
+// Where the value of this name is, in name: value, name=value, "name": "value", name "value", --name value. A value
+// without quotes goes to the end of the line after a colon, else to the next blank.
 std::optional<Value> value_of(std::string_view line, std::size_t name_begin, std::size_t name_end) {
   Value value{line.substr(name_begin, name_end - name_begin)};
   std::size_t at = name_end;
@@ -101,7 +101,7 @@ std::optional<Value> value_of(std::string_view line, std::size_t name_begin, std
   return value.end > value.begin ? std::optional(value) : std::nullopt;
 }
 
-// The first secret from that place on.
+// The first value with a secret's name, from that place on.
 std::optional<Value> next_named(std::string_view line, std::size_t from) {
   for (std::size_t at = from; at < line.size(); ++at) {
     if (!is_of_a_name(line[at])) continue;
@@ -130,7 +130,7 @@ void clean_addresses(std::string& line) {
   }
 }
 
-// "Bearer ..." and "Basic ..." of HTTP, JSON Web Tokens wherever they are.
+// "Bearer ..." and "Basic ..." of HTTP, and JSON Web Tokens anywhere.
 void clean_tokens(std::string& line) {
   constexpr std::size_t shortest = 8;
   for (const std::string_view scheme : {"Bearer ", "bearer ", "Basic ", "basic "})
@@ -162,7 +162,7 @@ std::size_t find_key(const std::string& line, std::size_t from) {
   return std::string::npos;
 }
 
-// Private keys in PEM, which have many lines, or are a string of JSON. open: the line before was in the middle of one.
+// Private keys in PEM, on many lines or as a JSON string. open: the line before was inside one.
 void clean_keys(std::string& line, bool& open) {
   constexpr std::string_view end = "-----END ", dashes = "-----";
   for (std::size_t at = open ? 0 : find_key(line, 0); at != std::string::npos;) {

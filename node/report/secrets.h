@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes passwords, tokens and keys out of what others are to see. Where in doubt it takes more. Two ways, which meet: what stands under
-// a name or in a form that secrets have goes wherever it is; and what is known to be one, because a configuration says so, goes from
-// everywhere else too, whatever stands before it.
+// Removes passwords, tokens and keys from what others will see. If in doubt, it removes more. It does so in two ways: values
+// with a name or in a form that secrets have go wherever they are; and values that a configuration marks as secret go from
+// everywhere, whatever stands before them.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,19 @@
 
 namespace onlink::node {
 
-// "password", "tokenFile", "API_KEY", "client-key-data", "Authorization": whatever case, with or without marks between its words.
+// "password", "tokenFile", "API_KEY", "client-key-data", "Authorization": in any case, with or without marks between words.
 bool is_secret_name(std::string_view name);
 
 class Secrets {
  public:
-  // What these have under such names is known from now on; the files too that names like "tokenFile" have the path of.
+  // Values under such names are known secrets from now on; so are the contents of files that names like "tokenFile" name.
   void learn(const nlohmann::json& document);
-  void learn_text(std::string_view text);           // YAML, or whatever has names before values
-  void learn_file(const std::string& path);         // the whole content is one secret
-  void learn_config_file(const std::string& path);  // as learn_text. Of both, what cannot be read is nothing
+  void learn_text(std::string_view text);           // YAML, or anything with names before values
+  void learn_file(const std::string& path);         // its whole content is secret, and each of its lines
+  void learn_config_file(const std::string& path);  // as learn_text. Both ignore what they cannot read
 
   nlohmann::json clean(const nlohmann::json& document) const;
-  // Line by line: also of what is cut off, or is no JSON though it should be.
+  // Line by line: so it works on text that is cut off, or that should be JSON but is not.
   std::string clean_text(std::string_view text) const;
 
  private:

@@ -34,13 +34,12 @@ void create_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const 
   try {
     socket.execute(netlink::create_ipip(host.tunnel_device(), changes.local));
   } catch (const Failure& failure) {
-    // EEXIST: the module made it when it was loaded. EOPNOTSUPP: there is no module, as the next look will
-    // tell.
+    // EEXIST: the module made tunl0 when it was loaded. EOPNOTSUPP: there is no module, as the next look will show.
     if (!(failure.already_exists() && !changes.local) && failure.error() != EOPNOTSUPP) throw;
   }
 }
 
-// Not through /proc/sys, which is read-only in a container.
+// Not through /proc/sys: that is read-only in a container.
 netlink::Message loosen(const netlink::Link& link) {
   return netlink::set_ipv4_settings(link.index, link.name, {{IPV4_DEVCONF_RP_FILTER, 2}});
 }
@@ -82,7 +81,7 @@ void make_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const Host
   socket.execute(netlink::create_vxlan(vxlan_name, wanted.settings, wanted.mac, wanted.mtu));
 }
 
-// One message for each route, as many at a time as are sent at once: thousands of them would take megabytes.
+// One message for each route, made a batch at a time: thousands of them would take megabytes.
 template <class Object>
 void run(netlink::Socket& socket, const std::vector<Object>& routes,
          const std::function<netlink::Message(const Object&)>& message,
@@ -98,7 +97,7 @@ void run(netlink::Socket& socket, const std::vector<Object>& routes,
   }
 }
 
-// Both kinds of entries: of those that go, one that is gone is right.
+// For both kinds of entries. An entry to be removed may be gone already.
 template <class Entry, class ToMessage>
 void set_entries(netlink::Socket& socket, const std::vector<Entry>& entries, Applied& applied,
                  const ToMessage& message) {
@@ -177,7 +176,7 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
     return std::binary_search(taken.begin(), taken.end(), route, netlink::key_before);
   });
   set_apart(host, taken, find_holders(socket, taken), changes.conflicts);
-  // Of ours, since the last look: the next pass sees it.
+  // Routes of ours that appeared since the last look: the next pass sees them.
   for (const netlink::Route& route : taken) {
     applied.failures.push_back(fmt::format("add route {}: somebody was faster",
                                            netlink::to_string(route, host.link_name(route.link))));

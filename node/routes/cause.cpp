@@ -24,7 +24,7 @@ std::string name_of_process(std::uint32_t port) {
   try {
     return std::string(trimmed(read_file(AT_FDCWD, fmt::format("/proc/{}/comm", port)).value_or("")));
   } catch (const Failure&) {
-    return {};  // it ended while it was looked at
+    return {};  // it has just ended
   }
 }
 

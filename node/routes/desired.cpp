@@ -22,7 +22,7 @@ std::string describe(const Host& host, const netlink::Route& path) {
   return netlink::to_string(path, host.link_name(path.link));
 }
 
-// The words for a peer that has no direct path.
+// Why there is no direct path to an address.
 std::string off_link_reason(const Host& host, const IpAddress& address) {
   const netlink::Route* path = host.path_to(address);
   if (path == nullptr) return fmt::format("there is no route to {}", address.to_string());
@@ -66,7 +66,7 @@ class Planner {
                        [&](const Node& peer) { return may_tunnel(cluster_, peer, encapsulation); });
   }
 
-  // What the device that carries our address lets pass; 0: not known. Both tunnels and pods get theirs from it.
+  // The MTU of the device with our address; 0: not known. Both tunnels and pods get theirs from it.
   std::uint32_t find_mtu() {
     const auto own_address = cluster_.self.ipv4 ? cluster_.self.ipv4 : cluster_.self.ipv6;
     const netlink::Route* own = host_.path_to(*own_address);
@@ -77,7 +77,7 @@ class Planner {
     return mtu > headers_around(PathKind::vxlan, *own_address) ? mtu : 0;
   }
 
-  // What is left of it inside a tunnel; a pod's packets may have to go through each that there is.
+  // What is left of it inside a tunnel. A pod's packets must fit into each tunnel that there is.
   std::uint32_t inner_mtu(std::uint32_t mtu, std::uint32_t headers) {
     if (mtu == 0) return 0;
     result_.pod_mtu = std::min(result_.pod_mtu, mtu - headers);
@@ -126,7 +126,7 @@ class Planner {
     if (vxlan_problem_.empty()) result_.vxlan = std::move(wanted);
   }
 
-  // A peer with several pod subnets gave its entries once for each.
+  // A peer has added its entries once for each of its pod subnets.
   void finish_vxlan() {
     auto& [fdb, neighbours] = result_.vxlan_entries;
     std::sort(fdb.begin(), fdb.end());
@@ -138,7 +138,7 @@ class Planner {
           {"no-tunnel", Subject::node, fmt::format("no {}: {}", vxlan_name, vxlan_problem_)});
   }
 
-  // Where the address is on lo, as behind several uplinks: what fits all ways to other nodes.
+  // If the address is on lo, as with several uplinks: what fits all ways to other nodes.
   std::uint32_t underlay_mtu(const netlink::Link& carrier) const {
     if ((carrier.flags & IFF_LOOPBACK) == 0) return carrier.mtu;
     std::uint32_t smallest = 0;
@@ -166,8 +166,8 @@ class Planner {
     return why;
   }
 
-  // The way to a node in table main. Where a policy rule leads elsewhere before that, it is the network that
-  // the node's address is in: what the rule's table has need not hold for what onlink's routes send.
+  // The way to a node in table main. If a policy rule leads elsewhere before that, the connected network that the node's
+  // address is in: the rule's table may not apply to what onlink's routes send.
   std::optional<netlink::Route> way_to(const IpAddress& address) const {
     const netlink::Route* path = host_.path_to(address);
     if (path == nullptr) return std::nullopt;
@@ -178,7 +178,7 @@ class Planner {
     return *path;
   }
 
-  // A network that this node is connected to, or a router: a route to pods would take it away from here.
+  // Whether the subnet has a part of a connected network in it, or a router: a route to pods would hide these.
   std::string taken_network(const IpPrefix& cidr) const {
     for (const netlink::Address& address : host_.underlay_addresses)
       if (cidr.overlaps(address.prefix))
@@ -191,8 +191,8 @@ class Planner {
     return "";
   }
 
-  // A packet to an unused address of ours must not follow the default route and come back. A single address
-  // would shut out the pod that has it.
+  // A packet to an unused address of ours must not follow the default route and come back. A subnet of one address gets
+  // no blackhole, which would shut out its pod.
   void plan_own_subnets() {
     for (const IpPrefix& cidr : cluster_.self.pod_cidrs) {
       (cidr.address.is_v4() ? result_.forwarding_v4 : result_.forwarding_v6) = true;
@@ -262,7 +262,7 @@ class Planner {
     path.obstacle = std::move(words);
   }
 
-  // What keeps packets from the node at this address, as far as this host can tell without sending any.
+  // Finds what keeps packets from the node at this address, as far as this host can tell without sending any.
   void set_obstacle(PeerPath& path, const IpAddress& address) const {
     const netlink::Route* way = host_.path_to(address);
     if (way == nullptr)
@@ -283,8 +283,8 @@ class Planner {
                         host_.link_name(arrives_on)));
   }
 
-  // Where the other node's network is wider than ours (/16 and /24), we are on-link for it: it sends without a
-  // tunnel. That it has asked for our link-layer address tells.
+  // If the other node's network is wider than ours (/16 and /24), we are on-link for it, and it sends without a tunnel.
+  // It has asked for our link-layer address: that shows it.
   std::string return_obstacle(const PeerPath& path, const IpAddress& address,
                               const netlink::Route& way) const {
     if (path.kind == PathKind::direct || path.mode != IpipMode::cross_subnet || !path.cidr.address.is_v4())
@@ -335,7 +335,7 @@ class Planner {
     const IpAddress end = v4 ? tunnel_address(peer).value_or(path.cidr.address) : mac.link_local();
     netlink::Route& route = add_route(path.cidr, end);
     route.link = link;
-    route.onlink = v4;  // of a link-local gateway the kernel knows it
+    route.onlink = v4;  // a link-local gateway is on-link anyway
     for (const IpAddress& own : result_.vxlan->addresses)
       if (own.is_v4() == v4) route.source = own;
     result_.vxlan_entries.fdb.push_back({link, mac, node});
@@ -367,7 +367,7 @@ class Planner {
   const Host& host_;
   std::set<IpAddress> gateways_;  // of the ways to other nodes
   Desired result_;
-  std::string tunnel_problem_;  // of nobody's concern where all peers are on-link
+  std::string tunnel_problem_;  // matters only if a peer needs the tunnel
   bool tunnel_missed_ = false;
   std::string vxlan_problem_;
   bool vxlan_missed_ = false;
@@ -388,7 +388,7 @@ const char* to_string(PathKind kind) {
   }
 }
 
-// VXLAN: Ethernet, its own, UDP's and the outer header (RFC 7348).
+// VXLAN: the Ethernet, VXLAN, UDP and outer IP headers (RFC 7348).
 std::uint32_t headers_around(PathKind kind, const IpAddress& node) {
   if (kind == PathKind::tunnel) return 20;
   if (kind != PathKind::vxlan) return 0;

@@ -41,7 +41,7 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
   return changes;
 }
 
-// Values of `list` of which the other has none with the same key; both sorted by it.
+// Values of `list` whose key `other` does not have; both are sorted by it.
 template <class Value, class Key>
 std::vector<Value> without(const std::vector<Value>& list, const std::vector<Value>& other, Key key) {
   std::vector<Value> rest;
@@ -106,7 +106,7 @@ void diff_routes(const std::vector<netlink::Route>& wanted, const std::vector<ne
           std::find_if_not(is, actual.end(), [&](const auto& route) { return same_key(route, *want); });
       const auto right = std::find(is, end, *want);
       if (right == end) changes.replace.push_back(*want);
-      // Others of its key, which somebody has appended. The first is what a replacement takes the place of.
+      // Others of its key, which somebody has appended. A replacement replaces the first.
       for (auto other = right == end ? std::next(is) : is; other != end; ++other)
         if (other != right) changes.remove.push_back(*other);
       ++want;

@@ -16,12 +16,12 @@ namespace onlink::node {
 struct TunnelChanges {
   bool create = false;
   std::optional<IpAddress> local;  // of what is created: then it is ipip.onlink
-  bool remove_own = false;  // ipip.onlink: before it is made anew, or not wanted any more, after the routes
+  bool remove_own = false;  // ipip.onlink: before it is made again; or no longer wanted, after the routes
   std::uint32_t mtu = 0;    // 0: stays
   bool pmtudisc = false;
   bool up = false;
   bool loose =
-      false;  // its rp_filter: a node for which we are not on-link sends through it, also where it is for us
+      false;  // rp_filter 2: a node may send through it that is on-link for us, while we are not for it
   std::optional<IpPrefix> add_address;
   std::vector<IpPrefix> remove_addresses;  // after the routes that name them as source are gone
 
@@ -29,20 +29,20 @@ struct TunnelChanges {
 };
 
 struct VxlanChanges {
-  bool remove = false;  // of other settings, before it is made anew; or not wanted any more, after the routes
+  bool remove = false;  // it has other settings: before `create`; or it is not wanted: after the routes
   std::optional<WantedVxlan> create;
   std::uint32_t mtu = 0;  // 0: stays
   bool up = false;
-  bool loose = false;  // as TunnelChanges has it
+  bool loose = false;  // as in TunnelChanges
   std::vector<IpPrefix> add_addresses;
   std::vector<IpPrefix> remove_addresses;
-  VxlanEntries add;  // in place of what their keys had
+  VxlanEntries add;  // each replaces the entry with its key
   VxlanEntries remove_entries;
 
   bool operator==(const VxlanChanges&) const = default;
 };
 
-// A destination that somebody else routes already, with the same metric: left to them.
+// A destination that somebody else already routes with the same metric: left alone.
 struct Conflict {
   netlink::Route wanted;
   netlink::Route holder;
@@ -55,22 +55,22 @@ struct Changes {
   TunnelChanges tunnel;
   VxlanChanges vxlan;
   std::vector<netlink::Route> add;
-  std::vector<netlink::Route> replace;  // the key is ours already, something else differs
+  std::vector<netlink::Route> replace;  // we have this key, but something else differs
   std::vector<netlink::Route> remove;
-  std::vector<netlink::Route> held;  // to be removed as soon as the list of nodes is complete
+  std::vector<netlink::Route> held;  // removed once the list of nodes is complete
   std::vector<Conflict> conflicts;
 
   bool empty() const;  // held routes and conflicts are no changes
 };
 
 struct DiffRules {
-  std::vector<IpPrefix> own_addresses;  // that we once put on the tunnel device
+  std::vector<IpPrefix> own_addresses;  // that we have put on the tunnel device
   bool may_withdraw = true;             // false: the list of nodes is not known to be complete
 };
 
 Changes diff(const Desired& desired, const Host& host, const DiffRules& rules);
 
-// Takes out of these routes what others hold (see find_holders), or an attachment.
+// Moves routes whose key others hold (see find_holders), or an attachment, from `wanted` to `conflicts`.
 void set_apart(const Host& host, std::vector<netlink::Route>& wanted,
                const std::vector<std::optional<netlink::Route>>& holders, std::vector<Conflict>& conflicts);
 

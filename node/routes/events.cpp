@@ -31,13 +31,13 @@ bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   if (interest.desired != nullptr && wanted(route, *interest.desired)) return true;
   if (route.protocol == netlink::onlink_protocol) return is_node_route(route);  // else it is an attachment's
   if (interest.desired == nullptr) return true;
-  // It may lead to other nodes: then what is on-link may have changed.
+  // If it leads to other nodes, what is on-link may have changed.
   const auto& nodes = interest.desired->underlay;
   const auto node = std::lower_bound(nodes.begin(), nodes.end(), route.dst.network().address);
   return node != nodes.end() && route.dst.contains(*node);
 }
 
-// The kernel does not say whose doing a change of a VXLAN device's entries was: what is as it should be is ours.
+// The kernel does not say who changed a VXLAN device's entries: an entry that is as it should be counts as our change.
 bool entry_concerns(const nlmsghdr& message, const Interest& interest) {
   if (interest.desired == nullptr || interest.desired->vxlan_entries.fdb.empty()) return false;
   const auto& [fdb, neighbours] = interest.desired->vxlan_entries;
@@ -67,7 +67,7 @@ bool concerns(const nlmsghdr& message, const Interest& interest) {
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const auto address = netlink::parse_address(message);
-      // Pods' ends have link-local addresses only.
+      // Pods' host ends have link-local addresses only.
       return !address || address->scope != RT_SCOPE_LINK;
     }
     case RTM_NEWROUTE:

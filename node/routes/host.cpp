@@ -26,7 +26,7 @@ std::vector<IpAddress> node_addresses(const Cluster& cluster) {
     if (node.ipv6) addresses.push_back(*node.ipv6);
   };
   add(cluster.self);
-  // Whose the tunnel's address is: a pod may have it already.
+  // The tunnel's own address, too: a pod may have it already.
   for (const auto& tunnel : {tunnel_address(cluster.self), tunnel_address_v6(cluster.self)})
     if (tunnel) addresses.push_back(*tunnel);
   for (const Node& peer : cluster.peers) add(peer);
@@ -53,7 +53,7 @@ void read_links(netlink::Socket& socket, Host& host) {
   for (const netlink::Route& route : host.routes) add_all(route);
 }
 
-// A peer's subnet of one address may have a route of the same shape that is not a pod's.
+// A route to a peer's subnet of one address may have the same shape as an attachment's.
 void separate_attachments(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   std::set<IpPrefix> single;
   for (const Node& peer : cluster.peers)
@@ -72,7 +72,7 @@ void separate_attachments(netlink::Socket& socket, const Cluster& cluster, Host&
   host.routes.erase(rest, host.routes.end());
 }
 
-// Paths of one form have one source: asked once for each form.
+// Equal paths have the same source, so the kernel is asked once for each.
 void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   using Form = std::tuple<IpPrefix, std::optional<IpAddress>, std::uint32_t>;
   std::map<Form, std::optional<IpAddress>> sources;
@@ -86,8 +86,8 @@ void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   }
 }
 
-// Packets of a tunnel without `local` leave from what fits the way to the other node, which drops what does not
-// come from this node's address.
+// The source of packets from a tunnel without `local` depends on the route to the other node, and the other node accepts
+// only this node's address.
 bool needs_own_tunnel(const Cluster& cluster, const Host& host) {
   const netlink::Route* own = cluster.self.ipv4 ? host.path_to(*cluster.self.ipv4) : nullptr;
   if (own == nullptr || own->type != RTN_LOCAL) return false;
@@ -117,7 +117,7 @@ void read_underlay(netlink::Socket& socket, Host& host) {
   }
 }
 
-// Of a node whose address no path leads to, as in a VRF, or that has it nowhere.
+// For a node that cannot reach its own address, as in a VRF, or does not have it.
 void read_own_link(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   const auto own = cluster.self.ipv4 ? cluster.self.ipv4 : cluster.self.ipv6;
   if (!own) return;
@@ -181,7 +181,7 @@ std::string rp_filter_setting(const std::string& link) {
   return fmt::format("net/ipv4/conf/{}/rp_filter", link);
 }
 
-// The larger of both counts, and 2 asks for any way back only.
+// The larger of the two counts; 2 accepts any way back.
 bool is_strict(const netlink::Link& link) {
   const auto all = netlink::read_sysctl("net/ipv4/conf/all/rp_filter").value_or("0");
   const auto own = link.ipv4_setting(IPV4_DEVCONF_RP_FILTER);
@@ -195,7 +195,7 @@ bool on_link(const Host& host, const netlink::Route& path) {
   return link == nullptr || (link->flags & no_neighbours) == 0;
 }
 
-// The module's own device takes whatever is sent to no other: under another name it is that still.
+// The module's own device takes all packets that no other tunnel takes, even after it was renamed.
 void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local, Host& host) {
   host.tunl0 = netlink::find_link(socket, tunnel_name);
   if (!host.tunl0)
@@ -210,7 +210,7 @@ void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local,
   host.tunnel = host.tunl0;
   host.tunnel_addresses = host.tunl0_addresses;
   if (!host.needs_own_tunnel) return;
-  // One of other settings is made anew.
+  // With other settings it is made again.
   const netlink::IpipSettings wanted{.local = local, .remote = {}, .ttl = 0, .pmtudisc = true};
   host.tunnel = host.own_tunnel;
   if (host.tunnel && host.tunnel->ipip && host.tunnel->ipip != wanted) host.tunnel.reset();
@@ -258,7 +258,7 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   return host;
 }
 
-// Of the routes of one key the kernel uses, and replaces, the first.
+// Of several routes with one key, the kernel uses and replaces the first.
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,
                                                         const std::vector<netlink::Route>& wanted) {
   std::vector<std::optional<netlink::Route>> holders(wanted.size());

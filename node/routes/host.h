@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is: everything about this host that decides what should be, or that may differ from it. Plain data,
-// read from the kernel in one go (read_host) and never changed afterwards; tests write it by hand.
+// What is: everything about this host that decides what should be, or that may differ from it. Plain data, read from the
+// kernel in one go (read_host; read_tunnel and read_vxlan once a device was made); tests write it by hand.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +22,15 @@
 namespace onlink::node {
 
 inline constexpr const char* tunnel_name = "tunl0";
-// In tunl0's place where the kernel would give IPIP packets another source than this node's address: tunl0 takes no
-// `local` (net/ipv4/ip_tunnel.c, ip_tunnel_changelink), a device of our own does.
+// Used in place of tunl0 if the kernel would choose another source for IPIP packets than this node's address. tunl0
+// cannot have a `local` address (net/ipv4/ip_tunnel.c, ip_tunnel_changelink).
 inline constexpr const char* own_tunnel_name = "ipip.onlink";
 inline constexpr const char* vxlan_name = "vxlan.onlink";
-// Stand for the indexes of devices that are not there yet.
+// Placeholders for the indexes of devices that do not exist yet.
 inline constexpr std::uint32_t tunnel_to_come = UINT32_MAX;
 inline constexpr std::uint32_t vxlan_to_come = UINT32_MAX - 1;
 
-// Whose packets a node's VXLAN end takes, and how they find it: one entry of each kind for a peer.
+// Where a node's VXLAN end sends packets for each peer: forwarding entries and neighbours.
 struct VxlanEntries {
   std::vector<netlink::FdbEntry> fdb;          // sorted
   std::vector<netlink::Neighbour> neighbours;  // by address; of both families
@@ -38,69 +38,68 @@ struct VxlanEntries {
   bool operator==(const VxlanEntries&) const = default;
 };
 
-// The attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Whatever else has it
-// is the node's: ours to change and to withdraw, whatever its shape.
+// Attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Every other route with it is the
+// node's: ours to change and to withdraw, whatever its shape.
 bool has_the_shape_of_an_attachment(const netlink::Route& route);
 bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
 struct Host {
-  // How the kernel would reach each node address, our own and that of our tunnel included; nothing where it
-  // would not.
+  // How the kernel would reach each node address, including our own and those of our tunnel ends; nothing: it would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
-  // The source that it would choose for a node address; only where it was asked (peers' IPv4 addresses).
+  // The source that it would choose, for peers' IPv4 addresses.
   std::map<IpAddress, IpAddress> sources;
-  std::map<std::uint32_t, netlink::Link> links;  // those that the paths and routes go through, by index
+  std::map<std::uint32_t, netlink::Link> links;  // of the paths and routes, and the tunnels, by index
   bool needs_own_tunnel = false;
-  std::optional<netlink::Link> tunl0;  // so named, whatever its kind; else the IPIP device without ends
+  std::optional<netlink::Link> tunl0;  // so named, whatever its kind; else the IPIP device without endpoints
   std::vector<netlink::Address> tunl0_addresses;
   std::optional<netlink::Link> own_tunnel;  // named ipip.onlink, whatever its kind
-  std::optional<netlink::Link> tunnel;      // that of the two that is used
+  std::optional<netlink::Link> tunnel;      // the one in use
   std::vector<netlink::Address> tunnel_addresses;
   std::optional<netlink::Link> vxlan;  // named vxlan.onlink, whatever its kind
   std::vector<netlink::Address> vxlan_addresses;
-  VxlanEntries vxlan_entries;  // those that do not age
+  VxlanEntries vxlan_entries;  // permanent ones
   bool vxlan_missing = false;  // the kernel refused to make such a device
   bool ipip_missing = false;   // the kernel refused to make a tunnel: it has no ipip
   std::vector<netlink::Route>
-      routes;  // the node's, of table main: by key, those of one key as the kernel has them
-  std::vector<netlink::Route> attachments;  // those of the attachments
-  std::optional<netlink::Link> own_link;    // the interface that has our address, where no path leads to it
+      routes;  // the node's, of table main, sorted by key; of one key in the kernel's order
+  std::vector<netlink::Route> attachments;  // the attachments' routes
+  std::optional<netlink::Link> own_link;    // the interface with our address, if no path leads to it
   std::vector<netlink::Address>
       underlay_addresses;  // of the interfaces that lead to nodes, with their networks
   std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
   std::set<std::uint32_t> not_forwarding;                         // links on which IPv4 forwarding is off
-  std::set<std::uint32_t> strict;  // links that drop IPv4 packets whose way back is another (rp_filter)
-  std::set<std::pair<std::uint32_t, IpAddress>> near;  // (such a link, address) that are known there
+  std::set<std::uint32_t> strict;  // links with strict rp_filter: drop IPv4 packets whose way back differs
+  std::set<std::pair<std::uint32_t, IpAddress>> near;  // (strict link, address): neighbours there
   bool forwarding_v4 = false;
   bool forwarding_v6 = false;
-  // Where it is off and the node has IPv6 pods: see netlink/forwarding.h.
+  // If forwarding_v6 is off and the node has IPv6 pods: see netlink/forwarding.h.
   std::vector<std::string> need_accept_ra;
 
-  std::string link_name(std::uint32_t index) const;  // "if12" where it is not known
+  std::string link_name(std::uint32_t index) const;  // "if12" if not known
   std::string tunnel_device() const;
   bool is_tunnel(std::uint32_t index) const;  // either of the two
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
 };
 
-// A network that the node is connected to, on a device where it can ask for link-layer addresses. A default route
-// without a gateway, a point-to-point link or a VPN leads to many, but not to each by itself.
+// Whether the path is a network that the node is connected to, on a device where it can ask for link-layer addresses.
+// A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly.
 bool on_link(const Host& host, const netlink::Route& path);
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);
 
-// What the kernel makes of a link's rp_filter and that of all. In the caller's network namespace.
+// Whether the link's rp_filter and that of `all` come to strict. In the caller's network namespace.
 bool is_strict(const netlink::Link& link);
 std::string rp_filter_setting(const std::string& link);
 
-// Only the tunnel of a host that was read before it was made. local: this node's address.
+// Reads only the tunnel, of a host that was read before the tunnel was made. local: this node's address.
 void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local, Host& host);
 void read_vxlan(netlink::Socket& socket, Host& host);
 
-// The first route that has the key of each of these, where there is one: ordered as asked. Compared by the
-// whole key, as routes that are looked up by address hide each other: dumps.
+// For each of these, in order, the first route with its key, if there is one. Dumps the tables and compares whole keys:
+// a lookup by address would find only one of several routes.
 std::vector<std::optional<netlink::Route>> find_holders(netlink::Socket& socket,
                                                         const std::vector<netlink::Route>& wanted);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes of others that take packets away from ours: a policy rule before table main, a lower metric, a more
-// specific route. It asks the kernel for an address of each subnet and reads all of table main, so it is for
-// people and for resyncs, not for every pass.
+// Others' routes that take packets away from ours: a policy rule before table main, a lower metric, a more specific
+// route. It looks up an address of each subnet and reads all of table main, so it is for people and for resyncs, not for
+// every pass.
 #pragma once
 
 #include <map>
@@ -13,9 +13,8 @@
 
 namespace onlink::node {
 
-// What is in the way of each path, by its pod subnet. Paths without a route, by their subnets too, and those
-// that have an obstacle already, are passed over. In the caller's network namespace, which must be the
-// socket's. Throws Failure.
+// What is in the way of each path, by its pod subnet. Skips paths whose subnet is in without_route, and those that have
+// an obstacle already. In the caller's network namespace, which must be the socket's. Throws Failure.
 std::map<IpPrefix, std::string> find_obstacles(netlink::Socket& socket, const Desired& desired,
                                                const std::set<IpPrefix>& without_route);
 

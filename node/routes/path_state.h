@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In a word, how it stands with the way to a peer's pod subnet: "ok" only where the kernel has the route as it should be,
-// and nothing is known to be in its way; else "no path", "missing", "differs", "held by proto ...", "blocked".
+// The state of the way to a peer's pod subnet, in a word: "ok" only if the kernel has the right route and nothing is known
+// to be in its way; else "no path", "missing", "differs", "held by proto ...", "blocked".
 #pragma once
 
 #include <map>
@@ -15,9 +15,9 @@ namespace onlink::node {
 
 class PathStates {
  public:
-  // While the changes are not made.
+  // Before the changes are made.
   static PathStates before(const Changes& changes);
-  // When they were made, but for the routes to these subnets, which were refused.
+  // After they were made, except the routes to these subnets, which were refused.
   static PathStates after(const Changes& changes, const std::vector<IpPrefix>& refused);
 
   std::string of(const PeerPath& path) const;

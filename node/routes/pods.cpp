@@ -35,7 +35,7 @@ netlink::Route route_to(const IpAddress& address, const netlink::Link& link) {
   return route;
 }
 
-// The addresses that the pod has on its own end, of those that a plugin gives: single ones.
+// The addresses on the pod's own end that a plugin may have given: a /32 or /128.
 std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Link& link) {
   std::set<IpAddress> addresses;
   if (!link.peer_netns) return addresses;
@@ -128,7 +128,7 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
   for (const netlink::Route& route :
        netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
     if (is_attachment_route(route)) routed.insert(route.dst.address);
-  for (const IpPrefix& own : end.own)  // IPv6 addresses go when an interface is set down
+  for (const IpPrefix& own : end.own)  // an interface that is set down loses its IPv6 addresses
     socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
   for (const IpAddress& address : end.pod) {
     if (routed.contains(address)) continue;
@@ -139,7 +139,7 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
       socket.execute(netlink::add_route(route, netlink::RouteMode::create, link.name));
       done.push_back(fmt::format("ip route add {} (it was lost)", text));
     } catch (const Failure& failure) {
-      // Another's route, or another pod's, which has the address now.
+      // The address has somebody else's route now, or that of another pod.
       if (!failure.already_exists()) throw;
       done.push_back(
           fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's side of the attachments: routes and neighbours that somebody has flushed, or that went with the
-// interface when it was set down, come back. The plugin makes them; here they are only given back.
+// The host's side of the attachments: restores routes and neighbours that somebody has flushed, or that went when the
+// interface was set down. The plugin makes them; here they are only given back.
 //
-// What an end on the host has had while this looked on is what it gets again. Of one that never had anything
-// since, the pod is asked, over its link and without going there. All in the network namespace of the socket.
+// A host end gets back what it was seen with. For one that was never seen with a route, the pod's addresses are read
+// over its link, without entering the pod. All in the network namespace of the socket.
 #pragma once
 
 #include <linux/netlink.h>
@@ -23,17 +23,17 @@ namespace onlink::node {
 
 class PodRoutes {
  public:
-  // Of links, addresses and routes: learns what the ends have, and notes which have lost something.
+  // For links, addresses and routes: learns what the ends have, and notes which have lost something.
   void see(const nlmsghdr& message);
   bool due() const { return !due_.empty(); }
 
-  // Looks at every end: at the start, now and then, and after notifications were
-  // lost. An end without any route may be one whose ADD is at work; it is due when it is so twice.
+  // Looks at every end: at the start, at each resync, and after lost notifications. An ADD may still be at work on an
+  // end without any route, so such an end is due only when it is seen twice.
   void look(netlink::Socket& socket);
   // Whether look() should come again soon.
   bool unsure() const { return !bare_.empty(); }
 
-  // Gives back what those that are due have lost; what was done, and what could not be, in words.
+  // Gives back what the due ends have lost. Returns what was done, and what could not be done, in words.
   std::vector<std::string> mend(netlink::Socket& socket);
 
  private:
@@ -47,8 +47,8 @@ class PodRoutes {
 
   std::map<std::uint32_t, End> ends_;  // by index
   std::set<std::uint32_t> due_;
-  std::set<std::uint32_t> bare_;    // without any route when last looked at
-  std::set<std::uint32_t> unseen_;  // the same twice: the pod is asked
+  std::set<std::uint32_t> bare_;    // without any route at the last look
+  std::set<std::uint32_t> unseen_;  // at the last two looks: the pod's addresses are read
 };
 
 }  // namespace onlink::node
