@@ -30,12 +30,12 @@ namespace {
 
 // Events come in bursts (a link that goes down takes its routes along): one pass serves them all.
 constexpr std::int64_t burst_ms = 5;
-// Under a storm of events passes take at most a fifth of a processor. What counts is what they used, not what
-// passed: on a busy machine a long pass would be followed by a rest that is longer still.
+// Under a storm of events passes take about a fifth of a processor, unless longest_rest_ms cuts the rest short. What
+// counts is their processor time, not wall-clock time: on a busy machine a long pass would cause an even longer rest.
 constexpr std::int64_t rest_factor = 4;
-constexpr std::int64_t longest_rest_ms = 500;  // behind a pass over very many peers too
+constexpr std::int64_t longest_rest_ms = 500;  // also after a pass over very many peers
 constexpr std::size_t lines_per_pass = 20;
-// An ADD needs less from an interface's alias to its routes, as a rule.
+// Usually an ADD takes less time between setting an interface's alias and adding its routes.
 constexpr std::int64_t second_look_ms = 50;
 
 constexpr std::size_t causes_per_pass = 10;
@@ -52,14 +52,14 @@ ProblemList missing_in(const ProblemList& these, const ProblemList& those) {
   return missing;
 }
 
-// So that the nodes of a cluster do not all work at the same moment: 90 % to 110 %.
+// 90 % to 110 %, so that the nodes of a cluster do not all work at the same moment.
 std::int64_t with_jitter(std::int64_t milliseconds) {
   static std::minstd_rand random(std::random_device{}());
   return milliseconds * std::uniform_int_distribution<std::int64_t>(900, 1100)(random) / 1000;
 }
 
 UniqueFd open_signals() {
-  (void)::signal(SIGPIPE, SIG_IGN);  // the reader of our log may go
+  (void)::signal(SIGPIPE, SIG_IGN);  // the reader of our log may end
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
@@ -84,7 +84,7 @@ Service::Service(SourceContext context, TelemetrySettings telemetry)
 
 void Service::say(const std::string& line) const { print_error(fmt::format("onlink-node: {}\n", line)); }
 
-// The monitors are opened before the first look at the host, so that nothing is missed in between.
+// Opens the monitors before the first look at the host, so that no change in between is missed.
 void Service::watch() {
   routes_.emplace(monitor_routes());
   try {
@@ -170,7 +170,7 @@ void Service::pass() {
     last_ = std::move(done.desired);
     last_->paths = std::vector<PeerPath>();
     done = {};
-    // With very many peers a pass takes ten times what is kept of it, in pieces that malloc would keep for the next.
+    // With very many peers a pass uses ten times the memory that is kept of it, and malloc would keep it for the next.
     (void)::malloc_trim(0);
     noticed_ = 0;
     causes_.clear();
@@ -186,7 +186,7 @@ void Service::pass() {
   save();
 }
 
-// Apart from passes: these are many, quickly done, and concern nobody else.
+// Not part of a pass: these repairs are many, quick, and concern nobody else.
 void Service::mend_pods() {
   try {
     const std::int64_t now = monotonic_ms();
@@ -295,7 +295,7 @@ void Service::drain_monitors() {
   try {
     bool complete = routes_->drain([&](const nlmsghdr& message) {
       pods_.see(message);
-      // Beyond the first few it does not matter who else had a part in it.
+      // After the first few causes, more do not matter.
       if ((pass_due_ && causes_.size() >= causes_per_pass) || !concerns(message, interest)) return;
       note_cause(cause_of(message));
       pass_due_ = true;
@@ -307,7 +307,7 @@ void Service::drain_monitors() {
         touched = touched || concerns_table(message, "onlink");
         if (touched && !toucher) toucher = cause_of_transaction(message);
       }) && complete;
-    // By ourselves, where the last pass left the rules as they still are.
+    // If the rules are still as the last pass left them, the change was our own.
     if (touched && !Firewall::untouched(reconciler_.state().ruleset)) {
       note_cause(std::move(toucher));
       pass_due_ = true;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeping a node in order: passes whenever something happened that concerns us, and every now and then all
-// the same.
+// Keeps a node in order: makes a pass whenever something happens that concerns us, and every resyncSeconds anyway.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +23,16 @@ namespace onlink::node {
 
 class Service {
  public:
-  // Throws Failure where another process is at work on this node, or where the telemetry cannot be had.
+  // Throws Failure if another process is at work on this node, or if the telemetry cannot listen or write its file.
   Service(SourceContext context, TelemetrySettings telemetry);
 
-  // Until SIGTERM or SIGINT; routes and everything else stay. Returns the exit status. Throws only where it
-  // cannot start.
+  // Runs until SIGTERM or SIGINT; routes and everything else stay. Returns the exit status. Throws Failure if it cannot
+  // start, or cannot wait for events.
   int run();
 
  private:
   void read_source();
-  void watch();  // opens the monitors anew
+  void watch();  // (re)opens the monitors
   void pass();
   void mend_pods();
   void wait();            // for the next event; sets what is to be done
@@ -43,7 +42,7 @@ class Service {
   void report(const Pass& pass);
   void tell_problems(const Pass& pass);
   void note_cause(std::optional<Cause> cause);
-  void tell_status(std::string status);  // to the service manager, where it is another than before
+  void tell_status(std::string status);  // to the service manager, if it has changed
   void save();
 
   Directories directories_;
@@ -54,7 +53,7 @@ class Service {
   PodRoutes pods_;
   std::optional<netlink::Monitor> routes_;
   std::optional<netlink::Monitor> rules_;
-  std::optional<Desired> last_;  // what the last pass came to, but for its paths
+  std::optional<Desired> last_;  // the result of the last pass, without its paths
   ServiceState state_;
   Telemetry telemetry_;
   Journal journal_;
@@ -64,11 +63,11 @@ class Service {
   bool resync_due_ = true;
   bool ended_ = false;
   ProblemList source_problems_;
-  bool pods_due_ = true;            // to be looked at, all of them
-  std::int64_t next_look_ = 0;      // at them once more; 0: not soon
+  bool pods_due_ = true;            // all pods are to be looked at
+  std::int64_t next_look_ = 0;      // when to look at them again; 0: not soon
   std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
-  std::int64_t noticed_ = 0;  // when the kernel told of what a pass is due for, in nanoseconds; 0: it did not
+  std::int64_t noticed_ = 0;  // when the notification came for which a pass is due, in nanoseconds; 0: none
 };
 
 }  // namespace onlink::node

@@ -24,8 +24,8 @@
 namespace onlink::node {
 namespace {
 
-// Drafts of replace_file in processes that were killed: with the node's lock in hand, nobody is at work on
-// these. By their whole names, as the folder may be anybody's.
+// Removes drafts of replace_file that killed processes left: whoever holds the node's lock knows that nobody is at work
+// on them. Matches whole names, because others may use the folder, too.
 void remove_drafts(const std::string& folder, std::initializer_list<std::string_view> files) noexcept {
   std::error_code ignored;
   std::vector<std::filesystem::path> drafts;
@@ -41,7 +41,7 @@ void remove_drafts(const std::string& folder, std::initializer_list<std::string_
   for (const auto& draft : drafts) std::filesystem::remove(draft, ignored);
 }
 
-// The network namespace itself (nsfs): the same for every process that is in it, whatever folders it sees.
+// The network namespace itself (nsfs): the same file for every process in it, whatever file systems it sees.
 constexpr const char* lock_file = "/proc/self/ns/net";
 
 std::string service_file(const Directories& directories) { return directories.run + "/service.json"; }

@@ -34,7 +34,7 @@ std::string list_file(const Directories& directories) { return directories.state
 std::string reserved_file(const Directories& directories) { return directories.run + "/reserved"; }
 std::string mtu_file(const Directories& directories) { return directories.run + "/mtu"; }
 
-// For others to read: whole, and written only where it differs.
+// A file for others: replaced as a whole, only if it differs; removed if empty.
 void publish(const Directories& directories, const std::string& path, const std::string& text) {
   if (text.empty()) return remove_file(path);
   if (read_large_file(path) == text) return;
@@ -91,7 +91,7 @@ RunState parse_run_state(const json& document) {
   return state;
 }
 
-// Lines, not JSON: there may be thousands, and they are read in every pass.
+// Lines, not JSON: there may be thousands.
 std::string print_paths(const std::map<std::string, Since>& paths) {
   std::string text;
   for (const auto& [cidr, since] : paths)

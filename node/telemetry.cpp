@@ -19,8 +19,8 @@
 namespace onlink::node {
 namespace {
 
-// Prometheus asks every 15 s or more seldom; who asks more often gets what was there before of what takes a look at
-// every reservation.
+// Prometheus asks every 15 s or less often. Figures that need a look at every reservation are refreshed only this
+// often.
 constexpr std::int64_t look_ms = 10'000;
 constexpr std::int64_t file_ms = 15'000;
 
@@ -28,7 +28,7 @@ constexpr std::int64_t file_ms = 15'000;
 
 Telemetry::Telemetry(TelemetrySettings settings, const ServiceState& service)
     : settings_(std::move(settings)), service_(service) {
-  look_at_networks();  // what a log has already does not count
+  look_at_networks();  // what logs already have does not count
   if (!settings_.listen.empty())
     server_.emplace(settings_.listen, [this](std::string_view path) { return answer(path); });
   if (!settings_.file.empty()) write_file();
@@ -75,7 +75,7 @@ void Telemetry::write_file() {
 
 HttpAnswer Telemetry::answer(std::string_view path) try {
   if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", metrics()};
-  // That it answers says that the service is not stuck.
+  // An answer shows that the service is not stuck.
   if (path == "/healthz") return {.body = "ok\n"};
   if (path == "/readyz") return ready();
   return {.status = 404, .body = "there is /metrics, /healthz and /readyz\n"};
@@ -128,7 +128,7 @@ void Telemetry::look_at_networks() {
       log->second.read();
       figures_.failures[name] = log->second.failures();
     } catch (const std::exception&) {
-      continue;  // a folder, or a log, that cannot be read: it is not among the figures
+      continue;  // a folder or a log that cannot be read is not among the figures
     }
   }
 }

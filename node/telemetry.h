@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running service lets others measure: over HTTP (/metrics, /healthz, /readyz), or as a file for node_exporter's
-// textfile collector.
+// The figures of a running service: over HTTP (/metrics, /healthz, /readyz), or in a file for node_exporter's textfile
+// collector.
 #pragma once
 
 #include <chrono>
@@ -27,17 +27,18 @@ struct TelemetrySettings {
 
 class Telemetry {
  public:
-  // service: what it tells of, and outlives it. Throws Failure where it cannot listen, or write the file.
+  // service: must outlive it. Throws Failure if it cannot listen, or write the file.
   Telemetry(TelemetrySettings settings, const ServiceState& service);
 
-  // repair: since when it was known that something had to be mended, where that is known.
+  // repair: the time since the kernel reported what had to be mended, if it did.
   void passed(const Pass& pass, std::chrono::duration<double> took,
               std::optional<std::chrono::duration<double>> repair);
 
   int descriptor() const { return server_ ? server_->descriptor() : -1; }
-  // When serve() has something to do all the same: CLOCK_MONOTONIC, milliseconds; never: far away.
+  // When serve() is needed even if descriptor() is not readable: CLOCK_MONOTONIC, milliseconds; the largest value:
+  // never.
   std::int64_t due() const;
-  // Does not wait, and does not throw; what is wrong with the file is the result, once.
+  // Does not wait or throw. Returns what is wrong with the file, once; else nothing.
   std::string serve();
 
  private:

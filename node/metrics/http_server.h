@@ -24,8 +24,8 @@ class HttpServer {
  public:
   using Handler = std::function<HttpAnswer(std::string_view path)>;
 
-  // Where it listens, in the caller's network namespace: "ADDRESS:PORT" ("127.0.0.1:9469", "[::1]:9469"), or the path of
-  // a unix socket, which begins with "/". A socket that nobody listens on any more is replaced; the mode is 0660.
+  // Where it listens, in the caller's network namespace: "ADDRESS:PORT" ("127.0.0.1:9469", "[::1]:9469"), or the path
+  // of a unix socket, which begins with "/". A socket that nobody listens on any more is replaced; the mode is 0660.
   // Throws Failure that says what is wrong with `where`, or why the kernel refuses it.
   HttpServer(const std::string& where, Handler handler);
   ~HttpServer();

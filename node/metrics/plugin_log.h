@@ -18,8 +18,8 @@ class PluginLog {
   // What the file has already does not count. The file need not exist yet.
   explicit PluginLog(std::string path);
 
-  // Reads what was added since, at most 4 MiB at a time. It reads a renamed file to its end before the file that replaced
-  // it, and a truncated one from its beginning.
+  // Reads what was added since, at most 4 MiB at a time. It reads a renamed file to its end before the file that
+  // replaced it, and a truncated one from its beginning.
   void read();
 
   // By command and code: {"ADD", "11"}.

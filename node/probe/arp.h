@@ -21,8 +21,8 @@ struct ArpQuestion {
   std::optional<IpAddress> from = {};  // nothing: a probe, from which nobody learns (RFC 5227, section 2.1.1)
 };
 
-// The MACs that answer each question, in order; empty: none did within 200 ms, or the question could not be sent. In the
-// network namespace of the calling thread. Throws Failure; needs CAP_NET_RAW.
+// The MACs that answer each question, in order; empty: none did within 200 ms, or the question could not be sent. In
+// the network namespace of the calling thread. Throws Failure; needs CAP_NET_RAW.
 std::vector<std::set<MacAddress>> ask_who_has(std::span<const ArpQuestion> questions);
 
 // "02:00:00:00:00:01 and 02:00:00:00:00:02"

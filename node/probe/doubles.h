@@ -13,8 +13,8 @@
 namespace onlink::node {
 
 // For each node, in order: how many machines have the address of the next hop to it, and which; empty if at most one
-// answers. A host with two interfaces on one wire, and some switches and clouds (proxy ARP), answer twice and still work:
-// ask only about a node with which something is wrong. In the caller's network namespace. Throws Failure.
+// answers. A host with two interfaces on one wire, and some switches and clouds (proxy ARP), answer twice and still
+// work: ask only about a node with which something is wrong. In the caller's network namespace. Throws Failure.
 std::vector<std::string> find_doubles(const Host& host, std::span<const IpAddress> nodes);
 
 // The same for this node's own address, without this node itself.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host's reservations of addresses say about pods. Read without a lock, while they may change. Changes nothing.
+// What this host's reservations of addresses say about pods. Read without a lock, while they may change. Changes
+// nothing.
 #pragma once
 
 #include <functional>
@@ -16,7 +17,7 @@ struct Lease {
   ipam::Reservation reservation;
 };
 
-// data_dir: where all networks' are. network: empty: any. Nothing also if there are no reservations, or they cannot be read.
+// data_dir: of all networks. network: empty: any. Nothing also if there are no reservations or they cannot be read.
 std::optional<Lease> find_lease(const std::string& data_dir, const std::string& network,
                                 const IpAddress& address);
 // The first of any network for which is_it() is true.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the other nodes, to see whether they are reached: their own addresses, and, along the way that pods' packets take,
-// the address that each has in its pod subnet. If not, what is to blame, as far as this node can tell. Changes nothing.
+// Asks the other nodes whether they are reached: at their own addresses and, along the way of pods' packets, at the
+// address that each has in its pod subnet. If not, says what is to blame, as far as it can tell. Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,8 @@ struct PeerQuestion {
   std::vector<std::string> states;  // of each of its paths: "ok", or what is wrong with the route ("missing")
   std::optional<IpAddress> pod = {};  // of a peer, to be asked as well
 };
-// One result for each path, in order. Takes some seconds, whatever their number. In the network namespace of the socket,
-// which must be the caller's. Throws Failure.
+// One result for each path, in order. Takes some seconds, whatever their number. In the network namespace of the
+// socket, which must be the caller's. Throws Failure.
 std::vector<PeerCheck> check_peers(netlink::Socket& socket, const PeerQuestion& question);
 
 }  // namespace onlink::node

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks the pods of this node: what each attachment needs on the host and in the pod, whether it answers, and whether its
-// packets reach other nodes. The alias of its end on the host names an attachment; the runtime is not asked. Changes nothing.
+// Checks the pods of this node: what each attachment needs on the host and in the pod, whether it answers, and whether
+// its packets reach other nodes. The alias of its end on the host names an attachment; the runtime is not asked.
+// Changes nothing.
 #pragma once
 
 #include <cstdint>

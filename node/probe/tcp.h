@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a machine without an answer to pings is up: it refuses a port that nobody listens on (RFC 9293, section 3.5.2).
+// Whether a machine without an answer to pings is up: it refuses a port that nobody listens on (RFC 9293, section
+// 3.5.2).
 #pragma once
 
 #include <span>
@@ -10,8 +11,8 @@
 namespace onlink::node {
 
 // For each, in order: whether it accepted or refused a connection to TCP port 1, within half a second for up to 200
-// addresses. False also if something on the way refuses. In the network namespace of the calling thread. Sends nothing over
-// an accepted connection. Throws nothing: an address that cannot be asked has not answered.
+// addresses. False also if something on the way refuses. In the network namespace of the calling thread. Sends nothing
+// over an accepted connection. Throws nothing: an address that cannot be asked has not answered.
 std::vector<bool> answer_tcp(std::span<const IpAddress> addresses);
 
 }  // namespace onlink::node

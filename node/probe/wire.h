@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches our echoes on the interfaces themselves (packet(7)): on the way out after every chain and filter, on the way in
-// before them. So it can tell a packet that was dropped here from one that was lost elsewhere.
+// Watches our echoes on the interfaces themselves (packet(7)): on the way out after every chain and filter, on the way
+// in before them. So it can tell a packet that was dropped here from one that was lost elsewhere.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A .tar.gz in memory. The tar is POSIX.1-1988's ustar, a header of 512 bytes before each file: less code than a library,
-// and the container image has no tar(1). zlib makes the gzip.
+// A .tar.gz in memory. The tar is POSIX.1-1988's ustar, a header of 512 bytes before each file: less code than a
+// library, and the container image has no tar(1). zlib makes the gzip.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removes passwords, tokens and keys from what others will see. If in doubt, it removes more. It does so in two ways: values
-// with a name or in a form that secrets have go wherever they are; and values that a configuration marks as secret go from
-// everywhere, whatever stands before them.
+// Removes passwords, tokens and keys from what others will see. If in doubt, it removes more. It does so in two ways:
+// values with a name or in a form that secrets have go wherever they are; and values that a configuration marks as
+// secret go from everywhere, whatever stands before them.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 
 namespace onlink::node {
 
-// "password", "tokenFile", "API_KEY", "client-key-data", "Authorization": in any case, with or without marks between words.
+// "password", "tokenFile", "API_KEY", "client-key-data", "Authorization": in any case, with or without punctuation.
 bool is_secret_name(std::string_view name);
 
 class Secrets {
  public:
-  // Values under such names are known secrets from now on; so are the contents of files that names like "tokenFile" name.
+  // Values under such names are known secrets from now on; so are the contents of files under names like "tokenFile".
   void learn(const nlohmann::json& document);
   void learn_text(std::string_view text);           // YAML, or anything with names before values
   void learn_file(const std::string& path);         // its whole content is secret, and each of its lines

@@ -166,8 +166,8 @@ class Planner {
     return why;
   }
 
-  // The way to a node in table main. If a policy rule leads elsewhere before that, the connected network that the node's
-  // address is in: the rule's table may not apply to what onlink's routes send.
+  // The way to a node in table main. If a policy rule leads elsewhere before that, the connected network that the
+  // node's address is in: the rule's table may not apply to what onlink's routes send.
   std::optional<netlink::Route> way_to(const IpAddress& address) const {
     const netlink::Route* path = host_.path_to(address);
     if (path == nullptr) return std::nullopt;

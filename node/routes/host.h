@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is: everything about this host that decides what should be, or that may differ from it. Plain data, read from the
-// kernel in one go (read_host; read_tunnel and read_vxlan once a device was made); tests write it by hand.
+// What is: everything about this host that decides what should be, or that may differ from it. Plain data, read from
+// the kernel in one go (read_host; read_tunnel and read_vxlan once a device was made); tests write it by hand.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,8 @@ bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
 struct Host {
-  // How the kernel would reach each node address, including our own and those of our tunnel ends; nothing: it would not.
+  // How the kernel would reach each node address, including our own and those of our tunnel ends; nothing: it would
+  // not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
   // The source that it would choose, for peers' IPv4 addresses.
   std::map<IpAddress, IpAddress> sources;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Others' routes that take packets away from ours: a policy rule before table main, a lower metric, a more specific
-// route. It looks up an address of each subnet and reads all of table main, so it is for people and for resyncs, not for
-// every pass.
+// route. It looks up an address of each subnet and reads all of table main, so it is for people and for resyncs, not
+// for every pass.
 #pragma once
 
 #include <map>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of the way to a peer's pod subnet, in a word: "ok" only if the kernel has the right route and nothing is known
-// to be in its way; else "no path", "missing", "differs", "held by proto ...", "blocked".
+// The state of the way to a peer's pod subnet, in a word: "ok" only if the kernel has the right route and nothing is
+// known to be in its way; else "no path", "missing", "differs", "held by proto ...", "blocked".
 #pragma once
 
 #include <map>

@@ -44,8 +44,8 @@ Loaded fingerprints_of(const Ruleset& ruleset, const ElementsBySet& sets) {
   return {fingerprint(nft::print_structure(ruleset)), fingerprint(elements), "", ""};
 }
 
-// asked: the fingerprints of what is wanted. loaded: what is there, unless somebody has changed it; elements: those of it, where
-// they are remembered.
+// asked: the fingerprints of what is wanted. loaded: of what is there, unless somebody has changed it. elements: the
+// loaded elements, if they are remembered.
 TableChange change_for(const Ruleset& wanted, const ElementsBySet& sets, const Loaded& asked,
                        const Loaded& loaded, const ElementsBySet* elements = nullptr) {
   const TableChange replaced{TableChange::Whole::replace};
@@ -80,7 +80,7 @@ std::string mending_by(const std::string& iptables, const std::string& pods) {
 
 std::string mending(const std::string& family, const std::string& table, const std::string& chain,
                     const std::string& pods) {
-  // What iptables made is to be changed by iptables.
+  // iptables should change what iptables made.
   if (table == "filter" && chain == "FORWARD" && (family == "ip" || family == "ip6"))
     return mending_by(family == "ip" ? "iptables" : "ip6tables", pods);
   return fmt::format(
@@ -104,14 +104,14 @@ std::vector<std::string> forward_obstacles(const std::string& pods) {
   std::vector<std::string> obstacles;
   for (const std::string& program : legacy_forward_drops(pods))
     obstacles.push_back(obstacle("FORWARD of " + program, packets_of_pods, mending_by(program, pods)));
-  // A chain with a rule that names the pods' interfaces: somebody has thought of them.
+  // Skips chains with a rule that names the pods' interfaces: somebody has thought of them.
   for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, pods))
     obstacles.push_back(
         obstacle(chain, packets_of_pods, mending(chain.family, chain.table, chain.name, pods)));
   return obstacles;
 }
 
-// What a tunnel is to firewalls, in their words.
+// A tunnel's packets, in the words of firewalls.
 struct TunnelPackets {
   const char* what;
   std::string named_by;  // bytes that a rule about them compares with
@@ -141,15 +141,14 @@ TunnelPackets vxlan_packets(const netlink::VxlanSettings& vxlan) {
           fmt::format("udp dport {}", port)};
 }
 
-// Of a table that was just made. Empty where somebody has been at it already: what is left of it then is not
-// to be taken for ours.
+// The listing of a table that was just made; empty if somebody has changed it already: the rest must not pass for ours.
 std::string listing_of(const Ruleset& made) {
   std::string listing = fingerprint(nft::rules_of_table(made.table));
   return nft::has_all_rules(nft::list_chains(), made) ? listing : "";
 }
 
-// Nobody's change meanwhile is taken for ours: where there was more than the one commit, or it was not known what was there before,
-// what was just made is looked at like anything else.
+// Another's change meanwhile must not pass for ours: if there was more than one commit, or the earlier state was not
+// known, this compares what was just made with the kernel.
 std::string generation_of(const Ruleset& made, const ElementsBySet& sets, Loaded now,
                           const std::string& expected) {
   now.generation.clear();
@@ -230,7 +229,7 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   ElementsBySet sets = nft::elements_of(possible);
   Loaded now = fingerprints_of(possible, sets);
   now.listing = loaded.listing;
-  now.generation = nft::ruleset_generation();  // asked for first: what comes after it is looked at again
+  now.generation = nft::ruleset_generation();  // read first, so that later changes are noticed
   const bool is_known = !now.generation.empty() && now.generation == loaded.generation;
   const bool is_remembered = is_known && known_by_ == loaded.elements && now.structure == loaded.structure;
   TableChange change = change_for(possible, sets, now, loaded, is_remembered ? &elements_ : nullptr);
@@ -307,7 +306,7 @@ std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunne
   if (vxlan) add_tunnel_obstacles(vxlan_packets(vxlan->settings), obstacles);
   return obstacles;
 } catch (const Failure& failure) {
-  if (failure.error() == EPERM || failure.error() == EACCES) return {};  // a plan tells so (Pass::unseen)
+  if (failure.error() == EPERM || failure.error() == EACCES) return {};  // a plan says so (Pass::unseen)
   return {failure.what()};
 }
 

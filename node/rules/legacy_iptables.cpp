@@ -38,7 +38,7 @@ constexpr int get_info = IPT_SO_GET_INFO, get_entries = IPT_SO_GET_ENTRIES;
 static_assert(get_info == IP6T_SO_GET_INFO && get_entries == IP6T_SO_GET_ENTRIES);
 constexpr char table[] = "filter";
 
-// Asking the kernel for a table makes it; so the list is looked at first.
+// Asking the kernel for a table creates it, so this looks at the list first.
 bool is_loaded(const char* tables) {
   std::istringstream names(read_file(AT_FDCWD, tables).value_or(""));
   for (std::string name; std::getline(names, name);)
@@ -46,7 +46,7 @@ bool is_loaded(const char* tables) {
   return false;
 }
 
-// Copies the object at an offset of the kernel's answer; false where it is not all there.
+// Copies the object at an offset of the kernel's answer; false if the answer is too short.
 template <class Object>
 bool copy_at(std::string_view bytes, std::size_t offset, Object& object) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof object) return false;
@@ -54,7 +54,7 @@ bool copy_at(std::string_view bytes, std::size_t offset, Object& object) {
   return true;
 }
 
-// The table's rules, one behind the other; where a chain's policy is among them, info.underflow says.
+// The table's rules, one behind the other; info.underflow says where among them a chain's policy is.
 template <class Family>
 std::string read_rules(int socket, typename Family::Info& info) {
   std::memcpy(info.name, table, sizeof table);

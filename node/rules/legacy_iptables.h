@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What iptables-legacy and ip6tables-legacy have loaded: rules of their own, which nftables does not list.
+// Rules loaded by iptables-legacy and ip6tables-legacy, which nftables does not list.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace onlink::node {
 
-// The names of those ("iptables-legacy", "ip6tables-legacy") whose FORWARD chain drops what no rule accepts,
-// while no rule names an interface that begins with `pods`. In the caller's network namespace. Only looks: a
-// table that is not there stays so. What cannot be read is taken for absent.
+// The programs ("iptables-legacy", "ip6tables-legacy") whose FORWARD chain drops what no rule accepts, and has no rule
+// with an interface that begins with `pods`. In the caller's network namespace. Only looks: creates no table. A table
+// that cannot be read counts as absent.
 std::vector<std::string> legacy_forward_drops(const std::string& pods);
 
 }  // namespace onlink::node

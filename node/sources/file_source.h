@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nodes that the cluster file lists itself. Whoever follows the file opens the source anew with each
-// version of it (feed.h).
+// The nodes that the cluster file lists itself. The feed opens a new source for each version of the file (feed.h).
 #pragma once
 
 #include <optional>

@@ -13,7 +13,7 @@
 namespace onlink::node {
 namespace {
 
-// Routes that say nothing about where another node is: what a daemon keeps for itself.
+// Routes that say nothing about where another node is, which a daemon keeps for itself.
 bool is_beside_the_point(const netlink::Route& route) { return route.type != RTN_UNICAST; }
 
 }  // namespace
@@ -46,8 +46,8 @@ std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gatew
   return "";
 }
 
-// One next hop for each subnet: of several routes the one that the kernel would use. A route that is not
-// believed is named, and hides no other.
+// One next hop for each subnet: that of the route that the kernel would use. A refused route is named, and does not
+// hide others.
 std::map<IpPrefix, IpAddress> LearnedRoutes::usable(const std::vector<netlink::Route>& table) {
   std::vector<const netlink::Route*> routes;
   for (const netlink::Route& route : table)
@@ -87,7 +87,7 @@ void LearnedRoutes::update(const std::vector<netlink::Route>& table, std::int64_
   for (const auto& [dst, gateway] : present_)
     if (!found.contains(dst)) gone_[dst] = {gateway, now + rules_.hold};
   std::erase_if(gone_, [&](const auto& entry) { return found.contains(entry.first); });
-  // Whoever writes the table again has as long to finish as at first.
+  // A daemon that fills the table again gets the whole hold time once more.
   if (refilled)
     for (auto& [dst, gone] : gone_) gone.until = now + rules_.hold;
   present_ = std::move(found);
@@ -118,8 +118,8 @@ std::optional<std::int64_t> LearnedRoutes::next_event() const {
   return next;
 }
 
-// Of two subnets that overlap the one counts that was there first: nobody takes a part of another node's
-// range. What is gone from the table takes nothing from what is in it.
+// Of two overlapping subnets the first one counts: nobody can take a part of another node's range. A subnet that is
+// gone from the table takes nothing from those in it.
 void LearnedRoutes::choose() {
   choice_problems_.clear();
   Carried carried;
@@ -172,7 +172,7 @@ std::string LearnedRoutes::held_words() const {
                      fmt::join(named, ", "));
 }
 
-// The nodes of the file, and for every other next hop one that is named by its address.
+// The nodes of the file, and one for every other next hop, named by its address.
 NodeList LearnedRoutes::list() const {
   NodeList list;
   list.nodes = known_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a routing daemon has learned, as a list of nodes: who says where a pod subnet is, what is believed,
-// and how long what is said no more still counts. No kernel and no clock: time is told.
+// What a routing daemon has learned, as a list of nodes: which routes are believed, and how long a subnet counts after
+// its route is gone. Uses no kernel and no clock: the caller gives the time.
 #pragma once
 
 #include <cstdint>
@@ -19,27 +19,26 @@ namespace onlink::node {
 class LearnedRoutes {
  public:
   struct Rules {
-    std::uint32_t table = 0;  // for the words
-    // Milliseconds for which a subnet is carried on after its route is gone: a daemon that is restarted
-    // writes its table anew. For as long the table must have been followed before the list counts as
-    // complete.
+    std::uint32_t table = 0;  // for messages
+    // Milliseconds for which a subnet stays after its route is gone: a restarted daemon writes its table again. The
+    // list counts as complete once the table has had routes for as long.
     std::int64_t hold = 0;
     bool allow_empty = false;  // a table without any usable route counts as complete
   };
-  // known: the nodes of the cluster file, this one among them. They give next hops their names and modes; of
-  // their pod subnets only this node's own count. Throws Failure where node_name is not among them.
+  // known: the nodes of the cluster file, including this one. They give next hops their names and modes; of their pod
+  // subnets only this node's count. Throws Failure if node_name is not among them.
   LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name);
 
   // What the table holds now. Times are milliseconds that never run backwards.
   void update(const std::vector<netlink::Route>& table, std::int64_t now);
-  // Lets go what is due; a table without any usable route lets go nothing. True: the list is another.
+  // Drops subnets whose time is over, but none while the table has no usable route. True: the list has changed.
   bool expire(std::int64_t now);
-  // When expire() has something to do next; nothing: never, as things are.
+  // When expire() next has something to do; nothing: not without another update().
   std::optional<std::int64_t> next_event() const;
 
   bool empty() const { return present_.empty(); }
   bool complete() const { return complete_; }
-  // Subnets that are carried though their routes are gone.
+  // How many subnets stay although their routes are gone.
   std::size_t held() const { return gone_.size(); }
   NodeList list() const;
 
@@ -68,8 +67,8 @@ class LearnedRoutes {
   std::map<IpPrefix, Gone> gone_;
   Carried carried_;
   std::vector<std::string> table_problems_;   // of single routes
-  std::vector<std::string> choice_problems_;  // of routes beside others
-  std::optional<std::int64_t> filled_;        // since when there is something in the table
+  std::vector<std::string> choice_problems_;  // of routes that overlap others
+  std::optional<std::int64_t> filled_;        // when the table first had a usable route
   bool complete_ = false;
 };
 

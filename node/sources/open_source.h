@@ -10,12 +10,12 @@
 
 namespace onlink::node {
 
-// Throws Failure (configuration) for a type that does not exist, or whose keys are not in order. A file that lists the nodes
-// itself gives them up to its source.
+// Throws Failure (configuration) for an unknown type, or for wrong keys of one. The nodes of a file that lists them
+// itself move to the source.
 std::unique_ptr<Source> open_source(ClusterFile& file, const SourceContext& context);
 
-// Takes back what the source was told of this node, for `clean`. What was done, in words; empty: nothing was
-// to be done. May wait for some seconds. Throws Failure.
+// For `clean`: removes what the source was told about this node. Returns what was done, in words; empty: nothing to do.
+// May wait for some seconds. Throws Failure.
 std::string withdraw_from_source(const ClusterFile& file, const SourceContext& context);
 
 }  // namespace onlink::node

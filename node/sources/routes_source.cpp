@@ -16,7 +16,7 @@
 namespace onlink::node {
 namespace {
 
-// A daemon writes its routes one after the other: one reading serves a burst of them.
+// A daemon writes its routes one after the other: the table is read once for a burst of them.
 constexpr std::int64_t burst_ms = 50;
 constexpr std::int64_t retry_ms = 1000;
 
@@ -76,7 +76,7 @@ void RoutesSource::refresh() {
 }
 
 std::optional<NodeList> RoutesSource::read() {
-  (void)timer_.expired();  // what is due is told by its own time
+  (void)timer_.expired();  // only clears it: each task has its own time
   drain();
   const std::int64_t now = monotonic_ms();
   if (look_at_ && *look_at_ <= now) look();
@@ -88,7 +88,7 @@ std::optional<NodeList> RoutesSource::read() {
   return list;
 }
 
-// Every pod that comes or goes is told here as well, by a route in main.
+// Notifications about every pod that comes or goes arrive here, too: those of its route in main.
 void RoutesSource::drain() {
   bool concerned = false;
   try {
@@ -96,7 +96,7 @@ void RoutesSource::drain() {
       const auto route = netlink::parse_route(message);
       concerned = concerned || (route && route->table == settings_.table);
     }) || concerned;
-  } catch (const Failure&) {  // of the socket: a new one, and everything read again
+  } catch (const Failure&) {  // the socket failed: open a new one, and read everything again
     monitor_ = open_monitor();
     descriptors_.add(monitor_.descriptor());
     concerned = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of nodes from a kernel table that a routing daemon fills (BIRD, FRR): who has the next hop of a
-// route has its destination as a pod subnet. The table is watched; nothing is ever written into it.
+// The list of nodes from a kernel table that a routing daemon fills (BIRD, FRR): a route's destination is a pod subnet
+// of the node that is its next hop. The table is watched; nothing is ever written into it.
 //
 //   "source": {"type": "routes", "table": 169, "holdSeconds": 60}
 #pragma once
@@ -29,11 +29,11 @@ RoutesSettings read_routes_settings(const nlohmann::json& settings, std::string_
 
 class RoutesSource final : public Source {
  public:
-  // In the caller's network namespace, for ever. Throws Failure.
+  // Stays in the caller's present network namespace. Throws Failure.
   RoutesSource(const ClusterFile& file, const SourceContext& context);
 
   int descriptor() const override { return descriptors_.descriptor(); }
-  // The first list comes at once, and is incomplete until the table was followed for the hold time.
+  // The first list comes immediately, and is incomplete until the table has had routes for the hold time.
   std::optional<NodeList> read() override;
   void refresh() override;
   std::string describe() const override;

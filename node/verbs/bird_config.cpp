@@ -18,7 +18,7 @@
 namespace onlink::node {
 namespace {
 
-// Nodes are named in comments and descriptions only: BIRD's strings know no escapes.
+// Names of nodes are only in comments and descriptions. BIRD's strings have no escapes.
 std::string plain(std::string name) {
   std::replace_if(
       name.begin(), name.end(),
@@ -66,7 +66,7 @@ class Renderer {
     return same;
   }
 
-  // 32 bits that no other node has; of a node without IPv4 the last 32 of its address.
+  // 32 bits that no other node should have: the IPv4 address, else the last 32 bits of the IPv6 address.
   std::string router_id() const {
     if (cluster_.self.ipv4) return cluster_.self.ipv4->to_string();
     return IpAddress::from_number(IpFamily::v4, cluster_.self.ipv6->number() & UINT32_MAX).to_string();
@@ -81,7 +81,7 @@ class Renderer {
     line("# theirs again.");
     line("log syslog all;");
     line("router id {};", router_id());
-    // For peers that are away themselves. onlink-node carries on for longer what is missing after that.
+    // For peers that are away themselves. onlink-node keeps what is missing after that for longer.
     if (bgp_.restart_seconds > 0) line("graceful restart wait {};", std::min(bgp_.restart_seconds, 15u));
     line("protocol device {{ }}");
   }
@@ -97,7 +97,7 @@ class Renderer {
     kernel_table();
   }
 
-  // A static route inside BIRD: whatever stands in the kernel, this is announced, and it goes nowhere else.
+  // A static route inside BIRD: announced whatever routes the kernel has, and exported nowhere else.
   void own_subnets() {
     const auto own = of_family(cluster_.self.pod_cidrs);
     if (own.empty()) return;
@@ -114,9 +114,8 @@ class Renderer {
     line("define onlink_ours{} = [ {} ];", digit_, joined(refused));
   }
 
-  // BIRD would put the router on the way into the kernel's route. What counts is the BGP next hop, however
-  // far it is: so here IPv4 next hops are all on a link. An IPv6 one must be (IPIP carries IPv4 only, and the
-  // kernel takes no `onlink` gateway on lo there).
+  // BIRD would put the router on the way into the kernel's route, but we need the BGP next hop, however far it is. So
+  // here all IPv4 next hops are on a link. IPv6 ones really must be: the kernel takes no IPv6 `onlink` gateway on lo.
   void next_hops() {
     line("");
     if (v4_) {
@@ -164,8 +163,7 @@ class Renderer {
     line("}}");
   }
 
-  // What may come from a peer: what the file says that it has; from a reflector, what it says that the others
-  // have.
+  // What is accepted from a peer: the pod subnets that the file gives to it; from a reflector, those of all peers.
   std::vector<IpPrefix> believed_from(const Node& peer) const {
     if (!bgp_.prefixes.empty()) return of_family(bgp_.prefixes);
     if (bgp_.reflectors.empty() || !is_reflector(peer)) return of_family(peer.pod_cidrs);
@@ -193,7 +191,7 @@ class Renderer {
     line("}}");
   }
 
-  // A table that nothing looks anything up in: onlink-node reads it. Its routes outlive a BIRD that dies.
+  // No packet is looked up in this table: onlink-node reads it. Its routes outlive a BIRD that dies.
   void kernel_table() {
     line("\nprotocol kernel onlink_kernel{} {{", digit_);
     line("  kernel table {};", table_);

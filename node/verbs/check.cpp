@@ -33,7 +33,7 @@ struct Chosen {
   std::string peer = {};                 // empty: all of them, or none where there is a pod
   std::optional<std::string> link = {};  // of the pod
   std::optional<IpAddress> pod = {};     // of the peer, by its address
-  std::optional<Problem> lost = {};      // what has a lease and nothing else: neither peer nor pod
+  std::optional<Problem> lost = {};      // only a lease is left, no interface
 };
 
 // name: "namespace/name"; empty: not known.
@@ -55,7 +55,7 @@ bool is_peer(const Node& peer, const std::string& subject, const std::optional<I
                      [&](const IpPrefix& cidr) { return cidr.contains(*address); });
 }
 
-// By a reservation alone.
+// Finds a subject of which there is only a reservation.
 std::optional<Problem> find_lost(const CheckInput& input, const std::optional<IpAddress>& address) {
   const auto lease = find_lease(input.data_dir, [&](const ipam::Reservation& its) {
     return address ? its.address == *address : is_named(its.owner.container_id, its.pod, input.subject);
@@ -97,7 +97,7 @@ Chosen choose(const CheckInput& input, const Cluster& cluster, const std::vector
                   subject));
 }
 
-// The plan for the chosen peer alone; its list of paths stays in the order of the whole.
+// The plan for the chosen peer alone, and the states of its paths.
 Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::string>& states) {
   Desired part = desired;
   if (chosen.peer.empty() && !chosen.lost) return part;
@@ -112,7 +112,7 @@ Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::stri
   return part;
 }
 
-// What should be and is not, apart from the routes of peers, of which each says so itself.
+// Notes what `apply` would change.
 void note_differences(const Pass& plan, ProblemList& problems) {
   if (!plan.changed()) return;
   auto lines = commands(plan.changes, plan.host);
@@ -175,7 +175,7 @@ json print_pod(const PodCheck& check) {
   return pod;
 }
 
-// Those of the pass that the probes do not judge themselves.
+// The problems of the pass, without those that the probes judge themselves.
 ProblemList general_problems(const StatusInput& status) {
   ProblemList problems = all_problems(status);
   std::erase_if(problems, [&](const Problem& problem) {
@@ -235,7 +235,7 @@ std::string print_details_of_pod(const json& pod) {
   return text;
 }
 
-// The pod of a peer that was asked for and answered this node: pods here are to be answered, too.
+// The named pod of a peer, if it has answered this node: it must answer pods here, too.
 std::vector<PeerCheck> reached_pod(const std::vector<PeerCheck>& peers) {
   std::vector<PeerCheck> asked;
   for (const PeerCheck& peer : peers) {
@@ -259,7 +259,7 @@ json check_document(const CheckInput& input) {
   const Desired desired = only(status.plan.desired, chosen, states);
   const auto peers = check_peers(input.socket, {cluster, status.plan.host, desired, states, chosen.pod});
   std::vector<PeerCheck> asked_by_pods = peers;
-  // Only a pod that is named sends to another here: a network policy may keep pods apart, as it should.
+  // Only a named pod sends to another pod here: a network policy may keep pods apart on purpose.
   if (chosen.link) {
     const auto its = std::stable_partition(
         pods.begin(), pods.end(), [&](const PodCheck& pod) { return pod.link.name != *chosen.link; });

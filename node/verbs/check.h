@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does it work, and if not, why: what status knows without sending anything, and besides what the other nodes and the pods of this
-// one answer. Changes nothing.
+// Whether it works, and if not, why: by what status knows without sending anything, and by the answers of the other
+// nodes and of the pods of this one. Changes nothing.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -19,12 +19,12 @@ struct CheckInput {
       subject;  // a peer's name, an address, or a pod by name, container ID (its beginning), interface; empty: all
   std::string data_dir;  // where leases are
 };
-// There is no such peer or pod, or it is not clear which: the command line is wrong.
+// There is no such peer or pod, or more than one: the command line is wrong.
 class UnknownSubject : public Failure {
  public:
   using Failure::Failure;
 };
-// Throws Failure, UnknownSubject among them; also where it may not send (CAP_NET_RAW).
+// Throws Failure (UnknownSubject is one), also if it may not send (CAP_NET_RAW).
 nlohmann::json check_document(const CheckInput& input);
 // The same for people.
 std::string print_check(const nlohmann::json& document);

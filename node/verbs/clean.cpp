@@ -38,7 +38,7 @@ class Cleaner {
     attempt([&] { remove_routes(); });
     attempt([&] { restore_tunnel(); });
     attempt([&] { restore_forwarding(); });
-    if (!result_.failures.empty()) return std::move(result_);  // what was before must be known the next time
+    if (!result_.failures.empty()) return std::move(result_);  // the next run needs the saved state
     attempt([&] { remove_files(); });
     return std::move(result_);
   }
@@ -70,7 +70,7 @@ class Cleaner {
       result_.failures.insert(result_.failures.end(), applied.failures.begin(), applied.failures.end());
   }
 
-  // Those that we know of, and those that our routes name: what we knew may be lost.
+  // Those that we know of, and those that our routes name: the saved state may be lost.
   std::vector<IpPrefix> own_addresses(const Host& host) const {
     std::vector<IpPrefix> own = state_.own_addresses;
     for (const netlink::Route& route : host.routes) {
@@ -119,7 +119,7 @@ class Cleaner {
   }
 
   void set_down(const netlink::Link& link) {
-    // Addresses that came meanwhile: then the device serves somebody else too.
+    // If addresses were added meanwhile, the device serves somebody else, too.
     const auto& before = state_.before->tunnel_addresses;
     for (const netlink::Address& address : netlink::list_addresses(socket_, link.index))
       if (std::find(before.begin(), before.end(), address.prefix) == before.end()) {
@@ -156,7 +156,7 @@ class Cleaner {
     result_.done.push_back("sysctl -w " + setting + "=0");
   }
 
-  // Null: nobody. Where this host has several networks, somebody else may have come to rely on it meanwhile.
+  // Null: nobody. If this host has several networks, somebody else may rely on forwarding by now.
   const char* who_needs_forwarding() {
     const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
     const auto routes = netlink::list_routes(socket_, ours);

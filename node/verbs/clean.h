@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking away what onlink-node made on this host, and giving back what it changed.
+// Removes what onlink-node made on this host, and restores what it changed.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ struct Cleaned {
   std::vector<std::string> failures;  // every step is tried
 };
 
-// Our routes, rules, address on the tunnel and files go; forwarding and the tunnel device's settings become
-// what they were. Twice is once. Attachments stay, and keep forwarding on. In the caller's network namespace.
+// Removes our routes, rules, VXLAN device, address on the tunnel and files; restores forwarding and the tunnel device's
+// settings. Idempotent. Attachments stay, and keep forwarding on. In the caller's network namespace.
 Cleaned clean(const Directories& directories);
 
 }  // namespace onlink::node

@@ -40,7 +40,7 @@ class Printed {
     }
     if (std::fflush(stdout) != 0) throw system_failure("print");
   }
-  // Whether the path leads to another file by now.
+  // Whether the path now leads to another file.
   bool is_replaced(const std::string& path) const {
     struct stat held {
     }, named{};
@@ -76,7 +76,7 @@ void print_events(const Directories& directories, bool follow) {
   if (!follow && !current && !any)
     throw Failure(
         fmt::format("{}: no such file: onlink-node run has not been here since the last boot", path));
-  // The folder may not be there yet, so this looks, and does not watch.
+  // Polls instead of watching: the folder may not be there yet.
   if (!follow) return;
   for (;;) {
     (void)::poll(nullptr, 0, look_again_ms);

@@ -6,8 +6,8 @@
 
 namespace onlink::node {
 
-// Prints what there is, a JSON object a line, oldest first; with follow, what comes later too, until a signal ends the
-// program. Throws Failure where there is nothing, and nothing is waited for.
+// Prints all events, one JSON object a line, oldest first; with `follow` also later ones, until a signal ends the
+// program. Throws Failure if there is none and `follow` is false.
 void print_events(const Directories& directories, bool follow);
 
 }  // namespace onlink::node

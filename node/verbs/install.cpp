@@ -33,8 +33,7 @@ std::optional<Program> read_program(int directory, const std::string& name) {
   return Program{read_all(fd->get(), name, plugin_limit), status.st_mode & 07777};
 }
 
-// The lock is on the folder itself. replace_file names its temporary file by process id, which is 1 in each
-// container.
+// Locks the folder itself: replace_file names its temporary file by process ID, which is 1 in each container.
 UniqueFd lock_folder(const std::string& folder) {
   UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
   lock_exclusively(fd.get(), folder, std::chrono::minutes(1));
@@ -57,7 +56,7 @@ std::vector<std::string> install_plugins(const std::string& from, const std::str
   const UniqueFd source = with_context("install the plugins of " + from,
                                        [&] { return open_file(AT_FDCWD, from, O_RDONLY | O_DIRECTORY); });
   return with_context("install the plugins in " + to, [&] {
-    ::umask(022);  // the runtime need not run as the user that we run as
+    ::umask(022);  // the runtime may run as another user
     make_directories(to);
     const UniqueFd target = lock_folder(to);
     std::vector<std::string> lines;

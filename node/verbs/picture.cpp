@@ -26,7 +26,7 @@ std::vector<std::string> printable_list(const json& array) {
   return texts;
 }
 
-// Of a path that is "ok" nothing; `why` of one whose route is not as it should be says only why it should be so.
+// Nothing for a path that is "ok". If the route is wrong, `why` does not say so: it says why the route should be.
 std::string trouble_of(const json& path) {
   const auto state = path["state"].get<std::string>();
   if (state == "ok") return "";
@@ -57,7 +57,7 @@ void add_path(PicturePeer& peer, const json& path) {
 
 std::vector<PicturePeer> peers_of(const json& document) {
   std::vector<PicturePeer> peers;
-  std::map<std::string, std::size_t> places;  // names as they are: printable ones may be alike
+  std::map<std::string, std::size_t> places;  // by original name: printable ones may be equal
   for (const json& path : document["peers"]) {
     const auto name = path["name"].get<std::string>();
     const auto [place, is_new] = places.emplace(name, peers.size());
@@ -67,7 +67,7 @@ std::vector<PicturePeer> peers_of(const json& document) {
   return peers;
 }
 
-// Those of a peer stand beside it, once; the others are the picture's.
+// A peer's problems stand beside it, once; the others belong to the picture.
 void add_problems(Picture& picture, const json& document) {
   std::map<std::string, std::vector<PicturePeer*>> peers;
   for (PicturePeer& peer : picture.peers) peers[peer.name].push_back(&peer);
@@ -86,7 +86,7 @@ void add_problems(Picture& picture, const json& document) {
   }
 }
 
-// In the order in which they came.
+// In their order, each once.
 std::string join_once(const std::vector<PictureWay>& ways, std::string PictureWay::*part, const char* but) {
   std::vector<std::string> parts;
   for (const PictureWay& way : ways)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// This node, the others and the ways between them, drawn from what `status --json` prints: so both always say the same. Each other
-// node is in a picture once, those with trouble first.
+// This node, the others and the ways to them, drawn from what `status --json` prints, so that both always agree. Each
+// other node is in the picture once, those with trouble first.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace onlink::node {
 
-// The pod subnets of a peer that are reached in the same way and are in the same state.
+// The pod subnets of a peer with the same path, state and trouble.
 struct PictureWay {
   std::string kind;   // "direct", "ipip", "vxlan", "none"
   std::string state;  // "ok", "blocked", "missing", ...
@@ -25,7 +25,7 @@ struct PicturePeer {
   std::string name;
   std::vector<std::string> addresses;
   std::vector<PictureWay> ways;    // at least one
-  std::vector<std::string> notes;  // problems that name it, beside those of its ways
+  std::vector<std::string> notes;  // other problems that name it, besides those of its ways
 
   bool ok() const;
   // Of all its ways: "direct", "direct + ipip"; and what is wrong, else "ok".
@@ -49,24 +49,23 @@ struct Picture {
   std::vector<std::string> addresses;
   std::vector<std::string> subnets;
   bool in_order = true;
-  std::vector<std::string>
-      problems;  // "problem: ...", those that are not a peer's in the picture; what could not be seen
+  std::vector<std::string> problems;  // "problem: ...", except those of peers; what could not be seen
   std::vector<PicturePeer> peers;
 
   std::vector<PictureGroup> groups() const;                       // those with trouble first
-  bool has_room() const { return peers.size() <= most_in_full; }  // for each peer in full
+  bool has_room() const { return peers.size() <= most_in_full; }  // to show each peer in full
 
   static constexpr std::size_t most_in_full = 12;
-  static constexpr std::size_t most_troubles_in_full = 20;  // of a group, where there is no room
+  static constexpr std::size_t most_troubles_in_full = 20;  // of a group, if there is no room
   static constexpr std::size_t most_problems = 10;
 };
 
 // document: of status_document().
 Picture picture_of(const nlohmann::json& document);
 
-// For a terminal: lines of at most 100 columns of ASCII, but for what names bring along.
+// For a terminal: lines of at most 100 columns, in ASCII except for names.
 std::string draw_text(const Picture& picture);
-// A whole SVG 1.1 document, which loads nothing and runs nothing. Each peer is a <g data-peer="name" data-state="...">.
+// A whole SVG 1.1 document that loads and runs nothing. Each peer is a <g data-peer="name" data-state="...">.
 std::string draw_svg(const Picture& picture);
 
 }  // namespace onlink::node

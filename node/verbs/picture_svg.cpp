@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Geometry in pixels. On the left the node, right of it a trunk, from which a branch goes to each box or panel: so it needs no
-// search for places, and nothing ever overlaps.
+// Geometry in pixels. The node is on the left; right of it is a trunk with a branch to each box or panel. So no layout
+// search is needed, and nothing ever overlaps.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -28,7 +28,7 @@ constexpr int boxes_width = page - edge - boxes_at;
 constexpr int padding = 10;
 constexpr std::size_t most_named_cells = 600;
 
-// Colours are of a palette that those who see no red or green tell apart; each has a shape or a word beside it.
+// Red-green colour-blind people can tell these colours apart; each also has a shape or a word.
 constexpr std::string_view style = R"(
     .page { fill: #ffffff }
     text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace; fill: #1b1f24 }
@@ -119,7 +119,7 @@ class Sheet {
   std::string text_;
 };
 
-// From the trunk to a box: the line tells what it goes over, the end whether packets arrive.
+// From the trunk to a box: the line shows the kind of path, its end whether packets arrive.
 void draw_way(Sheet& sheet, int y, const std::string& kinds, const std::string& states, bool ok) {
   sheet.line(trunk, y, boxes_at - (ok ? 10 : 0), y, line_class(kinds));
   if (ok)
@@ -133,7 +133,7 @@ void draw_way(Sheet& sheet, int y, const std::string& kinds, const std::string& 
     sheet.text(trunk + 8, y - 9, shortened(kinds + ": " + states, columns), "bad");
 }
 
-// What a pointer that rests on it shows, and a reader for the blind says.
+// The tooltip, which screen readers also read.
 std::string describe(const PicturePeer& peer) {
   std::string text = fmt::format("{}, {}", peer.name, joined(peer.addresses));
   for (const PictureWay& way : peer.ways) {
@@ -161,7 +161,7 @@ void add_wrapped(std::vector<Line>& lines, const std::string& text, int width, s
   for (std::string& line : wrapped(text, columns_in(width))) lines.push_back({std::move(line), of});
 }
 
-// A peer in full; where its first line, and where that of each of its ways stands, a way can end.
+// A peer in full. way_lines: the line of each of its ways, where the line from the trunk ends.
 struct Card {
   std::vector<Line> lines;
   std::vector<std::size_t> way_lines;
@@ -192,14 +192,14 @@ void draw_card(Sheet& sheet, const PicturePeer& peer, const Card& card, int x, i
   sheet.raw("</g>\n");
 }
 
-// Returns where the next thing may begin, as all that draw downwards do. leaves: where a way leaves the trunk.
+// Returns the y for the next thing, as all functions that draw downwards do. leaves: where ways leave the trunk.
 int draw_each(Sheet& sheet, const Picture& picture, int y, std::vector<int>& leaves) {
   for (const PictureGroup& group : picture.groups())
     for (const PicturePeer* peer : group.peers) {
       const Card card = card_of(*peer, boxes_width);
       for (std::size_t i = 0; i < peer->ways.size(); ++i) {
         const PictureWay& way = peer->ways[i];
-        // The only way ends at the name, of several each at its pods.
+        // A single way ends at the name, each of several at its pods.
         const auto at = static_cast<int>(peer->ways.size() == 1 ? 1 : card.way_lines[i]);
         leaves.push_back(y + 14 + at * line_height);
         draw_way(sheet, leaves.back(), way.kind, way.state, way.ok());
@@ -210,7 +210,7 @@ int draw_each(Sheet& sheet, const Picture& picture, int y, std::vector<int>& lea
   return y;
 }
 
-// Many peers as a grid of cells, with their names where that leaves the picture a size to look at.
+// Many peers as a grid of cells, with their names unless the picture would become too large.
 int draw_cells(Sheet& sheet, const PictureGroup& group, std::size_t from, bool named, int y) {
   constexpr std::size_t longest = 21;
   std::size_t columns = 4;

@@ -26,7 +26,7 @@ std::string padded(std::string text, std::size_t columns) {
   return text;
 }
 
-// "---- direct ---->", "==== ipip ====X", "    no path  X": what goes over it is seen also where its name is not read.
+// "---- direct ---->", "==== ipip ====X", "    no path  X": the line alone shows the kind, without its name.
 std::string arrow(const std::string& kinds, bool ok) {
   if (kinds == "none") return "    no path  X   ";
   const char line = kinds == "direct" ? '-' : kinds == "ipip" ? '=' : kinds == "vxlan" ? '~' : '-';
@@ -53,7 +53,7 @@ std::string draw_node(const Picture& picture) {
   return text + border;
 }
 
-// What goes off the trunk: an arrow, and words beside and below it.
+// A branch of the trunk: an arrow, and words beside and below it.
 struct Branch {
   std::string arrow;
   std::vector<std::string> lines;
@@ -103,7 +103,7 @@ struct Columns {
   bool has_room() const { return name + addresses + pods + state + gaps <= words_columns; }
 };
 
-// In one line where there is room; else each thing has lines of its own.
+// In one line if there is room; else each column has its own lines.
 std::vector<std::string> print_row(const Row& row, const Columns& columns) {
   if (columns.has_room())
     return {fmt::format("{}  {}  {}  {}", padded(row.name, columns.name),
@@ -117,7 +117,7 @@ std::vector<std::string> print_row(const Row& row, const Columns& columns) {
   return lines;
 }
 
-// Since when is left out rather than that a peer takes more than its line.
+// Leaves out "since" if a peer would otherwise need more than one line.
 Columns columns_for(const std::vector<const PicturePeer*>& peers) {
   Columns columns;
   for (const bool with_since : {true, false}) {
@@ -151,7 +151,7 @@ std::string draw_each(const Picture& picture) {
   return draw_branches(branches, !columns.has_room());
 }
 
-// As ls(1) does, but from left to right. Of many, no name takes more than a third of a line.
+// In columns as ls(1), but from left to right. If there are many, no name takes more than a third of a line.
 void add_names(std::vector<std::string>& lines, const std::vector<const PicturePeer*>& peers,
                std::size_t from) {
   std::size_t widest = 0;

@@ -49,7 +49,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t largest_part = 1u << 20;
-// What is read beyond that: a secret is found whole before the part is cut.
+// Read beyond that, so that a secret at the cut is still found whole.
 constexpr std::size_t margin = 1u << 16;
 constexpr CommandLimits limits{std::chrono::seconds(10), largest_part + margin};
 constexpr std::size_t most_files = 100;
@@ -69,7 +69,7 @@ struct FileText {
   off_t size = 0;
 };
 
-// At most what a part may have and the margin. Only of a plain file: others may never end. Throws Failure.
+// At most the size of a part and the margin. Only from a plain file: others may never end. Throws Failure.
 FileText read_file_part(const std::string& path, Keep keep) {
   const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
   struct stat status {};
@@ -82,7 +82,7 @@ FileText read_file_part(const std::string& path, Keep keep) {
   return part;
 }
 
-// A document that can be read as one stays one.
+// The text as a JSON document, if it is one and not too large.
 std::optional<json> parse_whole(const std::string& text) {
   if (text.size() > largest_part) return std::nullopt;
   try {
@@ -133,7 +133,7 @@ class Reporter {
     try {
       action();
     } catch (const Failure&) {
-      return;  // whoever needs it later will say so
+      return;  // a later use reports it
     }
   }
 
@@ -151,7 +151,7 @@ class Reporter {
     });
   }
 
-  // Every part comes through here: nothing is in the archive that was not cleaned.
+  // Every part comes through these two, so everything in the archive was cleaned.
   void add(const std::string& name, const std::string& text, Keep keep = Keep::beginning) {
     parts_.emplace_back(name, cut(secrets_.clean_text(text), keep));
   }
@@ -286,7 +286,7 @@ class Reporter {
     add("sysctl.txt", sysctl());
   }
 
-  // The same by our own netlink: where there is no ip(8), as in onlink-node's own image.
+  // The same through our own netlink, where there is no ip(8), as in onlink-node's own image.
   static std::string kernel() {
     auto socket = netlink::Socket::open();
     std::string text;
@@ -353,7 +353,7 @@ class Reporter {
   std::vector<std::pair<std::string, std::string>> parts_;
 };
 
-// "onlink-report-NODE-TIME", of letters that every file system and every shell takes.
+// "onlink-report-NODE-TIME", of characters that every file system and every shell accepts.
 std::string name_of_report(const std::string& node, std::int64_t time) {
   std::string name;
   for (const char c : shortened(node, 40))
@@ -365,7 +365,7 @@ std::string name_of_report(const std::string& node, std::int64_t time) {
   return fmt::format("onlink-report-{}-{}", name, when);
 }
 
-// Before the work, which takes a while.
+// Checked before the work, which takes a while.
 void require_place(const std::string& output) {
   if (output == "-") {
     if (::isatty(STDOUT_FILENO) != 0)
@@ -379,7 +379,7 @@ void require_place(const std::string& output) {
   if (::access(folder.c_str(), W_OK | X_OK) != 0) throw system_failure("write into " + folder);
 }
 
-// What is there and is no plain file, a device or a pipe, is written to, not replaced.
+// An existing device or pipe is written to, not replaced.
 void write_output(const std::string& output, const std::string& archive) {
   struct stat status {};
   if (output == "-") return write_all(STDOUT_FILENO, archive, "standard output");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One archive with all that a question about this node needs. It changes nothing on the host, makes no file but the archive, and leaves
-// out what it cannot get, and says so in its place.
+// One archive with all that a question about this node needs. Changes nothing on the host and makes no file but the
+// archive. Where something cannot be had, its part says so.
 #pragma once
 
 #include <functional>
@@ -18,12 +18,12 @@ struct ReportInput {
   Directories directories;
   std::string cni_conf_dir;  // where the runtime's network configurations are
   std::string data_dir;      // where leases are
-  // What the verbs of these names print with --json. They may throw.
+  // What these verbs print with --json. They may throw.
   std::function<nlohmann::json()> status, plan, check;
 };
 
-// output: a file, "-" for standard output, or empty: onlink-report-NODE-TIME.tar.gz in the current folder. The file is for its owner
-// only, and is there whole or not at all. Returns what there is to tell a person. Throws Failure where it cannot be written.
+// output: a file, "-" for standard output, or empty: onlink-report-NODE-TIME.tar.gz in the current folder. The file is
+// for its owner only, whole or not there. Returns a line for people. Throws Failure if it cannot be written.
 std::string write_report(const ReportInput& input, const std::string& output);
 
 }  // namespace onlink::node

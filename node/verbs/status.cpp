@@ -120,7 +120,7 @@ std::vector<std::string> path_states(const Pass& plan) {
 
 namespace {
 
-// Those whose packets had a source inside that is not theirs, the busiest first.
+// Senders of packets with an inner source that is not theirs, the busiest first.
 json print_senders(const StatusInput& input) {
   std::map<IpAddress, std::string> names;
   for (const Node& peer : input.nodes.cluster.peers)
@@ -138,7 +138,7 @@ json print_senders(const StatusInput& input) {
   return senders;
 }
 
-// For people, those that count.
+// The busiest of them, for people.
 std::string print_busiest(const json& senders) {
   constexpr std::size_t most = 10;
   std::string text;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How each peer is reached, why so, since when, and what is not in order: looked up afresh, so it is true
-// also when no service is running.
+// How each peer is reached, why, since when, and what is not in order. Looked up in the kernel, so it is true even if
+// no service is running.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -22,20 +22,20 @@ struct StatusInput {
   nft::Counts counts;
 };
 
-// What is wrong by all that is known without asking anybody; this node's first, then the list's.
+// All problems that are known without sending anything; this node's first, then the list's.
 ProblemList all_problems(const StatusInput& input);
-// Of each path: "ok" where its route is as it should be and nothing is known to be in its way, else what is wrong.
+// The state of each path (PathStates).
 std::vector<std::string> path_states(const Pass& plan);
 
 nlohmann::json status_document(const StatusInput& input);
-// Its first line for people: whether this node is in order, and how many pod subnets are in which state.
+// The first line for people: whether this node is in order, and how many pod subnets are in which state.
 std::string summary(const nlohmann::json& document);
 // The same for people.
 struct StatusView {
   bool problems_only = false;  // only the peers that are not "ok"
 };
 std::string print_status(const nlohmann::json& document, StatusView view = {});
-// Leaves this peer only, and the problems that are not another one's. False where there is none of that name.
+// Keeps only this peer, and problems that are not of another peer. False if there is no peer of that name.
 bool keep_peer(nlohmann::json& document, const std::string& name);
 
 }  // namespace onlink::node

@@ -18,7 +18,7 @@ namespace {
 // Where the kubelet puts a pod's token and the API server's authority.
 const std::string account = "/var/run/secrets/kubernetes.io/serviceaccount/";
 
-// An empty file would mean the default: of authorities, that everybody whom the system trusts may be the API.
+// An empty file would mean the default: for authorities, that anybody whom the system trusts may be the API.
 std::string read_needed(const std::string& path) {
   std::string text = read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path);
   if (text.empty()) throw Failure(FailureKind::configuration, path + " is empty");
@@ -62,7 +62,7 @@ YAML::Node entry(const YAML::Node& document, const char* list, const char* kind,
                 fmt::format("{}: {}: there is no \"{}\"", file, list, entry_name));
 }
 
-// "key" is a path, "key-data" the same content in base64; the second counts where both are there.
+// "key" is a path, "key-data" the same content in base64; if both are there, the latter counts.
 std::string content(const YAML::Node& map, const std::string& key, const std::string& folder,
                     const std::string& file) {
   const auto data = map[key + "-data"].as<std::string>("");

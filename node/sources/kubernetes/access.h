@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the Kubernetes API is, and who we are there: what a pod is given by the kubelet, or a kubeconfig file
-// (YAML or JSON). Everything is read again for each request: tokens and certificates are rotated.
+// Where the Kubernetes API is, and who we are there: from the files that the kubelet gives a pod, or from a kubeconfig
+// (YAML or JSON). Everything is read again for each request, because tokens and certificates are rotated.
 #pragma once
 
 #include <string>
@@ -17,18 +17,18 @@ struct KubernetesConfig {
   std::string server;             // another address of the API than the credentials name
   std::string conflist_template;  // empty: no conflist is written
   std::string conflist_path;
-  bool network_unavailable = true;  // the node's condition of this name is kept right
+  bool network_unavailable = true;  // keep the node's condition of this name right
 };
-// reader: of the object under "source". The folder of a relative path is the caller's.
+// reader: of the object under "source". Relative paths are relative to the working directory.
 KubernetesConfig read_kubernetes_config(const JsonReader& reader);
 
-// A request with server, credentials and trust filled in, without path, method and body. Throws Failure that
-// names the file, or the environment variable, that is missing or not in order.
+// A request with server, credentials and authorities filled in, without path, method and body. Throws Failure that
+// names the file or the environment variable that is missing or wrong.
 HttpRequest api_request(const KubernetesConfig& config);
 
-// For a kubeconfig's text: the same. folder: for relative paths in it.
+// The same from a kubeconfig's text. folder: for relative paths in it.
 HttpRequest kubeconfig_request(const std::string& text, const std::string& name, const std::string& folder);
-// Throws Failure where the text is not base64.
+// Throws Failure if the text is not base64.
 std::string decode_base64(std::string_view text, std::string_view what);
 
 }  // namespace onlink::node

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* up = "OnlinkIsUp";
 constexpr const char* not_ready = "OnlinkIsNotReady";
 
-// Conditions are merged by their type, so nobody else's is touched.
+// The API merges conditions by their type, so others stay untouched.
 void patch(HttpRequest& request, const std::string& node_name, nlohmann::json condition) {
   condition["type"] = "NetworkUnavailable";
   const nlohmann::json body = {{"status", {{"conditions", nlohmann::json::array({std::move(condition)})}}}};

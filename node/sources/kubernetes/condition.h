@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The condition NetworkUnavailable of a Node: while it is True, or where a cloud's controller has set it so,
-// the scheduler sends no pods there. Pure.
+// The condition NetworkUnavailable of a Node: while it is True (a cloud's controller may set it, too), the scheduler
+// sends no pods there. Pure.
 #pragma once
 
 #include <ctime>

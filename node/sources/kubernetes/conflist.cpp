@@ -13,7 +13,7 @@
 namespace onlink::node {
 namespace {
 
-// As the template has them: people read these files.
+// Keeps the template's order of keys: people read these files.
 using Document = nlohmann::ordered_json;
 
 std::string path_file(const Directories& directories) { return directories.state + "/conflist"; }
@@ -30,7 +30,7 @@ bool fill_ranges(Document& plugin, const Document& ranges) {
 
 std::string render_conflist(std::string_view text, std::string_view name,
                             const std::vector<IpPrefix>& pod_cidrs) {
-  (void)parse_json(text, name);  // says what is wrong with it, and bounds it
+  (void)parse_json(text, name);  // reports errors, and limits size and depth
   Document document = Document::parse(text);
   Document ranges = Document::array();
   for (const IpPrefix& cidr : pod_cidrs) {
@@ -52,7 +52,7 @@ std::string render_conflist(std::string_view text, std::string_view name,
 
 bool publish_conflist(const Directories& directories, const std::string& path, const std::string& text) {
   if (read_file(AT_FDCWD, path) == text) return false;
-  // Known before it is there: whatever happens in between, it can be removed.
+  // The path is saved before the file is there, so that it can always be removed.
   if (read_file(AT_FDCWD, path_file(directories)) != path) {
     make_directories(directories.state);
     replace_file(AT_FDCWD, path_file(directories), path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The network configuration that the container runtime reads (a CNI conflist), with this node's own pod
-// subnets in it. The kubelet calls a node ready when it is there, so it comes last.
+// The network configuration for the container runtime (a CNI conflist), with this node's own pod subnets. Once it is
+// there, the kubelet calls the node ready, so it is written last.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@
 
 namespace onlink::node {
 
-// The template is a conflist in which the "ranges" of at least one "ipam" are empty: each is filled with one
-// range set per pod subnet. Throws Failure (not_json, configuration) where it is none.
+// The template is a conflist in which the "ranges" of at least one "ipam" are empty: each gets one range set per pod
+// subnet. Throws Failure (not_json, configuration) if it is no such template.
 std::string render_conflist(std::string_view text, std::string_view name,
                             const std::vector<IpPrefix>& pod_cidrs);
 
-// Replaces the file, whole and durably, where it differs, and remembers its path for remove_conflist. Whether
-// it differed. Throws Failure.
+// Replaces the file, whole and durably, if it differs, and saves its path for remove_conflist. Returns whether it
+// differed. Throws Failure.
 bool publish_conflist(const Directories& directories, const std::string& path, const std::string& text);
-// The path that was remembered, whose file is removed; empty: none was. Throws Failure.
+// Removes the file with the saved path, and returns the path; empty: none was saved. Throws Failure.
 std::string remove_conflist(const Directories& directories);
 
 }  // namespace onlink::node

@@ -21,14 +21,14 @@ namespace onlink::node {
 namespace {
 
 constexpr std::size_t longest_refusal = 64u << 10;
-// A peer that is gone without a word is noticed after 15 + 3 * 5 seconds.
+// A server that vanishes is noticed after 15 + 3 * 5 seconds.
 constexpr long keepalive_idle_s = 15;
 constexpr long keepalive_interval_s = 5;
 constexpr int keepalive_probes = 3;
 constexpr int unacknowledged_ms = 30'000;
 constexpr long connect_limit_s = 10;
 
-// Of the distributions, in the order in which Go's programs look for them.
+// Where distributions keep them, in the order in which Go's programs look.
 constexpr const char* system_authorities[] = {
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -38,10 +38,9 @@ constexpr const char* system_authorities[] = {
     "/etc/ssl/cert.pem",
 };
 
-// nsswitch.conf and openssl.cnf may name modules, which would be loaded into this process: into a static
-// program, with a C library of another version than the one inside, and that ends in a crash. So names are
-// found in /etc/hosts and by the servers of /etc/resolv.conf, and OpenSSL keeps to its defaults. A dynamic
-// build does the same: one behaviour.
+// nsswitch.conf and openssl.cnf may name modules to load into this process. A static program would load them with a C
+// library of another version than its own, and crash. So names are looked up in /etc/hosts and with the servers of
+// /etc/resolv.conf only, and OpenSSL uses its defaults. A dynamic build does the same, so that both behave alike.
 CURLcode start_libcurl() {
   if (::__nss_configure_lookup("hosts", "files dns") != 0) return CURLE_FAILED_INIT;
   if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return CURLE_FAILED_INIT;
@@ -60,8 +59,7 @@ int on_connect(void*, curl_socket_t socket, curlsocktype) {
   return CURL_SOCKOPT_OK;
 }
 
-// An option that is refused leaves the default: of authorities the system's, of a proxy the environment's. No request
-// goes out like that.
+// A refused option would leave the default: the system's authorities, the environment's proxy. No request goes out so.
 template <typename Value>
 void set(CURL* easy, CURLoption option, Value value) {
   const CURLcode code = curl_easy_setopt(easy, option, value);
@@ -80,7 +78,7 @@ void set_blob(CURL* easy, CURLoption option, const std::string& text) {
 
 void set_tls(CURL* easy, const HttpRequest& request) {
   set_blob(easy, CURLOPT_CAINFO_BLOB, request.authorities);
-  // Those alone, not the system's besides. libcurl knows where the system that it was built on has its own.
+  // Only these authorities, not also those of the folder that was compiled into libcurl.
   set(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
   if (request.authorities.empty())
     for (const char* file : system_authorities)
@@ -120,7 +118,7 @@ struct HttpClient::Transfer {
     curl_slist_free_all(headers);
   }
 
-  // The empty line after the headers.
+  // Acts on the empty line after the headers.
   static std::size_t header(char* data, std::size_t size, std::size_t count, void* self) {
     auto& transfer = *static_cast<Transfer*>(self);
     long status = 0;
@@ -263,7 +261,7 @@ void HttpClient::finish(CURL* easy, int code) {
   char* self = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &self);
   curl_multi_remove_handle(multi_, easy);
-  // It is out of the map before its callback, which may start the next.
+  // Out of the map before its callback, which may start the next one.
   auto node = transfers_.extract(reinterpret_cast<Transfer*>(self)->id);
   Transfer& transfer = *node.mapped();
   HttpAnswer& answer = transfer.answer;
@@ -274,7 +272,7 @@ void HttpClient::finish(CURL* easy, int code) {
   if (code != CURLE_OK)
     answer.error =
         transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(static_cast<CURLcode>(code));
-  // "Couldn't connect": whether it was refused, or there is no way.
+  // "Couldn't connect": says whether it was refused, or there is no route.
   if (long reason = 0; code == CURLE_COULDNT_CONNECT &&
                        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason) == CURLE_OK && reason != 0)
     answer.error += fmt::format(": {}", std::strerror(static_cast<int>(reason)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP requests to an API server that do not wait: libcurl's multi interface behind one descriptor.
+// Non-blocking HTTP requests to an API server: libcurl's multi interface behind one descriptor.
 #pragma once
 
 #include <chrono>
@@ -30,11 +30,11 @@ struct HttpRequest {
   std::string certificate = {};
   std::string key = {};
   bool verify = true;
-  std::chrono::seconds limit{30};  // for all of it
+  std::chrono::seconds limit{30};  // for the whole request
 };
 
 struct HttpAnswer {
-  long status = 0;         // 0: there was none
+  long status = 0;         // 0: no answer
   std::string error = {};  // why the answer is missing or cut short; empty: it is whole
   std::string body = {};   // of a refusal (status >= 300), its first 64 KiB
   long retry_after_s = 0;
@@ -44,8 +44,7 @@ struct HttpAnswer {
 
 class HttpClient {
  public:
-  // What arrives of the body of a good answer, as it arrives; nothing, once, when it begins. False ends the
-  // request.
+  // Gets the body of a good answer as it arrives; an empty text, once, when the answer begins. False ends the request.
   using Sink = std::function<bool(std::string_view)>;
   using Done = std::function<void(const HttpAnswer&)>;
 
@@ -56,13 +55,13 @@ class HttpClient {
 
   // Readable when run() has something to do.
   int descriptor() const { return descriptors_.descriptor(); }
-  // Returns at once; the callbacks come from run(), never from here. Several may be under way. Throws Failure for a
-  // request of which libcurl refuses a part.
+  // Does not wait; run() calls the callbacks, never this. Several requests may be under way. Throws Failure if libcurl
+  // refuses a part of the request.
   std::uint64_t start(const HttpRequest& request, Sink sink, Done done);
-  // Without another callback. One that has ended is none any more.
+  // Ends a request without another callback. Does nothing if it has ended.
   void cancel(std::uint64_t id);
   void run();
-  // Who gave the last good answer.
+  // The server of the last good answer.
   const std::optional<IpAddress>& server() const { return server_; }
 
  private:

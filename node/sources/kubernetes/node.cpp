@@ -22,8 +22,8 @@ constexpr const char* vxlan_key = "onlink.io/vxlan-mode";
 constexpr const char* node_ip_key = "onlink.io/node-ip";
 constexpr const char* tunnel_key = "onlink.io/tunnel-address";
 
-// The keys that are kept, wherever they stand; all others are dropped with what is below them as they are
-// parsed. A Node has 10 to 50 KB, this is less than one of it.
+// The parser keeps these keys, wherever they stand, and drops all others with everything below them. A Node has 10 to
+// 50 KB; less than one of these is kept.
 constexpr std::array kept_keys = {
     "type",       "object",      "items",    "metadata", "name",      "resourceVersion",
     "continue",   "annotations", ipip_key,   vxlan_key,  node_ip_key, tunnel_key,
@@ -31,7 +31,7 @@ constexpr std::array kept_keys = {
     "conditions", "reason",      "code",     "message",  "kind",      "creationTimestamp"};
 static_assert(kept_keys.size() <= 32);
 
-// Takes a document's events as the parser sees them.
+// The parser's callback for a document.
 class Sieve {
  public:
   bool operator()(int depth, json::parse_event_t event, const json& value) {
@@ -42,7 +42,7 @@ class Sieve {
   }
 
  private:
-  // Of two values under one key nobody knows which is meant.
+  // Two values under one key are ambiguous.
   static bool keep(std::uint32_t& seen, const std::string& key) {
     const auto kept = std::find(kept_keys.begin(), kept_keys.end(), key);
     if (kept == kept_keys.end()) return false;
@@ -54,7 +54,7 @@ class Sieve {
     return true;
   }
 
-  std::vector<std::uint32_t> seen_;  // of the kept keys, a bit each: those of the open objects so far
+  std::vector<std::uint32_t> seen_;  // by depth: the kept keys of the open object so far, a bit for each
 };
 
 json parse_kept(std::string_view text) {
@@ -105,7 +105,7 @@ KubernetesNode parse_node(const json& object) {
 
 std::string version_of(const json& object) { return text(at(object, "metadata"), "resourceVersion"); }
 
-// Of an annotation that names one or two addresses.
+// Takes the one or two addresses of an annotation.
 void override_addresses(const std::string& words, const std::string& path, Node& node,
                         std::vector<std::string>& problems) {
   std::optional<IpAddress> v4, v6;
@@ -122,7 +122,7 @@ void override_addresses(const std::string& words, const std::string& path, Node&
           fmt::format("{}: annotation {}: must be an IPv4 address, an IPv6 address, or both with a comma "
                       "between, not \"{}\"",
                       path, node_ip_key, words));
-      node.ipv4 = node.ipv6 = std::nullopt;  // unknown: what it was stays
+      node.ipv4 = node.ipv6 = std::nullopt;  // unknown: the earlier ones stay
       return;
     }
     *place = address;
@@ -157,7 +157,7 @@ void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
   }
 }
 
-// Of both the one that says more, as in the file.
+// Of the two modes the one that is not Never, as in the file.
 void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
   const auto refuse = [&](const char* key, const std::string& words) {
     placed.unknown.mode = true;
@@ -192,7 +192,7 @@ PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& pro
   placed.created = from.created;
   read_addresses(from, placed, problems);
   read_cidrs(from, placed, problems);
-  placed.unknown.addresses = true;  // one that is not there
+  placed.unknown.addresses = true;  // for a family without one
   read_modes(from, placed, problems);
   if (from.tunnel_address) {
     const auto address = IpAddress::parse(*from.tunnel_address);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What counts of a Kubernetes Node, out of the API's JSON. Pure. Everything else (images, capacity, the
-// kubelet's heartbeats) is dropped while it is parsed.
+// The parts of a Kubernetes Node that matter, from the API's JSON. Pure. The parser drops everything else (images,
+// capacity, the kubelet's heartbeats).
 #pragma once
 
 #include <optional>
@@ -28,7 +28,7 @@ struct KubernetesNode {
   bool operator==(const KubernetesNode&) const = default;
 };
 
-// Its form among the nodes of a list. What is not understood is unknown, with its problem.
+// The same as a node of a list. What is not understood becomes unknown, with a problem.
 PlacedNode placed_node(const KubernetesNode& node, std::vector<std::string>& problems);
 
 // A Node alone. Throws Failure (not_json).
@@ -39,7 +39,7 @@ struct NodePage {
   std::string version;    // of the list
   std::string continued;  // the token for the next page; empty: this is the last
 };
-// Throws Failure (not_json) for anything else than a NodeList.
+// Throws Failure (not_json) for anything but a NodeList.
 NodePage parse_node_page(std::string_view body);
 
 struct NodeEvent {
@@ -52,7 +52,7 @@ struct NodeEvent {
 // A line of a watch. Throws Failure (not_json) for anything else.
 NodeEvent parse_node_event(std::string_view line);
 
-// "nodes is forbidden: User ..." out of the body of a refusal; its first words where it is no Status.
+// "nodes is forbidden: User ..." from the body of a refusal; its first 200 bytes if it is no Status.
 std::string refusal_message(std::string_view body);
 
 }  // namespace onlink::node

@@ -24,9 +24,9 @@ namespace {
 // etcd takes objects of 1.5 MB; a page has 100.
 constexpr std::size_t longest_line = 8u << 20;
 constexpr std::size_t longest_page = 256u << 20;
-// A watch in which nothing happens is asked for again after so long (in a large cluster there is always a
-// heartbeat; servers send bookmarks about every minute). A server that is there begins to answer at once; so
-// one that has frozen is found out, though its kernel still acknowledges what we send.
+// A watch without events is asked for again after this time (in a large cluster there is always a heartbeat; servers
+// send bookmarks about every minute). A live server begins to answer immediately, so this detects one that has frozen
+// while its kernel still acknowledges our packets.
 constexpr std::int64_t longest_silence_ms = 30'000;
 constexpr std::int64_t watch_begins_ms = 15'000;
 constexpr std::int64_t first_patch_delay_ms = 1'000;
@@ -55,7 +55,7 @@ KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_nam
 }
 
 std::optional<NodeList> KubernetesSource::read() {
-  (void)alarm_.expired();  // what is due is told by its own time
+  (void)alarm_.expired();  // only clears it: each task has its own time
   client_.run();
   end_silence();
   if (request_ == 0 && monotonic_ms() >= ask_at_) ask();
@@ -162,7 +162,7 @@ void KubernetesSource::passed(const Readiness& readiness) {
   const auto& [pod_cidrs, problems] = readiness;
   const bool ready = problems.empty() && !pod_cidrs.empty();
   if (ready && !config_.conflist_path.empty()) write_conflist(pod_cidrs);
-  // A node that never was ready is told by what the kubelet says itself.
+  // For a node that was never ready, the kubelet's own conditions say enough.
   if (!ready && !wanted_) return;
   wanted_ = NetworkCondition{!ready, ready ? "onlink-node carries the pods of this node"
                                            : fmt::format("onlink-node: {}", fmt::join(problems, "; "))};
@@ -182,7 +182,7 @@ void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
   }
 }
 
-// Whenever the Node says something else than it should: also when somebody else has changed it.
+// Sets the condition whenever the Node has another one, also if somebody else has changed it.
 void KubernetesSource::report_condition() {
   if (!config_.network_unavailable || !wanted_ || patch_ != 0 || monotonic_ms() < patch_at_) return;
   const auto self = watch_.nodes().find(node_name_);
@@ -204,7 +204,8 @@ void KubernetesSource::condition_answered(const HttpAnswer& answer) {
   patch_problem_ = good ? ""
                         : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
                                       refusal_of(answer));
-  // Also after a good one: the watch has to bring it first, and there may be somebody who sets it otherwise.
+  // A delay also after success: first the watch has to bring the change, and somebody else may keep setting another
+  // one.
   patch_failures_ = good ? 0 : patch_failures_ + 1;
   patch_at_ =
       monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nodes from a Kubernetes API: list and watch of Nodes, and what a node tells the API and its container
-// runtime about itself. Needs the rights get, list and watch on nodes, and patch on nodes/status.
+// The nodes from a Kubernetes API: lists and watches Nodes, and tells the API and the container runtime about this
+// node. Needs the rights get, list and watch on nodes, and patch on nodes/status.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace onlink::node {
 
 class KubernetesSource final : public Source {
  public:
-  // Throws Failure where descriptors cannot be had. An API that cannot be reached is no failure.
+  // Throws Failure if it gets no descriptors. An API that cannot be reached is no failure.
   KubernetesSource(KubernetesConfig config, std::string node_name, Directories directories);
 
   int descriptor() const override { return descriptors_.descriptor(); }
@@ -30,7 +30,7 @@ class KubernetesSource final : public Source {
   std::string problem() const override { return watch_.problem(); }
   std::optional<IpAddress> address() const override { return client_.server(); }
   ProblemList problems() const override;
-  // After the first good pass: the conflist is written. The condition follows every pass.
+  // Writes the conflist when this node is ready, and updates the condition.
   void passed(const Readiness& readiness) override;
 
  private:
@@ -59,9 +59,9 @@ class KubernetesSource final : public Source {
   std::int64_t asked_at_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t ask_at_ = 0;
   std::int64_t heard_ms_ = 0;  // the same: when the last byte came, or the request was sent
-  bool begun_ = false;         // the answer to it
-  std::int64_t heard_at_ = 0;  // seconds since 1970: the last time that the API said anything; 0: never
-  std::string received_;       // of the page, or of the line that is not complete yet
+  bool begun_ = false;         // whether the answer has begun
+  std::int64_t heard_at_ = 0;  // seconds since 1970: when the API last said anything; 0: never
+  std::string received_;       // of the page, or of an incomplete line
 
   std::optional<NetworkCondition> wanted_;
   std::uint64_t patch_ = 0;
@@ -71,8 +71,8 @@ class KubernetesSource final : public Source {
   std::string conflist_problem_;
 };
 
-// Takes back what the API was told of this node: the condition, where it is ours. Waits, at most ten seconds
-// for each answer. What was done, in words; empty: there was nothing to do. Throws Failure.
+// Removes this node's condition from the API, if it is ours. Waits at most ten seconds for each answer. Returns what
+// was done, in words; empty: there was nothing to do. Throws Failure.
 std::string withdraw_condition(const KubernetesConfig& config, const std::string& node_name);
 
 }  // namespace onlink::node

@@ -12,17 +12,17 @@
 namespace onlink::node {
 namespace {
 
-// A page is held as text while it is read: 100 Nodes are 1 to 5 MB. Of the 35 MiB that 5,000 Nodes of 20 KB
-// take it is the smaller part: with 2 KB each they take 34.
+// A page is held as text while it is read: 100 Nodes are 1 to 5 MB. That is the smaller part of the 35 MiB for 5,000
+// Nodes of 20 KB: with 2 KB each it is 34.
 constexpr int page_size = 100;
 constexpr std::int64_t list_limit_s = 60;
 constexpr std::int64_t shortest_watch_s = 240;
 constexpr std::int64_t longest_watch_s = 480;
-// The server ends a watch in time; one that does not is not there any more.
+// The server ends a watch in time; if it does not, it is gone.
 constexpr std::int64_t watch_grace_s = 20;
 constexpr std::int64_t first_delay_ms = 500;
 constexpr std::int64_t longest_delay_ms = 30'000;
-// A watch that ends sooner, with nothing in it, was none.
+// A watch that ends sooner, without an event, counts as failed.
 constexpr std::int64_t short_watch_ms = 1'000;
 constexpr int gone = 410;
 // As many as a cluster file may have.
@@ -59,7 +59,7 @@ NodeWatch::Question NodeWatch::question() {
     if (!continued_.empty()) path += "&continue=" + escaped(continued_);
     return {path, true, list_limit_s};
   }
-  // Not all at the same time, after an API server has been restarted.
+  // Random, so that not all nodes ask at the same time after an API server was restarted.
   const auto seconds =
       std::uniform_int_distribution<std::int64_t>(shortest_watch_s, longest_watch_s)(random_);
   return {fmt::format("/api/v1/nodes?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
@@ -81,7 +81,7 @@ bool NodeWatch::page(std::string_view body) {
   return answered_;
 }
 
-// A server that gives a continue token with every page would keep us from ever having a list.
+// With a server that gives a continue token with every page, the list would never be complete.
 void NodeWatch::take(NodePage page) {
   const std::size_t before = incoming_.size();
   for (KubernetesNode& node : page.nodes) {
@@ -139,8 +139,8 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
   delay_ms_ = 0;
   if (expired_ || answer.status == gone) {
     start_over();
-    // The first time at once: it happens after every compaction, and where the API was away for long. A list
-    // without effect must not become a storm.
+    // The first time without a delay: it happens after every compaction, and when the API was away for long. But a list
+    // that does not help must not be asked for in a storm.
     if (answered_ || expirations_++ == 0) {
       expirations_ = 1;
       failures_ = 0;
@@ -157,21 +157,21 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
   if (!answer.good() || (!answer.error.empty() && list_asked_))
     return fail(described(answer), answer.retry_after_s);
   problem_.clear();
-  if (list_asked_) return;  // the failures of watches are counted on
+  if (list_asked_) return;  // the count of failed watches stays
   if (!answered_ && milliseconds < short_watch_ms) return fail("a watch ended at once", 0);
   failures_ = expirations_ = 0;
 }
 
 void NodeWatch::fail(std::string problem, long retry_after_s) {
   problem_ = std::move(problem);
-  if (list_asked_) {  // from its first page
+  if (list_asked_) {  // again from its first page
     incoming_.clear();
     continued_.clear();
   }
   if (refusals_ >= most_refusals) start_over();
   const std::int64_t doubled = first_delay_ms << std::min(failures_, 10);
   ++failures_;
-  // Whatever Retry-After asks for: it may be of something between us and the API, and a mistake.
+  // Limits Retry-After, too: it may come from something between us and the API, and be a mistake.
   const std::int64_t delay =
       std::min(std::max(doubled, std::int64_t{1000} * retry_after_s), longest_delay_ms);
   delay_ms_ = delay * std::uniform_int_distribution<std::int64_t>(500, 1500)(random_) / 1000;
