@@ -19,8 +19,7 @@
 namespace onlink::node {
 namespace {
 
-// Prometheus asks every 15 s or less often. Figures that need a look at every reservation are refreshed only this
-// often.
+// Prometheus asks every 15 s or less often. Figures that need a look at every reservation are at most this old.
 constexpr std::int64_t look_ms = 10'000;
 constexpr std::int64_t file_ms = 15'000;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The figures of a running service: over HTTP (/metrics, /healthz, /readyz), or in a file for node_exporter's textfile
-// collector.
+// Figures of a running service: over HTTP (/metrics, /healthz, /readyz), or as a file for node_exporter (textfile).
 #pragma once
 
 #include <chrono>
@@ -35,8 +34,7 @@ class Telemetry {
               std::optional<std::chrono::duration<double>> repair);
 
   int descriptor() const { return server_ ? server_->descriptor() : -1; }
-  // When serve() is needed even if descriptor() is not readable: CLOCK_MONOTONIC, milliseconds; the largest value:
-  // never.
+  // When serve() is needed even if descriptor() is not readable: CLOCK_MONOTONIC, milliseconds; largest value: never.
   std::int64_t due() const;
   // Does not wait or throw. Returns what is wrong with the file, once; else nothing.
   std::string serve();

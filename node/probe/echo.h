@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Echo requests to many hosts in parallel (icmp(7)): who answers, who refuses, and which size arrives unfragmented.
-// Changes nothing.
+// Echo requests to many hosts in parallel (icmp(7)): who answers, who refuses, which size arrives whole. Changes nothing.
 #pragma once
 
 #include <cstdint>

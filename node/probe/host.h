@@ -16,8 +16,7 @@ struct HostCheck {
   ProblemList problems;
   std::vector<std::string> notes;  // what is fine, but worth knowing if something else is not
 };
-// In the caller's network namespace, in which the socket was opened and `host` was read. Throws Failure; needs
-// CAP_NET_RAW.
+// In the caller's network namespace, which must be that of the socket and of `host`. Throws Failure; needs CAP_NET_RAW.
 HostCheck check_host(netlink::Socket& socket, const Cluster& cluster, const Host& host);
 
 }  // namespace onlink::node

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host's reservations of addresses say about pods. Read without a lock, while they may change. Changes
-// nothing.
+// What this host's address reservations say about pods. Read without a lock, while they may change. Changes nothing.
 #pragma once
 
 #include <functional>

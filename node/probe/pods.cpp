@@ -355,8 +355,7 @@ class PodChecker {
     return false;
   }
 
-  // Pings to other pods pass, but a rule may match protocols. Does not ask nodes, which may refuse pods' TCP on
-  // purpose.
+  // Pings to other pods pass, but a rule may match protocols. Skips nodes, which may refuse pods' TCP on purpose.
   void check_tcp(PodCheck& pod, const std::vector<const PeerCheck*>& asked, const std::vector<Echo>& echoes) {
     std::vector<IpAddress> pods;
     std::vector<const PeerCheck*> owners;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a machine without an answer to pings is up: it refuses a port that nobody listens on (RFC 9293, section
-// 3.5.2).
+// Whether a machine that answers no pings is up: it refuses a port that nobody listens on (RFC 9293, section 3.5.2).
 #pragma once
 
 #include <span>

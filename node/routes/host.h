@@ -45,8 +45,7 @@ bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
 struct Host {
-  // How the kernel would reach each node address, including our own and those of our tunnel ends; nothing: it would
-  // not.
+  // How the kernel would reach each node address, our own and our tunnel ends' too; nothing: it would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
   // The source that it would choose, for peers' IPv4 addresses.
   std::map<IpAddress, IpAddress> sources;

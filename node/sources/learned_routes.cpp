@@ -46,8 +46,7 @@ std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gatew
   return "";
 }
 
-// One next hop for each subnet: that of the route that the kernel would use. A refused route is named, and does not
-// hide others.
+// One next hop for each subnet: that of the route that the kernel would use. A refused route is named, and hides none.
 std::map<IpPrefix, IpAddress> LearnedRoutes::usable(const std::vector<netlink::Route>& table) {
   std::vector<const netlink::Route*> routes;
   for (const netlink::Route& route : table)

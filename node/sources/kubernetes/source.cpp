@@ -204,8 +204,7 @@ void KubernetesSource::condition_answered(const HttpAnswer& answer) {
   patch_problem_ = good ? ""
                         : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
                                       refusal_of(answer));
-  // A delay also after success: first the watch has to bring the change, and somebody else may keep setting another
-  // one.
+  // Delays also after success: the watch must first bring the change, and somebody else may keep setting another one.
   patch_failures_ = good ? 0 : patch_failures_ + 1;
   patch_at_ =
       monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
