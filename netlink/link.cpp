@@ -361,7 +361,12 @@ std::optional<Link> find_peer(Socket& socket, const Link& link) {
   return ask(socket, std::move(request), {EINVAL, ENODEV});
 }
 
-bool peer_lives(Socket& socket, const Link& link) { return find_peer(socket, link).has_value(); }
+bool peer_lives(Socket& socket, const Link& link) {
+  if (find_peer(socket, link)) return true;
+  // The other end may have moved since `link` was read, into a namespace of another ID.
+  const auto now = find_link(socket, link.index);
+  return now && (now->peer_netns != link.peer_netns || now->peer != link.peer) && peer_lives(socket, *now);
+}
 
 namespace {
 

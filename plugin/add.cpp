@@ -8,6 +8,7 @@
 #include "base/rollback.h"
 #include "netlink/link.h"
 #include "plugin/apply.h"
+#include "plugin/attachment_lock.h"
 #include "plugin/explain.h"
 #include "plugin/host_ends.h"
 #include "plugin/leases.h"
@@ -80,7 +81,10 @@ cni::Result add(const cni::Request& request) {
   const NetConf config = parse_config(request);
   Log log(config, request);
   for (const std::string& remark : config.remarks) log.info(remark);
-  return log.failures([&] { return attach_beside_lost_leases(request, config, log); });
+  return log.failures([&] {
+    const UniqueFd lock = lock_attachment(request, config, log);
+    return attach_beside_lost_leases(request, config, log);
+  });
 }
 
 std::string explain_add(const cni::Request& request) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "netlink/address.h"
 #include "netlink/route.h"
 #include "plugin/identity.h"
 
@@ -79,19 +80,32 @@ bool HostEnds::remove_if_dead(const Link& link) {
   return true;
 }
 
-// By the host's routes to them: what a pod does to its own addresses says nothing.
+// By the host's routes to them: what a pod does to its own addresses says nothing. Only where the host end has lost its
+// routes, as when it was set down, the pod's addresses are all that is left of them.
 std::vector<HostEnds::Attached> HostEnds::attached() {
-  std::map<std::uint32_t, Owner> owners;
-  for (const Link& link : netlink::list_links(socket_, "veth"))
+  struct End {
+    Link link;
+    Owner owner;
+  };
+  std::map<std::uint32_t, End> without_route;
+  for (Link& link : netlink::list_links(socket_, "veth"))
     if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
-      owners[link.index] = std::move(*owner);
+      without_route[link.index] = {std::move(link), std::move(*owner)};
   std::vector<Attached> all;
-  if (owners.empty()) return all;
+  if (without_route.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  for (const netlink::Route& route : netlink::list_routes(socket_, ours))
-    if (const auto owner = owners.find(route.link);
-        owner != owners.end() && route.dst.length == route.dst.address.bits())
-      all.push_back({owner->second, route.dst.address});
+  std::map<std::uint32_t, End> routed;
+  for (const netlink::Route& route : netlink::list_routes(socket_, ours)) {
+    if (!route.dst.is_host()) continue;
+    if (auto end = without_route.extract(route.link)) routed.insert(std::move(end));
+    if (const auto end = routed.find(route.link); end != routed.end())
+      all.push_back({end->second.owner, route.dst.address});
+  }
+  for (const auto& [index, end] : without_route)
+    for (const netlink::Address& address :
+         netlink::list_addresses_in(socket_, end.link.peer_netns.value_or(-1), end.link.peer))
+      if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE)
+        all.push_back({end.owner, address.prefix.address});
   return all;
 }
 

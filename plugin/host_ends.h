@@ -26,7 +26,7 @@ class HostEnds : public ipam::HostEnds {
   std::vector<bool> exist(std::span<const Suspect> suspects) override;
   std::vector<ipam::Holding> holdings() override;
 
-  // The living attachments of every network, each with an address that the host has its route to.
+  // The living attachments of every network, each with an address that the host has, or had, its route to.
   struct Attached {
     Owner owner;
     IpAddress address;

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "netlink/link.h"
+#include "plugin/attachment_lock.h"
 #include "plugin/plan.h"
 
 namespace onlink::plugin {
@@ -49,6 +50,8 @@ void tear_down(const cni::Request& request, const Teardown& teardown) {
   const Parsed parsed = read_config(request);
   Log log(parsed.config, request);
   log.failures([&] {
+    UniqueFd lock;
+    if (request.command == cni::Command::del) lock = lock_attachment(request, parsed.config, log);
     Host host = open_host();
     HostEnds ends(host.socket, request, parsed.config);
     Scene scene{request, host, ends, plan_rules(request, parsed.config, {})};

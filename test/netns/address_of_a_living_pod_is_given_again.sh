@@ -90,4 +90,37 @@ for way in main_thread_ends only_a_thread_is_inside relative_path descriptor_of_
   exec 8<&-
   ! mountpoint -q /run/pins/p1 || umount /run/pins/p1
 done
+
+# The pod's end moves into another namespace while an ADD is asking who lives.
+empty_host
+conf "$one"
+for name in p1 p2 inner; do pod $name; done
+cni ADD p1; ok "ADD"
+host=$(jq -r '.interfaces[0].name' <<<"$out")
+# The fourth request is about the other end; those before it listed the host ends.
+( CNI_COMMAND=ADD CNI_CONTAINERID=p2 CNI_NETNS=/run/netns/p2 CNI_IFNAME=eth0 CNI_PATH=$bin strace -qq -o /dev/null \
+    -e inject=sendto:delay_enter=1000000:when=4 "$bin/onlink" <<<"$conf" >/dev/null 2>&1 && echo 0 >$work/second || echo $? >$work/second ) &
+sleep 0.5
+ip -n p1 link set eth0 netns inner
+wait
+same "the other ADD" "$(cat $work/second)" 1
+same "the reservation of a pod whose end has moved" "$(owner 10.10.0.2)" p1
+same "its interface" "$(ip -j link show "$host" | jq length)" 1
+
+# Its reservation is lost, alone or with the folder, and so is the host's route to it.
+for lost in file folder; do
+  empty_host
+  conf '.ipam.cooldown = 0'
+  pod p1; pod p2
+  cni ADD p1; ok "ADD"
+  host=$(jq -r '.interfaces[0].name' <<<"$out")
+  ip link set "$host" down; ip link set "$host" up
+  case $lost in
+    file) rm /var/lib/cni/networks/net1/10.10.0.2 /var/lib/cni/networks/net1/last* ;;
+    folder) rm -r /var/lib/cni/networks/net1 ;;
+  esac
+  cni ADD p2; ok "ADD beside a pod without $lost and route"
+  same "its address" "$(address)" 10.10.0.3
+  same "the reservation is there again, after the loss of the $lost" "$(owner 10.10.0.2)" p1
+done
 done_testing
