@@ -44,10 +44,20 @@ std::string read_all(int fd, std::string_view name, std::size_t limit) {
   }
 }
 
-std::optional<std::string> read_file(int directory, const std::string& path) {
-  const auto fd = open_if_exists(directory, path, O_RDONLY);
+std::optional<std::string> read_file(int directory, const std::string& path, std::size_t limit) {
+  const auto fd = open_if_exists(directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!fd) return std::nullopt;
-  return read_all(fd->get(), path);
+  struct stat status {};
+  if (::fstat(fd->get(), &status) != 0) throw system_failure("stat " + path);
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+    throw Failure("read " + path + ": it is not a regular file", EINVAL);
+  return read_all(fd->get(), path, limit);
+}
+
+std::string read_existing_file(const std::string& path, std::size_t limit) {
+  auto text = read_file(AT_FDCWD, path, limit);
+  if (!text) throw system_failure("open " + path, ENOENT);
+  return std::move(*text);
 }
 
 void write_all(int fd, std::string_view content, std::string_view name) {

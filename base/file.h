@@ -27,8 +27,12 @@ std::optional<UniqueFd> open_if_exists(int directory, const std::string& path, i
 
 // Reads to the end. Throws Failure, also for more than limit bytes ("larger than ...").
 std::string read_all(int fd, std::string_view name, std::size_t limit = small_file_limit);
-// The content of a file, or nothing where it does not exist.
-std::optional<std::string> read_file(int directory, const std::string& path);
+// The content of a regular file, or nothing where the path does not exist. Throws Failure, also for any other kind of
+// file: reading a FIFO may never end.
+std::optional<std::string> read_file(int directory, const std::string& path,
+                                     std::size_t limit = small_file_limit);
+// The same, but a missing file is a Failure too.
+std::string read_existing_file(const std::string& path, std::size_t limit = small_file_limit);
 // Writes everything, with as many write(2) calls as it takes. Throws Failure.
 void write_all(int fd, std::string_view content, std::string_view name);
 // The same; false, with errno, where it fails.

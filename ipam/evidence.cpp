@@ -83,8 +83,7 @@ struct flock lock_of(short type) {
 }  // namespace
 
 std::string read_boot_id() {
-  const UniqueFd fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY);
-  std::string id = read_all(fd.get(), "boot_id");
+  std::string id = read_existing_file("/proc/sys/kernel/random/boot_id");
   while (!id.empty() && id.back() == '\n') id.pop_back();
   return id;
 }

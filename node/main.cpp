@@ -289,8 +289,7 @@ int install(const Options& options) {
 }
 
 int bird_config(const Options& options) {
-  const UniqueFd file = open_file(AT_FDCWD, options.config, O_RDONLY);
-  const std::string text = read_all(file.get(), options.config, largest_cluster_file);
+  const std::string text = read_existing_file(options.config, largest_cluster_file);
   fmt::print("{}", render_bird(text, options.config, options.node_name));
   return 0;
 }

@@ -23,9 +23,7 @@ using nlohmann::json;
 constexpr std::size_t largest_file = 64u << 20;
 
 std::optional<std::string> read_large_file(const std::string& path) {
-  const auto fd = open_if_exists(AT_FDCWD, path, O_RDONLY);
-  if (!fd) return std::nullopt;
-  return read_all(fd->get(), path, largest_file);
+  return read_file(AT_FDCWD, path, largest_file);
 }
 
 std::string run_file(const Directories& directories) { return directories.run + "/node.json"; }

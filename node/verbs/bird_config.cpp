@@ -224,8 +224,7 @@ class Renderer {
 
 void read_password(Bgp& bgp) {
   if (bgp.password_file.empty()) return;
-  const UniqueFd file = open_file(AT_FDCWD, bgp.password_file, O_RDONLY);
-  bgp.password = read_all(file.get(), bgp.password_file, 4096);
+  bgp.password = read_existing_file(bgp.password_file, 4096);
   if (bgp.password.ends_with('\n')) bgp.password.pop_back();
   check_password(bgp.password, bgp.password_file);
 }

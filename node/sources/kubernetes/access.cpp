@@ -20,7 +20,7 @@ const std::string account = "/var/run/secrets/kubernetes.io/serviceaccount/";
 
 // An empty file would mean the default: for authorities, that anybody whom the system trusts may be the API.
 std::string read_needed(const std::string& path) {
-  std::string text = read_all(open_file(AT_FDCWD, path, O_RDONLY).get(), path);
+  std::string text = read_existing_file(path);
   if (text.empty()) throw Failure(FailureKind::configuration, path + " is empty");
   return text;
 }

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runs on: own kernel
+# Something odd in place of the cluster file: it is named, nothing changes, routes are still repaired, and the next good file is
+# followed. `run` waited for ever for the writer of a FIFO.
+# shellcheck source=lib.bash
+source "$(dirname "$0")/lib.bash"
+seed_hosts; seed_cluster
+start_node A
+has() { [ -n "$(route_line A "$1")" ]; }
+eventually 10 has 10.10.1.0/24
+instead() { # WORDS COMMAND...: makes the odd one
+  rm -rf "$cluster"
+  "${@:2}"
+  eventually 10 eval 'node A status; [[ $out == *"'"$1"'"* ]]'
+  ip -n A route del 10.10.1.0/24
+  eventually 10 has 10.10.1.0/24
+  rm -rf "$cluster"
+  seed_cluster '.nodes += [{"name": "C", "nodeIP": "172.16.91.203", "podCIDRs": ["10.10.2.0/24"]}]'
+  eventually 10 has 10.10.2.0/24
+  seed_cluster
+  eventually 10 eval '! has 10.10.2.0/24'
+}
+instead "it is not a regular file" mkfifo "$cluster"
+instead "it is not a regular file" ln -s /dev/zero "$cluster"
+instead "it is not a regular file" mkdir "$cluster"
+instead "No such file or directory" true
+instead "cluster.json" touch "$cluster"
+# What a shell makes of <(command) is read to its end.
+document=$(cat "$cluster")
+checks=$((checks + 1))
+out=$(on A "$bin/onlink-node" -c <(sleep 0.3; echo "$document") -n A --run-dir "$work/A/run" --state-dir "$work/A/state" plan 2>&1) || fail "a pipe: $out"
+stop_node A
+done_testing
