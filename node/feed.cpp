@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "base/failure.h"
+#include "netlink/address.h"
+#include "netlink/socket.h"
 #include "node/state.h"
 
 namespace onlink::node {
@@ -90,7 +93,7 @@ void Feed::read_file(bool afresh) {
 void Feed::take_file(ClusterFile file, bool afresh) {
   const bool lists_nodes = file.source.type == "file";
   // A file source took these nodes, and at the end of this function gave them to the list.
-  const bool same = file_ && file_->source == file.source &&
+  const bool same = file_ && file_->source == file.source && file_->bgp_prefixes == file.bgp_prefixes &&
                     (lists_nodes ? list_.value().nodes : file_->nodes) == file.nodes;
   if (!afresh && file_problem_.empty() && same && file_->rules == file.rules) return;
   due_ = true;
@@ -147,6 +150,10 @@ Merger Feed::new_merger() const {
   Merger merger(file_->rules, context_.node_name, earlier());
   if (const auto address = source_ ? source_->address() : std::nullopt)
     merger.need(*address, source_->describe());
+  std::vector<IpPrefix> networks;
+  auto socket = netlink::Socket::open();
+  for (const netlink::Address& address : netlink::list_addresses(socket)) networks.push_back(address.prefix);
+  merger.set_networks(std::move(networks));
   return merger;
 }
 

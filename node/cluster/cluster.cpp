@@ -147,6 +147,16 @@ bool may_tunnel(const Cluster& cluster, const Node& peer, Encapsulation encapsul
   return outer_address(cluster, peer).has_value();
 }
 
+bool tunnels_at_its_wish(const Cluster& cluster, const Node& peer) {
+  if (!peer.mode) return false;
+  Node silent = peer;
+  silent.mode.reset();
+  const auto between = [&](Encapsulation encapsulation) {
+    return may_tunnel(cluster, peer, encapsulation) && !may_tunnel(cluster, silent, encapsulation);
+  };
+  return between(Encapsulation::ipip) || between(Encapsulation::vxlan);
+}
+
 std::optional<IpAddress> outer_address(const Cluster& cluster, const Node& node) {
   return cluster.self.ipv4 ? node.ipv4 : node.ipv6;
 }

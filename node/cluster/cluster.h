@@ -106,6 +106,8 @@ Encapsulation encapsulation_between(const Cluster& cluster, const Node& peer);
 // Whether packets of pods may go to this peer in that encapsulation. IPIP needs IPv4 addresses of both nodes, and
 // carries no IPv6 pod subnets. VXLAN needs an outer_address() of the peer.
 bool may_tunnel(const Cluster& cluster, const Node& peer, Encapsulation encapsulation);
+// Whether that is so only because the peer names a mode itself: neither this node nor the cluster asks for it.
+bool tunnels_at_its_wish(const Cluster& cluster, const Node& peer);
 // Where VXLAN packets to a node are sent: its IPv4 address if this node has an IPv4 address, else its IPv6 address.
 std::optional<IpAddress> outer_address(const Cluster& cluster, const Node& node);
 // The MAC of a node's VXLAN end. It follows from the outer address, so no node has to be asked for it. Locally

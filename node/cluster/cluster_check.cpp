@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -62,9 +63,12 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
     problems.add(path(),
                  fmt::format("{}, the address of {}, lies in the pod subnet {}: routes to it would loop",
                              inside->first.to_string(), named(*inside->second), cidr.to_string()));
-  if (needed_ && cidr.contains(needed_->first))
-    problems.add(path(), fmt::format("{} contains {}, the address of {}, which would not be reached any more",
-                                     cidr.to_string(), needed_->first.to_string(), needed_->second));
+  for (const auto& [prefix, what] : needed_)
+    if (cidr.overlaps(prefix))
+      problems.add(path(),
+                   fmt::format("{} {} {}, {}, which would not be reached any more", cidr.to_string(),
+                               prefix.is_host() ? "contains" : "overlaps",
+                               prefix.is_host() ? prefix.address.to_string() : prefix.to_string(), what));
 }
 
 void NodeChecks::check_address(const PlacedNode& placed, const char* key, const IpAddress& address,
@@ -74,7 +78,11 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
     problems.add(path(), fmt::format("{} lies in the pod subnet {} of {}: routes to it would loop",
                                      address.to_string(), cidr.to_string(), named(owner)));
   };
-  if (address.is_unspecified() || address.is_multicast())
+  static const IpPrefix no_hosts[] = {
+      IpPrefix::parse("0.0.0.0/8").value(), IpPrefix::parse("127.0.0.0/8").value(),
+      IpPrefix::parse("255.255.255.255/32").value(), IpPrefix::parse("::/127").value()};
+  if (address.is_multicast() || std::any_of(std::begin(no_hosts), std::end(no_hosts),
+                                            [&](const IpPrefix& range) { return range.contains(address); }))
     problems.add(path(), fmt::format("{} is no address of a host", address.to_string()));
   if (const auto other = addresses_.find(address); other != addresses_.end())
     problems.add(path(),
@@ -118,7 +126,7 @@ void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& proble
 
 void check_tunnel_address(const Cluster& cluster, Problems& problems) {
   const bool tunnels = std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
-    return may_tunnel(cluster, peer, Encapsulation::ipip);
+    return may_tunnel(cluster, peer, Encapsulation::ipip) && !tunnels_at_its_wish(cluster, peer);
   });
   // While this node has no pod subnet, there is nothing to reach here.
   if (tunnels && !cluster.self.pod_cidrs.empty() && !tunnel_address(cluster.self))

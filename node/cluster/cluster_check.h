@@ -22,8 +22,8 @@ class NodeChecks {
   NodeChecks(std::string self_name, const Rules& rules)
       : self_name_(std::move(self_name)), any_family_(tunnels_any_family(rules)) {}
 
-  // No pod subnet may contain this address, where the list comes from. whose: for messages.
-  void need(const IpAddress& address, std::string whose) { needed_.emplace(address, std::move(whose)); }
+  // No pod subnet may have these addresses in it. what: for messages.
+  void need(const IpPrefix& prefix, std::string what) { needed_.emplace_back(prefix, std::move(what)); }
 
   // Finds duplicate names and addresses, pod subnets of special addresses (no_pod_subnet), overlapping pod subnets
   // (with its own words where a peer announces one of ours), node addresses inside pod subnets, pod subnets of a
@@ -44,7 +44,7 @@ class NodeChecks {
 
   std::string self_name_;
   bool any_family_;
-  std::optional<std::pair<IpAddress, std::string>> needed_;
+  std::vector<std::pair<IpPrefix, std::string>> needed_;
   std::map<std::string, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;
   std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -171,10 +173,10 @@ ClusterFile parse_cluster_file(std::string_view text, std::string_view name, con
   for (std::size_t i = 0; i < entries.size(); ++i)
     file.nodes.push_back({fmt::format("nodes[{}]", i), read_node(entries[i])});
   if (file.source.type == "file" || !file.nodes.empty()) check_all(file, node_name, problems);
-  if (reader.has("bgp")) {  // bird-config uses it; here only to find its problems
+  if (reader.has("bgp")) {  // bird-config uses the rest; here only to find its problems
     std::vector<std::string> names;
     for (const PlacedNode& placed : file.nodes) names.push_back(placed.node.name);
-    (void)read_bgp(reader.child("bgp"), names);
+    file.bgp_prefixes = read_bgp(reader.child("bgp"), names).prefixes;
   }
   problems.throw_if_any(name);
   return file;
@@ -188,13 +190,23 @@ struct stat status_of(const UniqueFd& file, const std::string& path) {
   return status;
 }
 
+// What a shell makes of <(command): it ends with its writer, unlike a FIFO that has a name.
+bool is_pipe(const UniqueFd& file) {
+  struct statfs system {};
+  return ::fstatfs(file.get(), &system) == 0 && system.f_type == PIPEFS_MAGIC;
+}
+
 // Half of an old list and half of a new one that overwrites it can be a valid list. File times advance with the
 // kernel's tick: two writes within one tick look like no change.
 std::string read_unchanged(const std::string& path) {
   constexpr int attempts = 10;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY);
+    const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     const struct stat before = status_of(file, path);
+    if (is_pipe(file))
+      (void)::fcntl(file.get(), F_SETFL, 0);
+    else if (!S_ISREG(before.st_mode))
+      throw Failure(FailureKind::configuration, fmt::format("read {}: it is not a regular file", path));
     std::string text = read_all(file.get(), path, largest_cluster_file);
     const struct stat after = status_of(file, path);
     const bool unchanged =

@@ -29,6 +29,7 @@ struct ClusterFile {
   // With the source "file", the checked list, until the source is opened and takes it. With another source, nodes that
   // the file lists all the same, for the source to use.
   std::vector<PlacedNode> nodes;
+  std::vector<IpPrefix> bgp_prefixes;  // bgp.prefixes: what is believed of a routing daemon; none: everything
 };
 
 // Throws Failure (not_json, or configuration with every problem and its path). name: of the file, for messages.

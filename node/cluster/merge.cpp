@@ -60,6 +60,7 @@ void Merger::add(const NodeList& list) {
       (is_completed(from.node, placed.node) ? completed : peers).push_back(&placed);
   }
   take_self(self);
+  need_own_networks();
   std::sort(peers.begin(), peers.end(), is_older);
   std::sort(completed.begin(), completed.end(), is_older);
   peers.insert(peers.end(), completed.begin(), completed.end());
@@ -133,6 +134,13 @@ void Merger::take_self(const PlacedNode* self) {
                                 problem + "; this node stays what it was"});
   checks_.take(earlier->second);
   result_.cluster.self = earlier->second.node;
+}
+
+void Merger::need_own_networks() {
+  for (const IpPrefix& network : networks_)
+    if (!network.is_host() &&
+        (network.address == result_.cluster.self.ipv4 || network.address == result_.cluster.self.ipv6))
+      checks_.need(network.network(), "the network of this node");
 }
 
 void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {

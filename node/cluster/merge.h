@@ -21,8 +21,13 @@ class Merger {
  public:
   // before: the result of an earlier list, or null. It and the list must outlive the merger.
   Merger(const Rules& rules, const std::string& node_name, const Cluster* before);
-  // As NodeChecks::need().
-  void need(const IpAddress& address, std::string whose) { checks_.need(address, std::move(whose)); }
+  // No pod subnet may contain this address, where the list comes from. whose: for messages.
+  void need(const IpAddress& address, const std::string& whose) {
+    checks_.need(IpPrefix::host(address), "the address of " + whose);
+  }
+  // The addresses of this host. No pod subnet of a peer may reach into the network that this node's own address is in,
+  // however old the peer is: the other nodes are there.
+  void set_networks(std::vector<IpPrefix> networks) { networks_ = std::move(networks); }
 
   // Throws Failure (configuration) if the whole list is unusable: it does not name this node and no earlier one did,
   // or the rules do not fit it.
@@ -52,6 +57,7 @@ class Merger {
   // Takes a peer; returns what is wrong with one that is not taken.
   Problems take(const PlacedNode& placed);
   void take_self(const PlacedNode* self);
+  void need_own_networks();
   void take_peers(const std::vector<const PlacedNode*>& peers);
   void note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers);
   // Notes what is wrong with the entry of a node, which may be this one.
@@ -65,6 +71,7 @@ class Merger {
 
   std::string node_name_;
   NodeChecks checks_;
+  std::vector<IpPrefix> networks_;
   std::deque<PlacedNode> resolved_;                // deque: others point at them
   std::map<std::string, PlacedNode> before_;       // this node among them
   std::set<std::string> routed_;                   // peers that have pod subnets now

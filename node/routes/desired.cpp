@@ -56,6 +56,7 @@ class Planner {
     if (tunnel_missed_)
       result_.problems.push_back({"no-tunnel", Subject::node, "no tunnel: " + tunnel_problem_});
     finish_vxlan();
+    find_strays();
     std::sort(result_.routes.begin(), result_.routes.end(), netlink::key_before);
     return std::move(result_);
   }
@@ -218,6 +219,7 @@ class Planner {
     path.why = taken_network(cidr);
     if (!path.why.empty()) {
       path.problem = "subnet-taken";
+      path.is_elsewhere = true;
       result_.paths.push_back(std::move(path));
       return;
     }
@@ -240,6 +242,20 @@ class Planner {
     else
       find_obstacle(path, path.kind == PathKind::vxlan ? *outer_address(cluster_, peer) : *address);
     result_.paths.push_back(std::move(path));
+  }
+
+  // While this node reaches others of the family, one that it has no way to is to be looked into there.
+  void find_strays() {
+    const auto is_stray = [](const PeerPath& path) {
+      return path.problem == "no-path" || path.problem == "no-route-to-node";
+    };
+    for (const bool v4 : {true, false}) {
+      const auto is_of_family = [&](const PeerPath& path) { return path.cidr.address.is_v4() == v4; };
+      if (std::any_of(result_.paths.begin(), result_.paths.end(),
+                      [&](const PeerPath& path) { return is_of_family(path) && path.problem.empty(); }))
+        for (PeerPath& path : result_.paths)
+          if (is_of_family(path) && is_stray(path)) path.is_elsewhere = true;
+    }
   }
 
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
@@ -319,12 +335,13 @@ class Planner {
     else if (path.encapsulation == Encapsulation::vxlan)
       use_vxlan(path, peer, *node);
     else
-      use_ipip(path, *node);
+      use_ipip(path, peer, *node);
   }
 
   void use_vxlan(PeerPath& path, const Node& peer, const IpAddress& node) {
     if (!result_.vxlan) {
-      vxlan_missed_ = true;
+      path.is_elsewhere = tunnels_at_its_wish(cluster_, peer);
+      vxlan_missed_ = vxlan_missed_ || !path.is_elsewhere;
       path.why += fmt::format("; but {}: {}", vxlan_name, vxlan_problem_);
       return;
     }
@@ -342,9 +359,10 @@ class Planner {
     result_.vxlan_entries.neighbours.push_back({link, end, mac});
   }
 
-  void use_ipip(PeerPath& path, const IpAddress& gateway) {
+  void use_ipip(PeerPath& path, const Node& peer, const IpAddress& gateway) {
     if (!result_.tunnel) {
-      tunnel_missed_ = !tunnel_problem_.empty();
+      path.is_elsewhere = tunnels_at_its_wish(cluster_, peer);
+      tunnel_missed_ = tunnel_missed_ || (!path.is_elsewhere && !tunnel_problem_.empty());
       path.why += "; but " + (tunnel_problem_.empty() ? "this node has no tunnel address" : tunnel_problem_);
       return;
     }

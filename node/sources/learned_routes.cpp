@@ -19,7 +19,7 @@ bool is_beside_the_point(const netlink::Route& route) { return route.type != RTN
 }  // namespace
 
 LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name)
-    : rules_(rules), known_(std::move(known)), node_name_(std::move(node_name)) {
+    : rules_(std::move(rules)), known_(std::move(known)), node_name_(std::move(node_name)) {
   for (std::size_t i = 0; i < known_.size(); ++i) {
     const Node& node = known_[i].node;
     if (self_.name.empty() && node.name == node_name_) self_ = node;
@@ -36,6 +36,10 @@ LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::st
 std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gateway,
                                      const std::set<IpAddress>& addresses) const {
   if (const std::string why = no_pod_subnet(dst); !why.empty()) return why;
+  const auto& prefixes = rules_.prefixes;
+  if (!prefixes.empty() && std::none_of(prefixes.begin(), prefixes.end(),
+                                        [&](const IpPrefix& prefix) { return prefix.contains(dst); }))
+    return "lies in none of bgp.prefixes";
   if (gateway.family() != dst.family()) return "has a next hop of the other family";
   for (const IpPrefix& own : self_.pod_cidrs)
     if (own.overlaps(dst)) return fmt::format("overlaps {}, which is this node's", own.to_string());

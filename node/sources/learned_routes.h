@@ -23,7 +23,8 @@ class LearnedRoutes {
     // Milliseconds for which a subnet stays after its route is gone: a restarted daemon writes its table again. The
     // list counts as complete once the table has had routes for as long.
     std::int64_t hold = 0;
-    bool allow_empty = false;  // a table without any usable route counts as complete
+    bool allow_empty = false;             // a table without any usable route counts as complete
+    std::vector<IpPrefix> prefixes = {};  // only what lies in one of them is believed; none: everything
   };
   // known: the nodes of the cluster file, including this one. They give next hops their names and modes; of their pod
   // subnets only this node's count. Throws Failure if node_name is not among them.

@@ -25,8 +25,8 @@ netlink::Monitor open_monitor() {
   return netlink::Monitor::open(NETLINK_ROUTE, groups);
 }
 
-LearnedRoutes::Rules rules_of(const RoutesSettings& settings, bool allow_empty) {
-  return {settings.table, std::int64_t{1000} * settings.hold_seconds, allow_empty};
+LearnedRoutes::Rules rules_of(const RoutesSettings& settings, const ClusterFile& file, bool allow_empty) {
+  return {settings.table, std::int64_t{1000} * settings.hold_seconds, allow_empty, file.bgp_prefixes};
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ RoutesSource::RoutesSource(const ClusterFile& file, const SourceContext& context
     : settings_(read_routes_settings(file.source.settings, context.path)),
       learned_(with_context(context.path,
                             [&] {
-                              return LearnedRoutes(rules_of(settings_, context.allow_empty), file.nodes,
+                              return LearnedRoutes(rules_of(settings_, file, context.allow_empty), file.nodes,
                                                    context.node_name);
                             })),
       descriptors_("watch kernel table"),

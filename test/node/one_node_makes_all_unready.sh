@@ -56,6 +56,23 @@ for subnet in 172.16.91.96/27 127.0.0.0/24 169.254.1.0/24 224.0.0.0/8; do
 done
 put bad 172.16.91.204 172.16.91.96/27
 in_order "contains 172.16.91.100, the address of kubernetes"
+# The other nodes are in this network: a node that would take a part of it is left out, however old it is.
+put bad 172.16.91.204 172.16.91.203/32
+since bad 2020-01-01T00:00:00Z
+in_order "Node bad.podCIDRs[0]: 172.16.91.203/32 overlaps 172.16.91.0/24, the network of this node"
+has A 10.10.1.0/24 172.16.91.203 || fail "a node in whose address it is has lost its route"
+# Addresses that no other node can have, or that nothing leads to; and a tunnel that nobody else wants, and this kernel may not have.
+for address in 127.0.0.1 255.255.255.255; do
+  put bad $address 10.10.5.0/24
+  in_order "Node bad.nodeIP: $address is no address of a host"
+done
+put bad 203.0.113.7 10.10.5.0/24
+elsewhere() { node A status --ready; [ "$status" = 0 ] && [[ $out == *"problem elsewhere: bad (10.10.5.0/24): $1"* ]]; }
+eventually 10 elsewhere "there is no route to 203.0.113.7, and ipipMode is Never"
+tell put bad '{"metadata":{"annotations":{"onlink.io/ipip-mode":"Always"}}}'
+eventually 10 elsewhere "$(ipip_here && echo "there is no route to 203.0.113.7" || echo "ipipMode is Always; but this kernel has no ipip module")"
+tell put bad '{"metadata":{"annotations":{"onlink.io/ipip-mode":null}}}'
+put bad 172.16.91.204 172.16.91.96/27
 tell drop
 tell delete bad
 eventually 20 eval '! remarked A "Node bad"'
