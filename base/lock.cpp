@@ -79,22 +79,39 @@ class Interruptions {
   itimerval old_timer_{};
 };
 
-bool try_lock(int fd, int how, const std::string& name) {
-  if (::flock(fd, LOCK_EX | how) == 0) return true;
-  if (errno != EINTR && errno != EWOULDBLOCK) throw system_failure("lock " + name);
+// take(wait): the system call, which waits or not. False: not free in time.
+template <class Take>
+bool take_in_time(const Take& take, const std::string& name, std::chrono::milliseconds timeout) {
+  const auto taken = [&](bool wait) {
+    if (take(wait) == 0) return true;
+    if (errno != EINTR && errno != EWOULDBLOCK && errno != EACCES) throw system_failure("lock " + name);
+    return false;
+  };
+  if (taken(false)) return true;
+  const auto deadline = Clock::now() + timeout;
+  const Interruptions interruptions;
+  while (Clock::now() < deadline)
+    if (taken(true)) return true;
   return false;
 }
 
 }  // namespace
 
 void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds timeout) {
-  if (try_lock(fd, LOCK_NB, name)) return;
-  const auto deadline = Clock::now() + timeout;
-  const Interruptions interruptions;
-  while (Clock::now() < deadline)
-    if (try_lock(fd, 0, name)) return;
+  const auto take = [&](bool wait) { return ::flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)); };
+  if (take_in_time(take, name, timeout)) return;
   throw Failure(FailureKind::try_again,
                 fmt::format("lock {}: held by {} for more than {} ms", name, holder_of(fd), timeout.count()));
+}
+
+bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  const auto take = [&](bool wait) { return ::fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock); };
+  return take_in_time(take, name, timeout);
 }
 
 }  // namespace onlink

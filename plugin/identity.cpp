@@ -56,7 +56,7 @@ std::uint32_t unfinished_group(const std::string& network) {
   return static_cast<std::uint32_t>(key_hash(network, {}, 'g')) | 1u;  // 0 is the default group
 }
 
-off_t lock_byte(const std::string& network, const cni::Attachment& key) {
+off_t byte_of(const std::string& network, const cni::Attachment& key) {
   return static_cast<off_t>(key_hash(network, key, 'l') >> 2);  // l_start + l_len must not overflow
 }
 

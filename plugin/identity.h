@@ -28,7 +28,7 @@ std::string short_name(const std::string& network);
 // The group of a pair that has no alias yet: by it GC recognises what a killed ADD of the network has left.
 std::uint32_t unfinished_group(const std::string& network);
 // A place in a file of locks, not negative.
-off_t lock_byte(const std::string& network, const cni::Attachment& key);
+off_t byte_of(const std::string& network, const cni::Attachment& key);
 // The attachment of a host end, by its alias; nothing where that is not ours.
 struct Owner {
   std::string network;  // by its short name
