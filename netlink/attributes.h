@@ -3,6 +3,7 @@
 // (include/uapi/linux/if_link.h, if_addr.h, rtnetlink.h, neighbour.h, netlink.h).
 #pragma once
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
@@ -75,6 +76,10 @@ inline constexpr Attribute<std::uint32_t> route_nexthop{RTA_NH_ID};
 inline constexpr Attribute<std::uint16_t> route_encapsulation{RTA_ENCAP_TYPE};
 inline constexpr Attribute<std::uint32_t> metric_mtu{RTAX_MTU};
 inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};
+
+// Policy rules, after a struct fib_rule_hdr
+inline constexpr Attribute<std::uint32_t> rule_priority{FRA_PRIORITY};
+inline constexpr Attribute<std::uint32_t> rule_table{FRA_TABLE};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};

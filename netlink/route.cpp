@@ -263,6 +263,25 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
   return lookup_routes(socket, {&dst, 1}).front();
 }
 
+// The route to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route. Hosts that send some of
+// these addresses elsewhere (a test, a blackhole for bogons) do so with a longer prefix.
+std::optional<Route> default_route(Socket& socket, IpFamily family) {
+  static constexpr const char* nobodies[] = {"192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1"};
+  for (const char* nobody : nobodies) {
+    const IpAddress address = IpAddress::parse(nobody).value();
+    if (address.family() != family) continue;
+    Message question = get_route(address);
+    std::optional<Route> route;
+    const auto outcomes = socket.execute_each(
+        {&question, 1}, [&](std::size_t, const nlmsghdr& answer) { route = parse_route(answer); });
+    const int error = outcomes.front() ? outcomes.front()->error() : 0;
+    if (error == ENETUNREACH) return std::nullopt;  // no route fits: there is no default route
+    if (error != 0 && !no_usable_route(error)) throw *outcomes.front();
+    if (route && route->dst.length == 0) return route;
+  }
+  return std::nullopt;
+}
+
 std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
                                     std::uint32_t link) {
   Message request = question_for(dst, true_prefix(dst), from);

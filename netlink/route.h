@@ -78,6 +78,9 @@ std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);
 // The same for many, in their order, asked in batches.
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations);
 
+// The default route of a family, in whatever table; nothing where there is none. Never a dump.
+std::optional<Route> default_route(Socket& socket, IpFamily family);
+
 // The route that the kernel would use for a packet from `from` that arrives on a link, policy rules included;
 // nothing where it would drop the packet.
 std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,

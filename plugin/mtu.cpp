@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -34,12 +31,6 @@ std::optional<std::uint32_t> read_published(const std::string& path) {
   return mtu;
 }
 
-// The route to an address that belongs to nobody (RFC 5737, RFC 3849) is the default route; asking for it
-// needs no dump. Hosts that send some of these addresses elsewhere (a test, a blackhole for bogons) do so
-// with a longer prefix.
-constexpr std::array nobodies_v4 = {"192.0.2.1", "198.51.100.1", "203.0.113.1"};
-constexpr std::array nobodies_v6 = {"2001:db8::1"};
-
 std::optional<std::uint32_t> mtu_of(const netlink::Route& route, netlink::Socket& host) {
   std::vector<std::uint32_t> links;
   for (const netlink::NextHop& hop : route.multipath) links.push_back(hop.link);
@@ -52,19 +43,9 @@ std::optional<std::uint32_t> mtu_of(const netlink::Route& route, netlink::Socket
   return smallest;
 }
 
-std::optional<std::uint32_t> default_route_mtu(netlink::Socket& host, std::span<const char* const> nobodies) {
-  for (const char* nobody : nobodies) {
-    netlink::Message question = netlink::get_route(*IpAddress::parse(nobody));
-    std::optional<netlink::Route> route;
-    const auto outcomes = host.execute_each(
-        {&question, 1}, [&](std::size_t, const nlmsghdr& answer) { route = netlink::parse_route(answer); });
-    const int error = outcomes.front() ? outcomes.front()->error() : 0;
-    if (error == ENETUNREACH) return std::nullopt;  // no route fits: there is no default route
-    if (error != 0 && !netlink::no_usable_route(error)) throw *outcomes.front();
-    if (!route || route->dst.length != 0) continue;
-    if (const auto mtu = mtu_of(*route, host)) return mtu;
-  }
-  return std::nullopt;
+std::optional<std::uint32_t> default_route_mtu(netlink::Socket& host, IpFamily family) {
+  const auto route = netlink::default_route(host, family);
+  return route ? mtu_of(*route, host) : std::nullopt;
 }
 
 }  // namespace
@@ -72,8 +53,8 @@ std::optional<std::uint32_t> default_route_mtu(netlink::Socket& host, std::span<
 std::uint32_t choose_mtu(const NetConf& config, netlink::Socket& host) {
   if (config.mtu) return *config.mtu;
   if (const auto mtu = read_published(config.run_dir + "/mtu")) return *mtu;
-  if (const auto mtu = default_route_mtu(host, nobodies_v4)) return *mtu;
-  return default_route_mtu(host, nobodies_v6).value_or(ethernet_mtu);
+  if (const auto mtu = default_route_mtu(host, IpFamily::v4)) return *mtu;
+  return default_route_mtu(host, IpFamily::v6).value_or(ethernet_mtu);
 }
 
 }  // namespace onlink::plugin

@@ -14,8 +14,10 @@
 namespace onlink::node {
 namespace {
 
-bool is_of_a_rule(const netlink::Route& path) {
-  return path.table != RT_TABLE_MAIN && path.table != RT_TABLE_LOCAL;
+// The ways of a route: its next hops.
+std::vector<netlink::NextHop> ways_of(const netlink::Route& path) {
+  if (!path.multipath.empty()) return path.multipath;
+  return {{path.link, path.gateway}};
 }
 
 std::string describe(const Host& host, const netlink::Route& path) {
@@ -33,8 +35,11 @@ std::string off_link_reason(const Host& host, const IpAddress& address) {
 class Planner {
  public:
   Planner(const Cluster& cluster, const Host& host) : cluster_(cluster), host_(host) {
+    gateways_ = host.default_gateways;
     for (const auto& [address, path] : host.paths)
-      if (path && path->gateway) gateways_.insert(*path->gateway);
+      if (path)
+        for (const netlink::NextHop& way : ways_of(*path))
+          if (way.gateway) gateways_.insert(*way.gateway);
   }
 
   Desired plan() {
@@ -139,20 +144,20 @@ class Planner {
           {"no-tunnel", Subject::node, fmt::format("no {}: {}", vxlan_name, vxlan_problem_)});
   }
 
-  // If the address is on lo, as with several uplinks: what fits all ways to other nodes.
+  // What fits all ways to the other nodes; the address may be on another device (lo, dummy0). Without other nodes, what
+  // fits the device with the address.
   std::uint32_t underlay_mtu(const netlink::Link& carrier) const {
-    if ((carrier.flags & IFF_LOOPBACK) == 0) return carrier.mtu;
     std::uint32_t smallest = 0;
-    const auto take = [&](std::uint32_t index) {
-      const netlink::Link* link = host_.link(index);
-      if (link == nullptr || (link->flags & IFF_LOOPBACK) != 0) return;
-      smallest = smallest == 0 ? link->mtu : std::min(smallest, link->mtu);
-    };
-    for (const auto& [address, path] : host_.paths) {
-      if (!path || path->type != RTN_UNICAST) continue;
-      take(path->link);
-      for (const netlink::NextHop& hop : path->multipath) take(hop.link);
-    }
+    const auto take = [&](std::uint32_t mtu) { smallest = smallest == 0 ? mtu : std::min(smallest, mtu); };
+    for (const Node& peer : cluster_.peers)
+      for (const auto& address : {peer.ipv4, peer.ipv6}) {
+        const netlink::Route* path = address ? host_.path_to(*address) : nullptr;
+        if (path == nullptr || path->type != RTN_UNICAST) continue;
+        if (path->mtu != 0) take(path->mtu);
+        for (const netlink::NextHop& way : ways_of(*path))
+          if (const netlink::Link* link = host_.link(way.link)) take(link->mtu);
+      }
+    if (smallest == 0 && (carrier.flags & IFF_LOOPBACK) == 0) return carrier.mtu;
     return smallest;
   }
 
@@ -167,16 +172,26 @@ class Planner {
     return why;
   }
 
-  // The way to a node in table main. If a policy rule leads elsewhere before that, the connected network that the
-  // node's address is in: the rule's table may not apply to what onlink's routes send.
+  bool is_before_main(const netlink::Route& path) const {
+    return host_.tables_before_main.contains(path.table);
+  }
+
+  // The connected network that the node's address is in, if its interface is up and belongs to no other (a VRF).
+  std::optional<netlink::Route> connected(const IpAddress& address) const {
+    for (const netlink::Address& own : host_.underlay_addresses)
+      if (const netlink::Link* link = host_.link(own.link);
+          own.prefix.contains(address) && link != nullptr && (link->flags & IFF_UP) != 0 && link->master == 0)
+        return netlink::Route{.dst = own.prefix.network(), .link = own.link};
+    return std::nullopt;
+  }
+
+  // The way to a node in table main. If a policy rule leads elsewhere before that, or something refuses packets to the
+  // node itself, its connected network: neither need apply to what onlink's routes send.
   std::optional<netlink::Route> way_to(const IpAddress& address) const {
     const netlink::Route* path = host_.path_to(address);
-    if (path == nullptr) return std::nullopt;
-    if (is_of_a_rule(*path))
-      for (const netlink::Address& own : host_.underlay_addresses)
-        if (own.prefix.contains(address))
-          return netlink::Route{.dst = own.prefix.network(), .link = own.link};
-    return *path;
+    if (path != nullptr && !is_before_main(*path)) return *path;
+    if (auto network = connected(address)) return network;
+    return path != nullptr ? std::optional(*path) : std::nullopt;
   }
 
   // Whether the subnet has a part of a connected network in it, or a router: a route to pods would hide these.
@@ -266,11 +281,14 @@ class Planner {
         !words.empty())
       block(path, "strict-rp-filter", std::move(words));
     if (!path.obstacle.empty() || way == nullptr) return;
-    const IpAddress& next = way->gateway.value_or(address);
-    path.is_elsewhere = host_.dead_neighbours.contains({way->link, next});
+    const auto ways = ways_of(*way);
+    path.is_elsewhere = std::all_of(ways.begin(), ways.end(), [&](const netlink::NextHop& each) {
+      return host_.dead_neighbours.contains({each.link, each.gateway.value_or(address)});
+    });
     if (path.is_elsewhere)
       block(path, "peer-unreachable",
-            fmt::format("{} does not answer on {}", next.to_string(), host_.link_name(way->link)));
+            fmt::format("{} does not answer on {}", ways.front().gateway.value_or(address).to_string(),
+                        host_.link_name(ways.front().link)));
   }
 
   static void block(PeerPath& path, const char* kind, std::string words) {
@@ -284,13 +302,20 @@ class Planner {
     if (way == nullptr)
       return block(path, "no-route-to-node",
                    fmt::format("there is no route to {}, or one that refuses", address.to_string()));
-    if (is_of_a_rule(*way))
+    const auto network = connected(address);
+    if (is_before_main(*way) && !(network && network->link == way->link && !way->gateway))
       return block(path, "policy-rule",
                    fmt::format("a policy rule leads to {}, before table main", describe(host_, *way)));
-    if (const netlink::Link* link = host_.link(way->link)) {
-      if ((link->flags & IFF_UP) == 0) return block(path, "link-down", link->name + " is down");
-      if ((link->flags & IFF_RUNNING) == 0) return block(path, "no-carrier", link->name + " has no carrier");
-    }
+    const auto ways = ways_of(*way);
+    const auto all_lack = [&](unsigned flag) {
+      return std::all_of(ways.begin(), ways.end(), [&](const netlink::NextHop& each) {
+        const netlink::Link* link = host_.link(each.link);
+        return link != nullptr && (link->flags & flag) == 0;
+      });
+    };
+    const std::string device = host_.link_name(ways.front().link);
+    if (all_lack(IFF_UP)) return block(path, "link-down", device + " is down");
+    if (all_lack(IFF_RUNNING)) return block(path, "no-carrier", device + " has no carrier");
     const auto& tunnel = path.kind == PathKind::vxlan ? host_.vxlan : host_.tunnel;
     const std::uint32_t arrives_on = path.kind != PathKind::direct && tunnel ? tunnel->index : way->link;
     if (path.cidr.address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))

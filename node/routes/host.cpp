@@ -14,6 +14,7 @@
 #include "netlink/forwarding.h"
 #include "netlink/neighbour.h"
 #include "netlink/route_key.h"
+#include "netlink/rule.h"
 #include "netlink/sysctl.h"
 
 namespace onlink::node {
@@ -70,6 +71,30 @@ void separate_attachments(netlink::Socket& socket, const Cluster& cluster, Host&
                             [&](const netlink::Route& route) { return !is_attachments(route); });
   host.attachments.assign(rest, host.routes.end());
   host.routes.erase(rest, host.routes.end());
+}
+
+// Networks of other interfaces that nodes are in: a policy rule may lead to these nodes elsewhere.
+void read_near_links(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  const auto has_node = [&](const IpPrefix& network) {
+    return std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
+      return (peer.ipv4 && network.contains(*peer.ipv4)) || (peer.ipv6 && network.contains(*peer.ipv6));
+    });
+  };
+  for (const netlink::Address& address : netlink::list_addresses(socket))
+    if (address.scope == RT_SCOPE_UNIVERSE && !address.prefix.is_host() &&
+        !host.links.contains(address.link) && has_node(address.prefix))
+      if (auto link = netlink::find_link(socket, address.link))
+        host.links.emplace(address.link, std::move(*link));
+}
+
+void read_default_gateways(netlink::Socket& socket, Host& host) {
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+    const auto route = netlink::default_route(socket, family);
+    if (!route) continue;
+    if (route->gateway) host.default_gateways.insert(*route->gateway);
+    for (const netlink::NextHop& hop : route->multipath)
+      if (hop.gateway) host.default_gateways.insert(*hop.gateway);
+  }
 }
 
 // Equal paths have the same source, so the kernel is asked once for each.
@@ -243,6 +268,9 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
   read_paths(socket, cluster, host);
   read_links(socket, host);
+  read_near_links(socket, cluster, host);
+  read_default_gateways(socket, host);
+  host.tables_before_main = netlink::tables_before_main(netlink::list_rules(socket));
   read_sources(socket, cluster, host);
   host.needs_own_tunnel = needs_own_tunnel(cluster, host);
   read_tunnel(socket, cluster.self.ipv4, host);

@@ -67,6 +67,8 @@ struct Host {
   std::optional<netlink::Link> own_link;    // the interface with our address, if no path leads to it
   std::vector<netlink::Address>
       underlay_addresses;  // of the interfaces that lead to nodes, with their networks
+  std::set<IpAddress> default_gateways;
+  std::set<std::uint32_t> tables_before_main;                     // that policy rules lead to
   std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
   std::set<std::uint32_t> not_forwarding;                         // links on which IPv4 forwarding is off
   std::set<std::uint32_t> strict;  // links with strict rp_filter: drop IPv4 packets whose way back differs

@@ -38,7 +38,28 @@ ip -n A rule add pref 5270 lookup 52
 node A apply
 same "the route" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
 told "a rule in front" "direct blocked: *default dev vpn0 table 52*"
+# The same without a route of ours that tells where the node is; a rule behind table main, or one to a table that leads the same
+# way, is in front of nothing.
+ip -n A route flush proto 169
+node A apply
+same "the route, made anew" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
 ip -n A rule del pref 5270
+ip -n A rule add pref 40000 lookup 52
+told "a rule behind" "direct ok: *"
+ip -n A rule del pref 40000
+ip -n A route add 172.16.91.0/24 dev eth0 table 88
+ip -n A rule add pref 100 to 172.16.91.0/24 lookup 88
+told "a rule that leads the same way" "direct ok: *"
+ip -n A rule del pref 100
+ip -n A route add 10.10.1.128/25 via 172.16.91.202 proto static
+told "a more specific route that leads the same way" "direct ok: *"
+ip -n A route del 10.10.1.128/25
+# What refuses packets to the node itself is told, and the pods' route, which works, stays.
+ip -n A rule add pref 100 to 172.16.91.202 prohibit
+node A apply
+same "the route to the pods" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
+told "a node that is refused" "direct blocked: there is no route to 172.16.91.202, or one that refuses"
+ip -n A rule del pref 100
 # A default route without a gateway, a point-to-point link: not on-link.
 seed_cluster '.nodes[1].nodeIP = "203.0.113.7"'
 ip -n A route add default dev vpn0
@@ -49,6 +70,19 @@ ip -n A route replace default dev eth0
 told "nor by a default route on Ethernet" "none no path: 203.0.113.7 is not on-link (default dev eth0 scope link)*"
 ip -n A route del default
 ip -n A link del vpn0
+
+# Over the default gateway, on an interface that leads to no node; whether routes are there already or not.
+plug A eth9 lan 192.168.5.2/24
+ip -n A route add default via 192.168.5.1
+seed_cluster; applied A
+for cidr in 192.168.5.0/28 192.168.4.0/23; do
+  seed_cluster ".nodes[1].podCIDRs = [\"$cidr\"]"
+  node A apply
+  same "no route over the gateway" "$(ip -n A route show "$cidr" proto 169)" ""
+  told "over the gateway" "none no path: $cidr has 192.168.5.1 in it, the way to other nodes: not routed to pods"
+done
+ip -n A link del eth9
+seed_cluster; applied A
 
 # Pod subnets over the nodes' own network.
 for cidr in 172.16.91.96/27 172.16.0.0/16; do
@@ -85,6 +119,15 @@ eventually 2 eval '[ -n "$(route_line A 10.10.2.0/24)" ]'
 eventually 2 grep -q 'No space left' "$work/A/log"
 stop_node A
 umount "$work/A/run"
+
+# The pods' MTU is what fits the ways to the other nodes, not the device with the address.
+plug A eth8 lan 172.16.91.211/24 1400
+ip -n A route add 172.16.91.202/32 dev eth8 src 172.16.91.201
+applied A
+same "the MTU of another uplink" "$(cat "$work/A/run/mtu")" 1400
+ip -n A link del eth8
+applied A
+same "and back" "$(cat "$work/A/run/mtu")" 1500
 
 # Files of others in the folder are not ours to delete; our drafts of killed processes are.
 mkdir -p "$work/A/run"

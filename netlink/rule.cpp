@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/rule.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <string>
+
+#include "netlink/attributes.h"
+
+namespace onlink::netlink {
+namespace {
+
+std::optional<Rule> parse_rule(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWRULE) return std::nullopt;
+  const fib_rule_hdr* header = nullptr;
+  const auto attributes = Attributes::of(message, header);
+  return Rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header->table)};
+}
+
+}  // namespace
+
+std::vector<Rule> list_rules(Socket& socket) {
+  Message request(RTM_GETRULE, 0, [] { return std::string("list policy rules"); });
+  (void)request.header<fib_rule_hdr>();
+  return socket.dump<Rule>(request, parse_rule);
+}
+
+std::set<std::uint32_t> tables_before_main(const std::vector<Rule>& rules) {
+  std::uint32_t main = UINT32_MAX;
+  for (const Rule& rule : rules)
+    if (rule.table == RT_TABLE_MAIN) main = std::min(main, rule.priority);
+  std::set<std::uint32_t> tables;
+  for (const Rule& rule : rules)
+    if (rule.table != 0 && rule.table != RT_TABLE_LOCAL && rule.table != RT_TABLE_MAIN &&
+        rule.priority < main)
+      tables.insert(rule.table);
+  return tables;
+}
+
+}  // namespace onlink::netlink

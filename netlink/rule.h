@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy rules (ip-rule(8)).
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "netlink/message.h"
+#include "netlink/socket.h"
+
+namespace onlink::netlink {
+
+struct Rule {
+  std::uint32_t priority = 0;  // the lowest is tried first
+  std::uint32_t table = 0;     // that it leads to; 0: none
+};
+
+// Of both families: a dump.
+std::vector<Rule> list_rules(Socket& socket);
+// The tables, other than local, that some rule tries before the first rule that leads to table main.
+std::set<std::uint32_t> tables_before_main(const std::vector<Rule>& rules);
+
+}  // namespace onlink::netlink
