@@ -48,14 +48,10 @@ std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Lin
 }  // namespace
 
 void PodRoutes::see(const nlmsghdr& message) {
-  if (const auto route = netlink::parse_route(message)) {
-    if (!is_attachment_route(*route)) return;
-    if (message.nlmsg_type == RTM_NEWROUTE)
-      ends_[route->link].pod.insert(route->dst.address);
-    else if (ends_.contains(route->link))
-      due_.insert(route->link);
-    return;
-  }
+  if (const auto route = netlink::parse_route(message))
+    return see_route(*route, message.nlmsg_type == RTM_NEWROUTE);
+  if (const auto neighbour = netlink::parse_neighbour(message))
+    return see_neighbour(*neighbour, message.nlmsg_type == RTM_NEWNEIGH);
   if (const auto address = netlink::parse_address(message)) {
     if (message.nlmsg_type == RTM_NEWADDR && is_of_ipv6_link(*address))
       ends_[address->link].own.insert(address->prefix);
@@ -69,6 +65,25 @@ void PodRoutes::see(const nlmsghdr& message) {
   }
   const bool up = (link->flags & IFF_UP) != 0;
   if (std::exchange(ends_[link->index].down, !up) && up) due_.insert(link->index);
+}
+
+// What somebody puts in the place of a pod's route, or takes away from there, concerns the pod too.
+void PodRoutes::see_route(const netlink::Route& route, bool is_new) {
+  if (route.table != RT_TABLE_MAIN || !route.dst.is_host()) return;
+  const bool is_attachments = is_attachment_route(route);
+  if (is_attachments && is_new) ends_[route.link].pod.insert(route.dst.address);
+  for (const auto& [index, end] : ends_)
+    if (end.pod.contains(route.dst.address) && !(is_new && is_attachments && route.link == index))
+      due_.insert(index);
+}
+
+void PodRoutes::see_neighbour(const netlink::Neighbour& neighbour, bool is_new) {
+  const auto end = ends_.find(neighbour.link);
+  if (end == ends_.end()) return;
+  if (is_new && (neighbour.state & NUD_PERMANENT) != 0)
+    end->second.known.insert(neighbour.address);
+  else if (end->second.known.contains(neighbour.address))
+    due_.insert(neighbour.link);
 }
 
 void PodRoutes::look(netlink::Socket& socket) {
@@ -91,6 +106,8 @@ void PodRoutes::look(netlink::Socket& socket) {
     if (bare.contains(link.index) && bare_.contains(link.index)) unseen_.insert(link.index);
     if (lacks || unseen_.contains(link.index)) due_.insert(link.index);
     end.pod.insert(has.begin(), has.end());
+    for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link.index))
+      if ((neighbour.state & NUD_PERMANENT) != 0) end.known.insert(neighbour.address);
     end.own.insert(own[link.index].begin(), own[link.index].end());
   }
   ends_ = std::move(ends);
@@ -124,29 +141,50 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
   if (!peer || !peer->mac) return;  // its sandbox is about to go
   End& end = ends_[link.index];
   if (unseen_.erase(link.index) != 0 && end.pod.empty()) end.pod = addresses_of_pod(socket, link);
-  std::set<IpAddress> routed;
+  std::set<IpAddress> routed, permanent;
   for (const netlink::Route& route :
        netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
     if (is_attachment_route(route)) routed.insert(route.dst.address);
+  for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link.index))
+    if ((neighbour.state & NUD_PERMANENT) != 0) permanent.insert(neighbour.address);
   for (const IpPrefix& own : end.own)  // an interface that is set down loses its IPv6 addresses
     socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
   for (const IpAddress& address : end.pod) {
-    if (routed.contains(address)) continue;
-    const netlink::Route route = route_to(address, link);
-    const std::string text = netlink::to_string(route, link.name);
-    socket.execute(netlink::add_neighbour({link.index, address, *peer->mac}, link.name));
-    try {
-      socket.execute(netlink::add_route(route, netlink::RouteMode::create, link.name));
-      done.push_back(fmt::format("ip route add {} (it was lost)", text));
-    } catch (const Failure& failure) {
-      // The address has somebody else's route now, or that of another pod.
-      if (!failure.already_exists()) throw;
-      done.push_back(
-          fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));
-      end.pod.erase(address);
-      return;
+    const bool has_route = routed.contains(address);
+    if (has_route) end.taken.erase(address);
+    if (permanent.contains(address) || (has_route && !end.known.contains(address))) {
+      if (has_route) continue;
+    } else {
+      socket.execute(netlink::add_neighbour({link.index, address, *peer->mac}, link.name));
+      end.known.insert(address);
+      if (has_route)
+        done.push_back(fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent (it was lost)",
+                                   address.to_string(), peer->mac->to_string(), link.name));
     }
+    if (!has_route) mend_route(socket, link, address, end, done);
   }
+}
+
+// A route of our protocol in its place is ours to replace, whatever its shape. Another's stays, until it goes.
+void PodRoutes::mend_route(netlink::Socket& socket, const netlink::Link& link, const IpAddress& address,
+                           End& end, std::vector<std::string>& done) {
+  const netlink::Route route = route_to(address, link);
+  const auto put = [&](netlink::RouteMode mode, const char* words) {
+    socket.execute(netlink::add_route(route, mode, link.name));
+    end.taken.erase(address);
+    done.push_back(fmt::format(fmt::runtime(words), netlink::to_string(route, link.name)));
+  };
+  try {
+    return put(netlink::RouteMode::create, "ip route add {} (it was lost)");
+  } catch (const Failure& failure) {
+    if (!failure.already_exists()) throw;
+  }
+  const auto holder = netlink::find_route(socket, route);
+  const auto other = holder ? netlink::find_link(socket, holder->link) : std::nullopt;
+  if (holder && holder->protocol == netlink::onlink_protocol && !(other && is_host_end(*other)))
+    put(netlink::RouteMode::replace, "ip route replace {} (it led elsewhere)");
+  else if (end.taken.insert(address).second)
+    done.push_back(fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));
 }
 
 }  // namespace onlink::node

@@ -16,6 +16,7 @@
 
 #include "netlink/address.h"
 #include "netlink/link.h"
+#include "netlink/neighbour.h"
 #include "netlink/route.h"
 #include "netlink/socket.h"
 
@@ -23,7 +24,7 @@ namespace onlink::node {
 
 class PodRoutes {
  public:
-  // For links, addresses and routes: learns what the ends have, and notes which have lost something.
+  // For links, addresses, routes and neighbours: learns what the ends have, and notes which have lost something.
   void see(const nlmsghdr& message);
   bool due() const { return !due_.empty(); }
 
@@ -38,12 +39,18 @@ class PodRoutes {
 
  private:
   struct End {
-    std::set<IpAddress> pod;  // the routes' destinations
-    std::set<IpPrefix> own;   // link-local addresses of the host's end
+    std::set<IpAddress> pod;    // the routes' destinations
+    std::set<IpAddress> known;  // those of them that are permanent neighbours
+    std::set<IpAddress> taken;  // those of them that somebody else has a route to, which was said
+    std::set<IpPrefix> own;     // link-local addresses of the host's end
     bool down = false;
   };
 
+  void see_route(const netlink::Route& route, bool is_new);
+  void see_neighbour(const netlink::Neighbour& neighbour, bool is_new);
   void mend(netlink::Socket& socket, const netlink::Link& link, std::vector<std::string>& done);
+  static void mend_route(netlink::Socket& socket, const netlink::Link& link, const IpAddress& address,
+                         End& end, std::vector<std::string>& done);
 
   std::map<std::uint32_t, End> ends_;  // by index
   std::set<std::uint32_t> due_;

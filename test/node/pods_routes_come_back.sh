@@ -30,6 +30,17 @@ reaches A 10.10.0.2
 ip -n A route del 10.10.0.3
 eventually 2 as_before
 
+# The neighbour alone; and what somebody of our protocol puts in the route's place, whatever its shape.
+ip -n A neigh flush dev "$end" nud permanent
+eventually 2 as_before
+for shape in "via 172.16.91.202" "dev eth0" "dev eth0 metric 0 mtu 900"; do
+  # shellcheck disable=SC2086
+  ip -n A route replace 10.10.0.2 $shape proto 169
+  eventually 2 as_before
+done
+ip -n A route replace blackhole 10.10.0.2 proto 169
+eventually 2 as_before
+
 # A pod may give itself any address: it gets back what it had, and no more.
 ip -n netns02 addr add 10.10.0.77/32 dev eth0
 ip -n A route del 10.10.0.3
@@ -40,7 +51,10 @@ ip -n A route add 10.10.0.2/32 dev "$other" proto static
 ip -n A link set "$end" up
 eventually 2 grep -q '10.10.0.2 of onlink pods netns01 eth0 is routed elsewhere: left alone' "$work/A/log"
 same "the other's route" "$(route_line A 10.10.0.2)" "10.10.0.2 dev $other proto static scope link"
+same "said once" "$(grep -c 'is routed elsewhere: left alone' "$work/A/log")" 1
+# Until they take it away.
 ip -n A route del 10.10.0.2
+eventually 2 as_before
 stop_node A
 ip -n netns02 addr del 10.10.0.77/32 dev eth0
 
