@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "netlink/attributes.h"

@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
+#include <poll.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
+#include "base/uninterrupted.h"
 #include "node/cluster/bgp.h"
 #include "node/cluster/cluster_check.h"
 
@@ -190,10 +192,22 @@ struct stat status_of(const UniqueFd& file, const std::string& path) {
   return status;
 }
 
-// What a shell makes of <(command): it ends with its writer, unlike a FIFO that has a name.
-bool is_pipe(const UniqueFd& file) {
-  struct statfs system {};
-  return ::fstatfs(file.get(), &system) == 0 && system.f_type == PIPEFS_MAGIC;
+// To the writer's end; one that does not come, or does not go on, is not waited for.
+std::string read_pipe(const UniqueFd& pipe, const std::string& path) {
+  constexpr int longest_wait_ms = 5'000;
+  std::string text;
+  for (char buffer[4096];;) {
+    pollfd event{pipe.get(), POLLIN, 0};
+    if (uninterrupted([&] { return ::poll(&event, 1, longest_wait_ms); }) == 0)
+      throw Failure(FailureKind::try_again, fmt::format("read {}: nothing comes from this pipe for {} s",
+                                                        path, longest_wait_ms / 1000));
+    const ssize_t count = uninterrupted([&] { return ::read(pipe.get(), buffer, sizeof buffer); });
+    if (count == 0) return text;
+    if (count < 0) throw system_failure("read " + path);
+    text.append(buffer, static_cast<std::size_t>(count));
+    if (text.size() > largest_cluster_file)
+      throw Failure(fmt::format("read {}: larger than {} bytes", path, largest_cluster_file), EFBIG);
+  }
 }
 
 // Half of an old list and half of a new one that overwrites it can be a valid list. File times advance with the
@@ -203,15 +217,14 @@ std::string read_unchanged(const std::string& path) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const UniqueFd file = open_file(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     const struct stat before = status_of(file, path);
-    if (is_pipe(file))
-      (void)::fcntl(file.get(), F_SETFL, 0);
-    else if (!S_ISREG(before.st_mode))
+    if (S_ISFIFO(before.st_mode)) return read_pipe(file, path);
+    if (!S_ISREG(before.st_mode))
       throw Failure(FailureKind::configuration, fmt::format("read {}: it is not a regular file", path));
     std::string text = read_all(file.get(), path, largest_cluster_file);
     const struct stat after = status_of(file, path);
     const bool unchanged =
         before.st_size == after.st_size && nanoseconds(before.st_mtim) == nanoseconds(after.st_mtim);
-    if (!S_ISREG(before.st_mode) || unchanged) return text;
+    if (unchanged) return text;
   }
   throw Failure(FailureKind::try_again, fmt::format("{} changes each time that it is read", path));
 }

@@ -34,8 +34,8 @@ std::string off_link_reason(const Host& host, const IpAddress& address) {
 
 class Planner {
  public:
-  Planner(const Cluster& cluster, const Host& host) : cluster_(cluster), host_(host) {
-    gateways_ = host.default_gateways;
+  Planner(const Cluster& cluster, const Host& host)
+      : cluster_(cluster), host_(host), gateways_(host.default_gateways) {
     for (const auto& [address, path] : host.paths)
       if (path)
         for (const netlink::NextHop& way : ways_of(*path))
@@ -259,17 +259,21 @@ class Planner {
     result_.paths.push_back(std::move(path));
   }
 
-  // While this node reaches others of the family, one that it has no way to is to be looked into there.
+  // Nodes that this one has no way to: while it reaches as many others of the family, they are to be looked into there.
   void find_strays() {
     const auto is_stray = [](const PeerPath& path) {
       return path.problem == "no-path" || path.problem == "no-route-to-node";
     };
     for (const bool v4 : {true, false}) {
-      const auto is_of_family = [&](const PeerPath& path) { return path.cidr.address.is_v4() == v4; };
-      if (std::any_of(result_.paths.begin(), result_.paths.end(),
-                      [&](const PeerPath& path) { return is_of_family(path) && path.problem.empty(); }))
-        for (PeerPath& path : result_.paths)
-          if (is_of_family(path) && is_stray(path)) path.is_elsewhere = true;
+      std::size_t reached = 0;
+      std::vector<PeerPath*> strays;
+      for (PeerPath& path : result_.paths) {
+        if (path.cidr.address.is_v4() != v4) continue;
+        if (path.problem.empty()) ++reached;
+        if (is_stray(path)) strays.push_back(&path);
+      }
+      if (strays.size() <= reached)
+        for (PeerPath* path : strays) path->is_elsewhere = true;
     }
   }
 

@@ -69,7 +69,7 @@ import configparser, sys
 parsed = configparser.ConfigParser(delimiters=("=",))
 parsed.read(sys.argv[1])
 sys.exit(parsed["keyfile"]["unmanaged-devices"].split(";") != ["interface-name:onl*", "interface-name:tunl0",
-                                                              "interface-name:vxlan.onlink"])
+                                                              "interface-name:ipip.onlink", "interface-name:vxlan.onlink"])
 PY
 # Both are shown at work by test/runtime/network_managers.sh.
 done_testing

@@ -21,7 +21,7 @@ instead() { # WORDS COMMAND...: makes the odd one
   seed_cluster
   eventually 10 eval '! has 10.10.2.0/24'
 }
-instead "it is not a regular file" mkfifo "$cluster"
+instead "nothing comes from this pipe for 5 s" mkfifo "$cluster"
 instead "it is not a regular file" ln -s /dev/zero "$cluster"
 instead "it is not a regular file" mkdir "$cluster"
 instead "No such file or directory" true
