@@ -48,14 +48,14 @@ bool wait_for_input(int fd, std::int64_t end) {
 // Why to kill it; empty where it has ended.
 std::string read_output(int fd, pid_t pid, const CommandLimits& limits, std::string& text) {
   const std::int64_t end = monotonic_ms() + limits.time.count();
-  const std::string too_long = fmt::format("not ended within {} s: killed", limits.time.count() / 1000);
+  const std::string too_long = fmt::format("did not end within {} s: killed", limits.time.count() / 1000);
   char buffer[16384];
   for (;;) {
     if (!wait_for_input(fd, end)) return too_long;
     const ssize_t count = uninterrupted([&] { return ::read(fd, buffer, sizeof buffer); });
     if (count <= 0) break;
     text.append(buffer, static_cast<std::size_t>(count));
-    if (text.size() > limits.bytes) return fmt::format("more than {} bytes: ended there", limits.bytes);
+    if (text.size() > limits.bytes) return fmt::format("printed more than {} bytes: killed", limits.bytes);
   }
   // It may have closed its output and still run. Before Linux 5.3 (no pidfd_open) that cannot be seen.
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

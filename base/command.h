@@ -16,7 +16,7 @@ struct CommandLimits {
 
 struct CommandOutput {
   std::string text;     // standard output and error, as they came
-  std::string failure;  // "ended with status 1", "not ended within 10 s: killed"; empty: it ended with 0
+  std::string failure;  // "ended with status 1", "did not end within 10 s: killed"; empty: it ended with 0
 };
 
 // Runs a program found in PATH, with /dev/null as standard input and none of our other descriptors, and waits for it. A

@@ -28,7 +28,7 @@ std::string used_up(const std::string& limit) {
   const auto text = read_file(AT_FDCWD, "/proc/sys/fs/inotify/" + limit);
   const long value = text ? std::strtol(text->c_str(), nullptr, 10) : 0;
   constexpr long enough = 1024;
-  return fmt::format("fs.inotify.{0} is used up; this mends it: sysctl -w fs.inotify.{0}={1}", limit,
+  return fmt::format("fs.inotify.{0} is used up; to raise it: sysctl -w fs.inotify.{0}={1}", limit,
                      std::max(2 * value, enough));
 }
 

@@ -134,11 +134,8 @@ json parse_unambiguous_json(std::string_view text, std::string_view name) {
   KeyCheck check;
   (void)json::sax_parse(text, &check);
   if (check.twice())
-    throw Failure(
-        FailureKind::not_json,
-        fmt::format("{}: {}: this key is there twice in one object, and which of the two is meant is "
-                    "not said",
-                    name, dump_json(*check.twice())));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("{}: key {} occurs twice in one object", name, dump_json(*check.twice())));
   return document;
 }
 
@@ -272,7 +269,7 @@ JsonReader JsonReader::child(std::string_view key) const {
 
 bool JsonReader::has_room(std::string_view key, const json& array, std::size_t limit) const {
   if (array.size() <= limit) return true;
-  problem(key, fmt::format("has {} entries; at most {} make sense", array.size(), limit));
+  problem(key, fmt::format("has {} entries; at most {} are allowed", array.size(), limit));
   return false;
 }
 

@@ -24,7 +24,7 @@ unshare --user --map-root-user --net bash -c '
 node=$!
 has() { [ "$(nsenter --user --preserve-credentials --net -t $node ip -j route show proto 169 "$1" | jq length)" = 1 ]; }
 eventually 10 has 10.10.1.0/24
-eventually 10 grep -q "a change of .*/cluster.json is not noticed before the next resync: fs.inotify.max_user_instances is used up; this mends it: sysctl -w fs.inotify.max_user_instances=" "$folder/log"
+eventually 10 grep -q "a change of .*/cluster.json is not noticed before the next resync: fs.inotify.max_user_instances is used up; to raise it: sysctl -w fs.inotify.max_user_instances=" "$folder/log"
 problems() { jq -e "(.problems | length) == $1" "$folder/run/service.json"; }
 eventually 10 problems 1
 kill -0 "$node" || fail "onlink-node ended: $(cat "$folder/log")"

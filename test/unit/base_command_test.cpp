@@ -38,7 +38,7 @@ TEST(RunForOutput, WhatHasNoEndIsEnded) {
   const auto output = run_for_output({"yes"}, {std::chrono::minutes(5), 1000});
   EXPECT_GT(output.text.size(), 1000u);
   EXPECT_LT(output.text.size(), 100000u);
-  EXPECT_EQ(output.failure, "more than 1000 bytes: ended there");
+  EXPECT_EQ(output.failure, "printed more than 1000 bytes: killed");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST(BirdConfig, ProblemsHaveTheirPath) {
   EXPECT_TRUE(
       has(refusal(R"({"asNumber":1,"prefixes":["10.0.0.0/8","127.0.0.0/16"]})"),
           "bgp.prefixes[1]: 127.0.0.0/16 cannot be the pods': it overlaps 127.0.0.0/8, which is loopback"));
-  EXPECT_TRUE(has(refusal(R"({"asNumber":1,"asNumber":2})"), "\"asNumber\": this key is there twice"));
+  EXPECT_TRUE(has(refusal(R"({"asNumber":1,"asNumber":2})"), "key \"asNumber\" occurs twice"));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"typo":1})"), "bgp.typo: unknown key"));
   EXPECT_TRUE(
       has(refusal("{\"asNumber\":1,\"password\":\"" + std::string(81, 'x') + "\"}"), "81 bytes long"));

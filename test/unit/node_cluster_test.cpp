@@ -145,10 +145,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"PrefixOfAnyVeth", list(a, R"("podInterfacePrefix":"veth",)"), {"(veth...)"}},
         Wrong{"KeyTwice",
               R"({"nodes":[)" + b + R"(],"nodes":[)" + a + "]}",
-              {"cluster.json: \"nodes\": this key is there twice"}},
+              {"cluster.json: key \"nodes\" occurs twice"}},
         Wrong{"KeyTwiceInANode",
               list(node_json("A", "1.2.3.4", "10.10.0.0/24", R"(,"nodeip":"1.2.3.5")")),
-              {"\"nodeip\": this key is there twice"}},
+              {"key \"nodeip\" occurs twice"}},
         Wrong{"LoopbackSubnet",
               list(a + "," + node_json("B", "172.16.91.202", "127.5.0.0/16")),
               {"nodes[1].podCIDRs[0]: 127.5.0.0/16 cannot be a pod subnet: it overlaps 127.0.0.0/8, which is "
