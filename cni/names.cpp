@@ -32,7 +32,7 @@ std::optional<std::string> problem_of_ifname(std::string_view name) {
   if (name.empty()) return "is empty";
   if (name.size() >= IFNAMSIZ)
     return fmt::format("\"{}...\" {}", name.substr(0, IFNAMSIZ), longer_than(IFNAMSIZ - 1));
-  if (name == "." || name == "..") return fmt::format("\"{}\" is no interface name", name);
+  if (name == "." || name == "..") return fmt::format("\"{}\" is not an interface name", name);
   // The kernel takes the byte 0xa0 for white space, whatever character it is a part of.
   constexpr std::string_view refused("/:% \t\n\v\f\r\xa0\0", 11);
   if (name.find_first_of(refused) == std::string_view::npos) return std::nullopt;

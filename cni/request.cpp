@@ -43,9 +43,9 @@ Command read_command(const Source& source) {
   const std::string name = variable(source, "CNI_COMMAND");
   for (std::size_t i = 0; i < command_names.size(); ++i)
     if (name == command_names[i]) return static_cast<Command>(i);
-  const std::string reason = name.empty() ? "is missing" : fmt::format("\"{}\" is no command", name);
+  const std::string reason = name.empty() ? "is missing" : fmt::format("\"{}\" is not a command", name);
   throw bad_environment(
-      {fmt::format("CNI_COMMAND: {}; there are {}", reason, fmt::join(command_names, ", "))});
+      {fmt::format("CNI_COMMAND: {}; it must be one of {}", reason, fmt::join(command_names, ", "))});
 }
 
 // "K=V;K2=V2": one '=' in each pair, as libcni reads it.
@@ -143,7 +143,7 @@ void read_config(Request& request) {
   if (reader.has("plugins") && !reader.has("type"))
     reader.problem(
         "plugins",
-        "this is a list of configurations (conflist), of which a runtime gives each plugin its own: "
+        "this is a configuration list (conflist); a runtime passes each plugin only its own entry: "
         "jq '. as $list | .plugins[0] + {name: $list.name, cniVersion: $list.cniVersion}'");
   if (const auto problem = name ? problem_of_name(*name) : std::nullopt) reader.problem("name", *problem);
   request.network = name.value_or("");

@@ -130,7 +130,8 @@ IpConfig read_ip(const JsonReader& reader, std::size_t interfaces) {
   if (interfaces == 0) return ip;
   ip.interface = read_number(reader, "interface");
   if (ip.interface && *ip.interface >= interfaces)
-    reader.problem("interface", fmt::format("{} names none of the {} interfaces", *ip.interface, interfaces));
+    reader.problem("interface", fmt::format("must be an index into interfaces (0 to {}), not {}",
+                                            interfaces - 1, *ip.interface));
   return ip;
 }
 

@@ -40,7 +40,7 @@ conf '.runtimeConfig["io.kubernetes.cri.pod-annotations"] = {"onlink.io/mac": "x
 
 # A list of configurations is for the runtime: what is to be done instead is said, and works.
 conf; list=$(jq -c '{cniVersion, name, plugins: [del(.cniVersion, .name)]}' <<<"$conf")
-conf=$list; cni ADD p1; refused 7 "plugins: this is a list of configurations"
+conf=$list; cni ADD p1; refused 7 "plugins: this is a configuration list"
 advice=$(jq -r .msg <<<"$out" | grep -o "jq '.*'")
 conf=$(eval "$advice" <<<"$list"); cni ADD p1; ok "ADD with what the advice makes"; detach p1
 

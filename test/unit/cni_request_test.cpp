@@ -119,7 +119,7 @@ TEST(Request, EachCommandNeedsItsVariablesAndSaysWhichAreMissing) {
 TEST(Request, UnknownCommandsAreRefused) {
   expect_failure({}, config(), FailureKind::environment, "CNI_COMMAND: is missing");
   expect_failure(variables_of("add"), config(), FailureKind::environment,
-                 "CNI_COMMAND: \"add\" is no command");
+                 "CNI_COMMAND: \"add\" is not a command");
   expect_failure(variables_of("ADD "), config(), FailureKind::environment, "CNI_COMMAND");
 }
 

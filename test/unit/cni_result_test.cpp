@@ -139,9 +139,10 @@ TEST(Result, EveryProblemIsNamedByItsPath) {
     EXPECT_EQ(failure.kind(), FailureKind::configuration);
     const std::string text = failure.what();
     EXPECT_EQ(text.rfind("prevResult: ", 0), 0u) << text;
-    for (const char* path : {"interfaces[0].name: ", "ips[0].address: ", "ips[1].address: is missing",
-                             "ips[2].interface: 1 names none", "routes[0].dst: is missing",
-                             "routes[0].gw: ", "routes[1].scope: ", "routes[2]: ", "dns.nameservers: "})
+    for (const char* path :
+         {"interfaces[0].name: ", "ips[0].address: ", "ips[1].address: is missing",
+          "ips[2].interface: must be an index into interfaces", "routes[0].dst: is missing",
+          "routes[0].gw: ", "routes[1].scope: ", "routes[2]: ", "dns.nameservers: "})
       EXPECT_NE(text.find(path), std::string::npos) << path << " not in " << text;
   }
 }
