@@ -140,8 +140,8 @@ void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
   try {
     ledger.folder().set_last_reserved(range_set, address);
   } catch (const Failure& failure) {
-    ledger.note(
-        fmt::format("{}, ignoring: the next address will be sought from an older one on", failure.what()));
+    ledger.note(fmt::format("{}, ignoring: the next search for a free address will start at an earlier one",
+                            failure.what()));
   }
 }
 
@@ -179,11 +179,11 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
       remember(ledger, allocation.range_set, address);
       return ip_config(allocation.set(), address);
     }
-    if (!chosen) ledger.index().rebuild("it named " + address.to_string() + " free, which was taken");
+    if (!chosen) ledger.index().rebuild("it listed " + address.to_string() + " as free, but it was taken");
   }
   throw Failure(
       FailureKind::try_again,
-      fmt::format("{} is being changed by someone who does not take its lock", ledger.folder().path()));
+      fmt::format("{} is being changed by a process that does not take its lock", ledger.folder().path()));
 }
 
 cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation) {

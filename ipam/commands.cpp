@@ -244,26 +244,25 @@ Answer check(const Options& options) {
 }  // namespace
 
 std::string help_text() {
-  return fmt::format(R"(onlink-ipam - address manager for containers: a CNI IPAM plugin, host-local's folders
+  return fmt::format(R"(onlink-ipam - address manager for containers: CNI IPAM plugin with host-local's files
 
 Called by a CNI plugin with CNI_COMMAND and the other variables of the CNI specification, and the configuration
 on standard input ("ipam": {{"type": "onlink-ipam", ...}}). For people:
 
-  onlink-ipam list [NETWORK]      what is reserved: address, container, interface, pod (where Kubernetes
-                                  told its name), since when, and whether the
-                                  attachment is alive, stale (proved dead) or unknown (taken for alive), and why;
-                                  and how many there are
-  onlink-ipam release ADDRESS     give an address back, whoever holds it
-  onlink-ipam check [NETWORK]     look for whatever does not fit together: files, index, records
+  onlink-ipam list [NETWORK]      list the reserved addresses: container, interface, pod (if Kubernetes gave its
+                                  name), since when, whether the attachment is alive, stale (proved dead) or
+                                  unknown (treated as alive), and why; and how many there are
+  onlink-ipam release ADDRESS     release an address, even that of a living pod
+  onlink-ipam check [NETWORK]     check that files, index and records agree
   onlink-ipam --version, --help
 
-  --json              list, check: as JSON
-  --watch             list: again every two seconds, until Ctrl-C
-  --network NETWORK   release: where the address is reserved in more than one
+  --json              list, check: print JSON
+  --watch             list: repeat every two seconds, until Ctrl-C
+  --network NETWORK   release: the network, where several have the address
   --data-dir FOLDER   dataDir of the configuration, default {}
   --run-dir FOLDER    runDir of the configuration, default {}
 
-Exit status: 0 done; 1 it could not be done, or check found faults; 2 the command line is wrong.
+Exit status: 0 success; 1 failure, or check found faults; 2 wrong command line.
 )",
                      default_data_dir, default_run_dir);
 }
@@ -277,7 +276,7 @@ Answer run_command(const std::vector<std::string_view>& arguments) {
     if (options.command == "check") return check(options);
     throw UsageError(fmt::format("unknown command {}", options.command));
   } catch (const UsageError& error) {
-    return {"", fmt::format("onlink-ipam: {} (--help tells what there is)\n", error.what()), 2};
+    return {"", fmt::format("onlink-ipam: {} (see --help)\n", error.what()), 2};
   } catch (const std::exception& error) {
     return {"", fmt::format("onlink-ipam: {}\n", error.what()), 1};
   }

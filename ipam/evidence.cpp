@@ -207,7 +207,7 @@ Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Re
   const std::string& boot = record ? record->boot : reservation.boot;
   if (!boot.empty() && boot != boot_) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
-  return {unknown, "nothing tells whether its attachment lives"};
+  return {unknown, "nothing shows whether its attachment is alive"};
 }
 
 std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) const {

@@ -60,7 +60,7 @@ std::string last_name(std::size_t range_set) { return "last_reserved_ip." + std:
 std::string kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISLNK(mode)) return "a symbolic link";
-  return S_ISREG(mode) ? "a file too large for a reservation" : "no regular file";
+  return S_ISREG(mode) ? "a file too large for a reservation" : "a special file";
 }
 
 std::optional<UniqueFd> open_directory(const std::string& path) {

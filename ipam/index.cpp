@@ -130,14 +130,14 @@ bool Index::load() {
 void Index::read() {
   const UniqueFd file = try_open(evidence_->fd(), index_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) throw Failure("there was none");
+  if (!file || ::fstat(file.get(), &status) != 0) throw Failure("there is no index");
   Header header{};
   const bool has_header =
       S_ISREG(status.st_mode) && status.st_size <= largest_file &&
       read_at(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, index_name) == sizeof header;
   if (!has_header || header.magic != magic ||
       header.count != (static_cast<std::uint64_t>(status.st_size) - sizeof header) / sizeof(Entry))
-    throw Failure("it is not one");
+    throw Failure("the file is not an index");
   entries_.reserve(header.count + 16);  // additions then move nothing
   entries_.resize(header.count);
   const auto content = std::as_writable_bytes(std::span(entries_));
@@ -148,7 +148,7 @@ void Index::read() {
   const struct stat folder = status_of(*folder_);
   if (header.boot.back() != '\0' || evidence_->boot() != header.boot.data() ||
       header.folder_device != folder.st_dev || header.folder_inode != folder.st_ino)
-    throw Failure("it was of another boot or folder");
+    throw Failure("it belongs to another boot or folder");
   last_due_ = header.last_due;
   kept_ = entries_.size();
   if (header.modified != nanoseconds(folder.st_mtim) || header.changed != nanoseconds(folder.st_ctim))
@@ -233,7 +233,7 @@ void Index::add(const IpAddress& address, const cni::Attachment& owner) {
   else if (!place->is_held())
     *place = entry;
   else
-    rebuild("it named " + address.to_string() + " taken, which was free");
+    rebuild("it listed " + address.to_string() + " as taken, but it was free");
 }
 
 void Index::remove(const IpAddress& address, Then then) {

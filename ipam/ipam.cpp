@@ -45,9 +45,9 @@ std::vector<std::optional<IpAddress>> assign_requests(const Config& config) {
     left.erase(found);
   }
   if (!left.empty())
-    throw Failure(FailureKind::configuration,
-                  fmt::format("failed to allocate all requested IPs:{}\nno range set has them to give",
-                              in_words(left)));
+    throw Failure(
+        FailureKind::configuration,
+        fmt::format("failed to allocate all requested IPs:{}\nno range set can give them", in_words(left)));
   return wanted;
 }
 
@@ -203,7 +203,7 @@ void find_obstacle(const Config& given, const Notes& notes) {
   for (std::size_t i = 0; ledger && i < config.range_sets.size(); ++i)
     if (is_full(*ledger, {config, i, {}, {}}))
       ledger->note(
-          fmt::format("every address of range set {} is taken: an ADD needs one that is stale by then",
+          fmt::format("every address of range set {} is taken: ADD fails until one is released or stale",
                       config.range_sets[i].to_string()));
 }
 

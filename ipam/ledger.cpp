@@ -69,7 +69,7 @@ Ledger::~Ledger() {
     index_.save();
   } catch (const std::exception& error) {
     // An index that is not saved is invalid: the next call reads the files.
-    note(fmt::format("{}, ignoring: the index of {} will be built anew", error.what(), folder_.path()));
+    note(fmt::format("{}, ignoring: the index of {} will be rebuilt", error.what(), folder_.path()));
   }
 }
 
@@ -146,7 +146,7 @@ bool Ledger::reclaim_stale() {
     found = true;
   }
   if (reservations.size() == taken.size()) return found;
-  index_.rebuild("files were removed by someone who does not take the lock");
+  index_.rebuild("files were removed by a process that does not take the lock");
   return true;
 }
 

@@ -23,13 +23,14 @@ bool is_own_or_host_locals(const std::string& name) {
 // What is wrong with a file that is named like an address; empty where nothing is.
 std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
   if (!reservation.obstacle.empty())
-    return fmt::format("{} has the name of an address: nobody gets that address while it is there",
+    return fmt::format("{} is in the way: this address is not given out until that is removed",
                        reservation.obstacle);
   const auto& [container_id, ifname] = reservation.owner;
   if (container_id.empty())
-    return "empty: whoever made it died before it was whole; it is reclaimed when its address is needed";
+    return "empty: the process that made it died before writing it; it is reclaimed when its address is "
+           "needed";
   if (cni::problem_of_name(container_id) || (!ifname.empty() && cni::problem_of_ifname(ifname)))
-    return "its content names no attachment, so no DEL will ever release it: onlink-ipam release does";
+    return "its content names no attachment, so no DEL will ever release it: use onlink-ipam release";
   if (verdict.is_stale())
     return fmt::format("stale, {}; it is reclaimed when its address is needed", verdict.why);
   return {};
@@ -55,11 +56,11 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
   }
   const Index::State index = Index::inspect(folder, evidence, reservations);
   if (index.is_wrong)
-    survey.faults.push_back(evidence.path() + "/index: it says something else than the files; remove it");
+    survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
   else if (index.why_not_used.empty())
     survey.remarks.emplace_back("index: fits the folder");
   else
-    survey.remarks.push_back("index: to be built anew at the next call: " + index.why_not_used);
+    survey.remarks.push_back("index: will be rebuilt at the next call: " + index.why_not_used);
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
@@ -74,7 +75,7 @@ void look_at_records(const Evidence& evidence, Survey& survey) {
     if (known[*address] == Known::nothing)
       fault = "a record without its reservation, which is gone; it is not used";
     else if (!evidence.read(*address))
-      fault = "cannot be understood; it is not used as evidence";
+      fault = "an invalid record; it is not used as evidence";
     survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
   }
 }

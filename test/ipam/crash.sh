@@ -24,8 +24,8 @@ killed() {
 # reservation.
 consistent() {
   local faults
-  faults=$(person check net1 | grep 'fault:' | grep -v -e 'stale, its interface' -e ': empty: whoever made it died' \
-    -e 'a record without its reservation' -e 'cannot be understood; it is not used as evidence' || true)
+  faults=$(person check net1 | grep 'fault:' | grep -v -e 'stale, its interface' -e ': empty: the process that made it died' \
+    -e 'a record without its reservation' -e 'an invalid record; it is not used as evidence' || true)
   same "$1: check" "$faults" ""
 }
 holders() { for file in $(reservations); do head -c1 "$folder/$file"; done | fold -w1 | sort | tr -d '\n'; }

@@ -127,7 +127,7 @@ same "what is in the way stays" "$(ls "$folder" | grep '^10' | xargs)" "10.1.2.2
 same "but for an empty file, whose maker died" "$(cat "$folder/10.1.2.4")" $'b\r\neth0'
 touch "$folder/10.1.2.9"
 person check net1 >"$disk/faults" && fail "check finds nothing"
-for words in "10.1.2.2: a symbolic link has the name" "10.1.2.3: a directory has" "10.1.2.9: empty" "10.1.2.5: no regular file" \
+for words in "10.1.2.2: a symbolic link is in the way" "10.1.2.3: a directory is" "10.1.2.9: empty" "10.1.2.5: a special file" \
   "10.1.2.6: a file too large"; do
   grep -q "$words" "$disk/faults" || fail "check does not say: $words: $(cat "$disk/faults")"
 done

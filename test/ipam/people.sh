@@ -18,7 +18,7 @@ says "NETWORK  ADDRESS   CONTAINER  INTERFACE  SINCE"
 says "net1     10.1.2.2  a          eth0       20"
 says "alive    its interface is there"
 says "stale    its interface $b is gone"
-says "unknown  nothing tells whether its attachment lives"
+says "unknown  nothing shows whether its attachment is alive"
 says "net1     10.1.2.9  old        -          20"
 says "network net1: 4 reserved, 1 of them stale"
 try person list --json; exits 0

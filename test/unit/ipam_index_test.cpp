@@ -163,7 +163,7 @@ class IndexRandom : public IndexTest, public testing::WithParamInterface<unsigne
 TEST_P(IndexRandom, DoesWhatAMapWouldDo) {
   for (int round = 0; round < 20; ++round) {
     Index index = open();
-    ASSERT_EQ(index.why_rebuilt(), round == 0 ? "there was none" : "");
+    ASSERT_EQ(index.why_rebuilt(), round == 0 ? "there is no index" : "");
     ASSERT_NO_FATAL_FAILURE(compare(index));
     for (int i = 0; i < 200; ++i) step(index);
     ASSERT_NO_FATAL_FAILURE(compare(index));

@@ -222,7 +222,7 @@ TEST_F(ReserveTest, RepeatedAddOfALivingAttachmentIsRefused) {
   const auto call = request("c2");
   (void)attach(parse_config(call), call);  // of a main plugin that knows nothing of the kernel
   end_attachment("c2");
-  EXPECT_TRUE(has(refusal("c2"), "cannot be proved dead: nothing tells whether its attachment lives"));
+  EXPECT_TRUE(has(refusal("c2"), "cannot be proved dead: nothing shows whether its attachment is alive"));
 }
 
 TEST_F(ReserveTest, RepeatedAddAfterTheRangesChangedIsRefusedWhileItLives) {
@@ -565,7 +565,7 @@ TEST_F(ReserveTest, HintsThatCannotBeUsedDoNotMatter) {
     std::filesystem::create_directory(folder.path() / "index");
   }
   EXPECT_EQ(add("c3"), "10.1.2.4/29");
-  EXPECT_TRUE(has(noted_, "will be built anew"));
+  EXPECT_TRUE(has(noted_, "will be rebuilt"));
   forget_records();
   std::ofstream(root_ + "/run") << "a file";
   EXPECT_EQ(add("c4"), "10.1.2.5/29");
