@@ -236,7 +236,7 @@ Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& san
   for (const auto& address : expected.container.addresses) addresses.push_back(address.prefix.address);
   Missing missing = missing_rules(expected.rules, addresses);
   if (missing.sources)
-    found.remarks.push_back(fmt::format("host: nftables table inet {} is missing, or its rules are: {}",
+    found.remarks.push_back(fmt::format("host: nftables table inet {} is missing or incomplete: {}",
                                         expected.rules.sources.table, without_source_rules));
   for (auto& fault : missing.masquerade) found.faults.push_back(std::move(fault));
   return found;

@@ -25,7 +25,7 @@ void read_mtu(const JsonReader& reader, NetConf& config) {
   const auto mtu = reader.integer("mtu", 0, highest_mtu);
   if (!mtu || *mtu == 0) return;
   if (*mtu < lowest_mtu)
-    reader.problem("mtu", fmt::format("must be 0 (find out) or at least {}, not {}", lowest_mtu, *mtu));
+    reader.problem("mtu", fmt::format("must be 0 (automatic) or at least {}, not {}", lowest_mtu, *mtu));
   config.mtu = static_cast<std::uint32_t>(*mtu);
 }
 

@@ -52,7 +52,7 @@ ipam::Config with(HostEnds& ends, ipam::Config config) {
 // holds.
 void withdraw(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
   if (const auto link = ends.find(request.attachment))
-    notes(fmt::format("{} is there: its addresses are not given back to {}", link->name, config.ipam_type));
+    notes(fmt::format("{} exists, so its addresses are not returned to {}", link->name, config.ipam_type));
   else
     delegate(request, config.ipam_type, cni::Command::del);
 }

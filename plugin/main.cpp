@@ -22,8 +22,8 @@ constexpr std::string_view help =
 Called by a container runtime with CNI_COMMAND and the other variables of the CNI specification, and the
 configuration on standard input.
 
-  onlink --explain   with the variables and standard input of ADD: print the commands that ADD stands for,
-                     without doing anything
+  onlink --explain   given the variables and standard input of ADD, print the commands that do what ADD
+                     would do; change nothing
   onlink --version   print the version and the versions of the CNI specification
   onlink --help      print this text
 )";
@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
   if (option == "--version") return print_version();
   if (option == "--help" || option == "-h") return onlink::print(help) ? 0 : 1;
   if (!option.empty()) {
-    onlink::print_error(fmt::format("onlink: unknown option {} (--help tells what there is)\n", option));
+    onlink::print_error(fmt::format("onlink: unknown option {} (see --help)\n", option));
     return 2;
   }
   if (::getenv("CNI_COMMAND") == nullptr && ::isatty(STDIN_FILENO) != 0) {

@@ -57,8 +57,9 @@ void check_lease(const cni::Result& lease, const std::vector<IpFamily>& families
       throw Failure(fmt::format("the IPAM gave {} twice", ip.address.address.to_string()));
   for (const auto& route : lease.routes)
     if (std::find(families.begin(), families.end(), route.dst.family()) == families.end())
-      throw Failure(FailureKind::configuration,
-                    fmt::format("the IPAM's route {} has no address of its family", route.dst.to_string()));
+      throw Failure(
+          FailureKind::configuration,
+          fmt::format("the IPAM gave route {}, but no address of its family", route.dst.to_string()));
 }
 
 Route gateway_route(const IpAddress& gateway) {

@@ -138,7 +138,7 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
   const std::string& table = rules.masquerade.table;
   if (!nft::has_all_rules(chains, rules.masquerade)) {
     missing.masquerade.push_back(
-        fmt::format("host: the nftables table inet {} for ipMasq is missing, or its rules are", table));
+        fmt::format("host: nftables table inet {} for ipMasq is missing or incomplete", table));
     return missing;
   }
   for (const IpAddress& address : addresses) {

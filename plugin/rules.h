@@ -27,8 +27,7 @@
 namespace onlink::plugin {
 
 // The consequence of missing source rules.
-inline constexpr std::string_view without_source_rules =
-    "of the sources of pods, rp_filter alone is the judge";
+inline constexpr std::string_view without_source_rules = "only rp_filter checks the source addresses of pods";
 
 inline constexpr std::chrono::seconds longest_wait{10};
 

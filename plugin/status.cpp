@@ -49,7 +49,7 @@ void require_host_sysctls(const AttachmentPlan& plan, Remarks& remarks) {
       if (const auto problem = netlink::problem_of_writing(name)) throw unavailable(*problem);
       continue;
     }
-    const std::string off = name + " is off and \"ipForward\": false forbids to turn it on";
+    const std::string off = name + " is off, and \"ipForward\": false forbids turning it on";
     // IPv6 may be forwarded nevertheless: since Linux 6.17 each interface can have "force_forwarding".
     if (name.starts_with("net/ipv4/")) throw unavailable(off);
     remarks.push_back(off);
@@ -81,8 +81,8 @@ void require_rules(const Rules& rules, Remarks& remarks) {
 void look_for_proxy_route(const NetConf& config, Host& host, Remarks& remarks) {
   if (!netlink::lookup_route(host.socket, config.gateway4))
     remarks.push_back(fmt::format(
-        "this host has no route to {} (no default route): it does not answer ARP requests for it, "
-        "which sandboxes without the permanent neighbour send",
+        "this host has no route to {} (no default route), so it does not answer ARP requests for it; "
+        "sandboxes without the permanent neighbour need the answer",
         config.gateway4.to_string()));
 }
 

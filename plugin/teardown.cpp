@@ -29,7 +29,7 @@ void remove_rules(const Rules& rules, const HostEnds& ends, Log& log) {
     const HasInterface any_needs = has_interface(ends);
     if (may_have_unused(rules, any_needs)) (void)remove_unused_rules(rules, any_needs);
   } catch (const Failure& failure) {
-    log.error(fmt::format("{}, ignoring: nftables rules may stay that nobody needs", failure.what()));
+    log.error(fmt::format("{}, ignoring: unused nftables rules may remain", failure.what()));
   }
 }
 
