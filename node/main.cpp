@@ -303,57 +303,59 @@ void add_verbs(CLI::App& app, Options& options, Verb& chosen) {
     return command;
   };
   CLI::App* intent =
-      verb("plan", plan, "print the commands that would bring this node in order; change nothing");
-  CLI::App* once = verb("apply", apply, "bring this node in order, once");
-  CLI::App* always = verb("run", run, "bring this node in order and keep it so");
-  CLI::App* look = verb("status", status, "how each peer is reached, and what is not in order");
-  verb("bird-config", bird_config, "print the BIRD configuration of this node, from the file's key bgp");
-  CLI::App* away = verb("clean", clean, "take away everything that onlink-node made on this host");
-  CLI::App* put =
-      verb("install", install, "put the plugins that lie beside this program where the runtime looks");
-  CLI::App* archive =
-      verb("report", report, "one archive with all that a question about this node needs, without secrets");
-  archive->add_option("-o,--output", options.output,
-                      "the archive; - for standard output (default: onlink-report-NODE-TIME.tar.gz here)");
+      verb("plan", plan, "print the commands that would put this node in order; change nothing");
+  CLI::App* once = verb("apply", apply, "put this node in order, once");
+  CLI::App* always = verb("run", run, "put this node in order and keep it in order");
+  CLI::App* look = verb("status", status, "show how each peer is reached, and what is not in order");
+  verb("bird-config", bird_config,
+       "print this node's BIRD configuration, from the key bgp of the cluster file");
+  CLI::App* away = verb("clean", clean, "remove everything that onlink-node made on this host");
+  CLI::App* put = verb("install", install, "install the plugins beside this program in the runtime's folder");
+  CLI::App* archive = verb(
+      "report", report, "write one archive with all that a question about this node needs, without secrets");
+  archive->add_option(
+      "-o,--output", options.output,
+      "the archive; - for standard output (default: onlink-report-NODE-TIME.tar.gz in the current folder)");
   archive
       ->add_option("--cni-conf-dir", options.telemetry.cni_conf_dir,
-                   "where the runtime's network configurations are")
+                   "the folder of the runtime's network configurations")
       ->capture_default_str();
-  CLI::App* past =
-      verb("events", events, "what the service did and found since the last boot, and why, as JSON lines");
-  past->add_flag("--follow", options.follow, "go on with what comes later, until Ctrl-C");
+  CLI::App* past = verb("events", events,
+                        "print what the service did and found since the last boot, and why, as JSON lines");
+  past->add_flag("--follow", options.follow, "go on with later ones, until Ctrl-C");
   always->add_option(
       "--listen", options.telemetry.listen,
       "serve /metrics, /healthz and /readyz over HTTP on ADDRESS:PORT or a unix socket's path");
   always->add_option("--metrics-file", options.telemetry.file,
-                     "write the metrics to this file too, for node_exporter's textfile collector (*.prom)");
+                     "also write the metrics to this file, for node_exporter's textfile collector (*.prom)");
   always
-      ->add_option("--cni-conf-dir", options.telemetry.cni_conf_dir,
-                   "where the runtime's network configurations are: for metrics of addresses and failures")
+      ->add_option(
+          "--cni-conf-dir", options.telemetry.cni_conf_dir,
+          "the folder of the runtime's network configurations, for metrics of addresses and failures")
       ->capture_default_str();
-  put->add_option("--bin-dir", options.bin_dir, "the folder that the runtime executes plugins from")
+  put->add_option("--bin-dir", options.bin_dir, "the folder from which the runtime executes plugins")
       ->capture_default_str();
   away->add_flag("--wait", options.wait,
-                 "then wait for SIGTERM: for whoever would start again what has ended");
+                 "then wait for SIGTERM, for a supervisor that restarts what has ended");
   CLI::App* probe =
-      verb("check", check, "ask the other nodes and the pods of this one, and say what is to blame");
+      verb("check", check, "probe the other nodes and the pods of this one, and say what is to blame");
   probe->add_option(
       "subject", options.subject,
-      "only this: a peer's name, an address, or a pod by container ID, address, interface or name");
+      "only this one: a peer's name, an address, or a pod by container ID, address, interface or name");
   for (CLI::App* command : {probe, archive})
-    command->add_option("--data-dir", options.data_dir, "where leases are")->capture_default_str();
-  verb("picture", picture, "draw this node, the others, and the ways to their pods with their state")
-      ->add_flag("--svg", options.svg, "as an SVG document, for a browser");
-  look->add_option("peer", options.subject, "only this one");
+    command->add_option("--data-dir", options.data_dir, "the folder of the leases")->capture_default_str();
+  verb("picture", picture, "draw this node, the others, and the paths to their pods with their state")
+      ->add_flag("--svg", options.svg, "print an SVG document, for a browser");
+  look->add_option("peer", options.subject, "only this peer");
   look->add_flag("--problems", options.problems_only, "list only the peers that are not ok");
-  look->add_flag("--watch", options.watch, "print it again every two seconds, until Ctrl-C");
-  for (CLI::App* command : {look, probe, intent}) command->add_flag("--json", options.json, "as JSON");
+  look->add_flag("--watch", options.watch, "repeat every two seconds, until Ctrl-C");
+  for (CLI::App* command : {look, probe, intent}) command->add_flag("--json", options.json, "print JSON");
   look->add_flag(
       "--ready", options.ready,
-      "exit status 0 also where only other nodes, or the list of them, are at fault: for readiness probes");
+      "exit with 0 also if only other nodes, or the list of them, are at fault: for readiness probes");
   for (CLI::App* command : {once, always})
     command->add_flag("--allow-empty", options.allow_empty,
-                      "a list that names no other node withdraws all routes; otherwise they stay");
+                      "if the list names no other node, withdraw all routes; without this they stay");
 }
 
 }  // namespace
@@ -370,11 +372,11 @@ int main(int argc, char** argv) {
   Options options;
   app.add_option("-c,--config", options.config, "the cluster file")->capture_default_str();
   app.add_option("-n,--node", options.node_name,
-                 "which node of it this is (default: $ONLINK_NODE, or the host name)")
+                 "the name of this node (default: $ONLINK_NODE, or the host name)")
       ->envname("ONLINK_NODE");
-  app.add_option("--run-dir", options.directories.run, "for what lasts until the next boot")
+  app.add_option("--run-dir", options.directories.run, "the folder for state that lasts until the next boot")
       ->capture_default_str();
-  app.add_option("--state-dir", options.directories.state, "for the last good list of nodes")
+  app.add_option("--state-dir", options.directories.state, "the folder for the last good list of nodes")
       ->capture_default_str();
   Verb chosen = nullptr;
   add_verbs(app, options, chosen);
