@@ -193,7 +193,7 @@ void Feed::hold(Merger& merger) {
   if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list_->reading)) return;
   merger.keep(gone);
   merger.note(
-      fmt::format("the list does not name {} of {} other nodes any more: they stay until a second "
+      fmt::format("the list no longer names {} of {} other nodes: they stay until a second "
                   "reading of {} agrees (maxWithdrawPercent is {})",
                   gone.size(), peers, describe(), file_->rules.max_withdraw_percent));
   timer_.set(second_reading_ms);

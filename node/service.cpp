@@ -91,7 +91,7 @@ void Service::watch() {
     rules_.emplace(monitor_rules());
   } catch (const Failure& failure) {
     rules_.reset();
-    say(fmt::format("{}: the table is looked after at each resync only", failure.what()));
+    say(fmt::format("{}: the nftables table is checked only at each resync", failure.what()));
   }
 }
 
@@ -113,7 +113,7 @@ void Service::read_source() {
   try {
     if (nodes.complete) save_last_good(directories_, nodes.cluster);
   } catch (const Failure& failure) {
-    say(fmt::format("{}: after a reboot this list will not be known", failure.what()));
+    say(fmt::format("{}: this list will not survive a reboot", failure.what()));
   }
   if (nodes.complete) state_.list_time = std::time(nullptr);
   journal_.write(
@@ -318,7 +318,7 @@ void Service::drain_monitors() {
       say("the kernel dropped notifications: looking at everything again");
     }
   } catch (const Failure& failure) {
-    say(fmt::format("{}: watching anew", failure.what()));
+    say(fmt::format("{}: reopening the monitors", failure.what()));
     watch();
     pass_due_ = true;
   }
@@ -336,7 +336,7 @@ void Service::save() {
   try {
     save_service_state(directories_, state_);
   } catch (const Failure& failure) {
-    say(fmt::format("{}: status will not know", failure.what()));
+    say(fmt::format("{}: `status` will not show the state of this service", failure.what()));
   }
 }
 

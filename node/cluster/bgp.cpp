@@ -48,7 +48,7 @@ Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names) {
   bgp.password = reader.text("password").value_or("");
   bgp.password_file = reader.text("passwordFile").value_or("");
   if (reader.has("password") && reader.has("passwordFile"))
-    reader.problem("passwordFile", "the password is given as well; one of the two");
+    reader.problem("passwordFile", "cannot be given together with \"password\"");
   if (reader.has("password"))
     if (const std::string problem = password_problem(bgp.password); !problem.empty())
       reader.problem("password", problem);

@@ -66,7 +66,7 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
   for (const auto& [prefix, what] : needed_)
     if (cidr.overlaps(prefix))
       problems.add(path(),
-                   fmt::format("{} {} {}, {}, which would not be reached any more", cidr.to_string(),
+                   fmt::format("{} {} {}, {}, which would become unreachable", cidr.to_string(),
                                prefix.is_host() ? "contains" : "overlaps",
                                prefix.is_host() ? prefix.address.to_string() : prefix.to_string(), what));
 }
@@ -83,7 +83,7 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
       IpPrefix::parse("255.255.255.255/32").value(), IpPrefix::parse("::/127").value()};
   if (address.is_multicast() || std::any_of(std::begin(no_hosts), std::end(no_hosts),
                                             [&](const IpPrefix& range) { return range.contains(address); }))
-    problems.add(path(), fmt::format("{} is no address of a host", address.to_string()));
+    problems.add(path(), fmt::format("{} is not the address of a host", address.to_string()));
   if (const auto other = addresses_.find(address); other != addresses_.end())
     problems.add(path(),
                  fmt::format("{} is the address of {} too", address.to_string(), named(*other->second)));

@@ -91,7 +91,7 @@ std::string read_interface_prefix(const JsonReader& reader) {
   if (!prefix.empty() && other != std::end(other_interfaces))
     reader.problem(
         "podInterfacePrefix",
-        fmt::format("\"{}\" would make pods' of interfaces that are no pod's ({}...)", prefix, *other));
+        fmt::format("\"{}\" would also match interfaces that belong to no pod ({}...)", prefix, *other));
   return prefix;
 }
 

@@ -95,8 +95,8 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
     if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
         placed.unknown.addresses && earlier) {
       address = earlier;
-      note_entry(node.name, fmt::format("{} has no {} address any more; {} stays in use", placed.path, family,
-                                        earlier->to_string()));
+      note_entry(node.name, fmt::format("{} no longer has an {} address; {} stays in use", placed.path,
+                                        family, earlier->to_string()));
     } else if ((v4 ? node.ipv6 : node.ipv4) && !tunnels_any_family(result_.cluster)) {
       std::erase_if(node.pod_cidrs, concerns);
       note_entry(node.name, fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path,
@@ -131,7 +131,7 @@ void Merger::take_self(const PlacedNode* self) {
   const bool named = self != nullptr;
   for (const std::string& problem : problems.list())
     result_.problems.push_back({named ? "node-entry" : "list-doubted", named ? Subject::node : Subject::list,
-                                problem + "; this node stays what it was"});
+                                problem + "; this node keeps its earlier entry"});
   checks_.take(earlier->second);
   result_.cluster.self = earlier->second.node;
 }
@@ -149,7 +149,7 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
     if (Problems problems = take(*peer); !problems.empty()) wrong.emplace_back(peer, std::move(problems));
   // After all that are right: an old entry must not take anything from a current one.
   for (const auto& [peer, problems] : wrong) {
-    const char* outcome = fall_back(peer->node.name) ? "it stays what it was" : "it is left out";
+    const char* outcome = fall_back(peer->node.name) ? "its earlier entry stays in use" : "it is left out";
     for (const std::string& problem : problems.list())
       note_entry(peer->node.name, fmt::format("{}; {}", problem, outcome));
   }
@@ -163,7 +163,7 @@ void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedN
   Problems problems;
   older.check({self.path, result_.cluster.self}, problems);
   for (const std::string& problem : problems.list())
-    note_entry(node_name_, problem + ", which was there first: the other nodes go by that one");
+    note_entry(node_name_, problem + ", which is older: the other nodes use that one");
 }
 
 Problems Merger::take(const PlacedNode& placed) {

@@ -65,7 +65,7 @@ void print_drops(Exposition& out, const nft::Counts& counts) {
 
 void print_networks(Exposition& out, const Figures& figures) {
   out.family("onlink_addresses_reserved", Type::gauge,
-             "Reserved addresses, by whether their attachment lives.");
+             "Reserved addresses, by whether their attachment is alive.");
   for (const auto& [network, usage] : figures.networks) {
     const std::pair<const char*, std::size_t> states[] = {
         {"alive", usage.alive}, {"stale", usage.stale}, {"unknown", usage.unknown}};

@@ -32,7 +32,7 @@ void look_at_conntrack(HostCheck& check) {
     check.problems.push_back(
         {"conntrack-full", Subject::node,
          fmt::format(
-             "the table of tracked connections is full ({} of {}): new ones are dropped; this mends it: "
+             "the table of tracked connections is full ({} of {}): new ones are dropped; to enlarge it: "
              "sysctl -w net.netfilter.nf_conntrack_max={}",
              *count, *most, *most * 2)});
 }
@@ -55,7 +55,7 @@ void look_for_double(netlink::Socket& socket, const Cluster& cluster, const Host
   const std::string words = find_own_double(socket, host, *cluster.self.ipv4);
   if (!words.empty())
     check.problems.push_back(
-        {"duplicate-address", Subject::node, words + "; what is for this node goes to it now and then"});
+        {"duplicate-address", Subject::node, words + "; packets for this node sometimes go to it"});
 }
 
 }  // namespace

@@ -264,7 +264,7 @@ class Checker {
     if (check.neighbour.ends_with("FAILED") || check.neighbour.ends_with("INCOMPLETE"))
       return blame(
           check, "peer-unreachable", Subject::peer,
-          fmt::format("nobody answers for the neighbour {}: it is off, or cable, VLAN or address are wrong",
+          fmt::format("no answer from the neighbour {}: it is off, or its cable, VLAN or address is wrong",
                       check.neighbour));
     const std::string words = words_of(check.node, "");
     if (check.node.what == EchoResult::What::unsent) return blame(check, "not-sent", Subject::node, words);
@@ -310,7 +310,7 @@ class Checker {
       if (!answered[i]) continue;
       asked[i]->problem.reset();
       asked[i]->note =
-          fmt::format("{} ({}): {} answers TCP and no pings: it lives, and more cannot be told from here",
+          fmt::format("{} ({}): {} answers TCP but not pings: it is up; more cannot be found out from here",
                       asked[i]->peer, asked[i]->cidr.to_string(), asked[i]->node_address.to_string());
     }
   }
@@ -404,19 +404,20 @@ class Checker {
     std::string words = fmt::format("packets of {} bytes do not pass", check.asked_size);
     if (check.largest_size != 0) words += fmt::format(", of {} do", check.largest_size);
     if (here)
-      words += ": this host itself lets none leave: an interface has a smaller MTU than pods have";
+      words += ": this host itself does not send them: an interface has a smaller MTU than the pods";
     else if (refusal.is_too_large())
       words += fmt::format(": {} says so{}", refusal.from.to_string(),
                            refusal.mtu == 0 ? "" : fmt::format(", {} would fit", refusal.mtu));
     else
-      words += ", and nobody says so: connections of pods hang";
+      words += ", and no ICMP error says so: connections of pods hang";
     const netlink::Route* way = question_.host.path_to(check.node_address);
     if (!here && check.largest_size <= smallest_size)
       words += ". If connections work all the same, only pings are limited, by size or number";
     else if (!here && way != nullptr)
-      words += fmt::format("; a smaller MTU mends it: ip link set {} mtu {}, on both nodes, and pods anew",
-                           question_.host.link_name(way->link),
-                           check.largest_size + headers_around(check.kind, check.node_address));
+      words += fmt::format(
+          "; a smaller MTU fixes it: ip link set {} mtu {}, on both nodes; then recreate the pods",
+          question_.host.link_name(way->link),
+          check.largest_size + headers_around(check.kind, check.node_address));
     blame(check, "mtu", here ? Subject::node : Subject::peer, words);
   }
 
@@ -490,7 +491,7 @@ class Checker {
     if (left == sights.end())
       return blame(check, "dropped-here", Subject::node,
                    fmt::format("what is sent to {} does not leave this node: {}", to.to_string(),
-                               droppers.empty() ? "a chain of output or postrouting drops it (nft list "
+                               droppers.empty() ? "an output or postrouting chain drops it (nft list "
                                                   "ruleset), or a queue (tc -s qdisc)"
                                                 : droppers));
     if (back == sights.end()) {
@@ -517,7 +518,7 @@ class Checker {
           "(ip neigh, there)",
           check.peer);
     else if (why.empty())
-      why = "a chain of input drops it (nft list ruleset, iptables-legacy -S), or a filter of tc";
+      why = "an input chain drops it (nft list ruleset, iptables-legacy -S), or a filter of tc";
     blame(check, "dropped-here", theirs ? Subject::peer : Subject::node,
           fmt::format("its answer arrives on {} and is dropped by this node: {}",
                       question_.host.link_name(back->link), why));
@@ -527,12 +528,11 @@ class Checker {
   bool judge_own_nat(const Silent& one, const Sight& left) {
     const auto expected = one.echo.from ? one.echo.from : one.within_tunnel ? own_end_ : one.check->source;
     if (!expected || left.source == *expected || is_own(left.source)) return false;
-    blame(
-        *one.check, "address-translated", Subject::node,
-        fmt::format(
-            "what this node sends to {} leaves from {}, which is no address of its: a chain of nat (nft list "
-            "ruleset, iptables -t nat -S)",
-            one.echo.to.to_string(), left.source.to_string()));
+    blame(*one.check, "address-translated", Subject::node,
+          fmt::format(
+              "what this node sends to {} leaves from {}, which is not its address: a nat chain (nft list "
+              "ruleset, iptables -t nat -S)",
+              one.echo.to.to_string(), left.source.to_string()));
     return true;
   }
 

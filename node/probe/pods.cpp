@@ -194,10 +194,10 @@ class PodChecker {
       blame(pod, "no-forwarding", fmt::format("net.ipv4.conf.{}.forwarding is 0", link.name));
     if (question_.pod_mtu != 0 && link.mtu > question_.pod_mtu)
       blame(pod, "mtu",
-            fmt::format(
-                "its MTU is {}, only {} pass to every node: large packets are lost where ICMP is; it was "
-                "attached before the MTU was known, or its configuration says so",
-                link.mtu, question_.pod_mtu));
+            fmt::format("its MTU is {}, but only {} bytes pass to every node: large packets are lost where "
+                        "ICMP is dropped; it was attached before the MTU was known, or its configuration "
+                        "sets it",
+                        link.mtu, question_.pod_mtu));
   }
 
   void check_inside(PodCheck& pod) {
@@ -217,7 +217,7 @@ class PodChecker {
                        [&](const netlink::Address& each) { return each.prefix.address == address; }))
         return blame(
             pod, "pod-address-gone",
-            fmt::format("the pod itself has not {}", address.to_string()));  // its routes went with it
+            fmt::format("the pod itself does not have {}", address.to_string()));  // its routes went with it
     bool has_default = false;
     for (const netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN})) {
       if (!route.dst.address.is_v4()) continue;
@@ -346,7 +346,7 @@ class PodChecker {
       const bool other_destination = is_own(pod, sight.source) && !observed.asked.contains(sight.destination);
       if (!other_source && !other_destination) continue;
       blame(pod, "address-translated",
-            fmt::format("what it sends to {} ({}) leaves this node {} {}: a chain of nat (nft list ruleset, "
+            fmt::format("what it sends to {} ({}) leaves this node {} {}: a nat chain (nft list ruleset, "
                         "iptables -t nat -S)",
                         peer.peer, to.to_string(), other_source ? "from" : "for",
                         (other_source ? sight.source : sight.destination).to_string()));
@@ -374,11 +374,12 @@ class PodChecker {
     }
     for (std::size_t i = 0; i < pods.size(); ++i)
       if (own[i] && !its[i])
-        blame(pod, "tcp-dropped",
-              fmt::format(
-                  "its pings to {} ({}) pass and its TCP does not, though this node's own does: a rule by "
-                  "protocol or port, here or there (nft list ruleset, ip rule), or a network policy",
-                  owners[i]->peer, pods[i].to_string()));
+        blame(
+            pod, "tcp-dropped",
+            fmt::format(
+                "its pings to {} ({}) pass but its TCP does not, while this node's own does: a rule that "
+                "matches protocols or ports, here or there (nft list ruleset, ip rule), or a network policy",
+                owners[i]->peer, pods[i].to_string()));
   }
 
   bool judge_source(PodCheck& pod, const std::string& whom, const IpAddress& to, const Observed& observed) {
@@ -447,19 +448,18 @@ class PodChecker {
     if (result.what == EchoResult::What::unsent)
       return blame(pod, "pod-cannot-send",
                    fmt::format("the pod itself cannot send to {}: {}", whom, words_of_unsent(result.error)));
-    const std::string here =
-        droppers.empty() ? words_of(result,
-                                    "a chain of forward, prerouting or raw drops it (nft list ruleset, "
-                                    "iptables-legacy -S FORWARD), a rule (ip rule), or "
-                                    "a queue (tc -s qdisc)")
-                         : droppers;
+    const std::string here = droppers.empty()
+                                 ? words_of(result,
+                                            "a forward, prerouting or raw chain drops it (nft list "
+                                            "ruleset, iptables-legacy -S FORWARD), a rule (ip rule), or "
+                                            "a queue (tc -s qdisc)")
+                                 : droppers;
     if (judge_way(pod, whom, to)) return;
     if (!to.is_v4())  // Wire sees IPv4 only
-      return blame(
-          pod, "pod-unanswered",
-          fmt::format("what it sends to {} is not answered, though this node is: a chain of forward or "
-                      "a rule here, its own, or that node",
-                      whom));
+      return blame(pod, "pod-unanswered",
+                   fmt::format("what it sends to {} is not answered, though this node is: a forward chain or "
+                               "a rule here, its own, or that node",
+                               whom));
     if (!seen(false, false, true) && !pod.has_gateway)
       return blame(
           pod, "pod-neighbour",

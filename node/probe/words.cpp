@@ -78,7 +78,7 @@ void read_rp_filter(std::map<std::string, std::uint64_t>& counters) {
 std::string words_of_unsent(int error) {
   switch (error) {
     case EPERM:
-      return "its own firewall (a chain of output)";
+      return "its own firewall (an output chain)";
     case EINVAL:
       return "a blackhole route";
     case EACCES:
@@ -98,7 +98,7 @@ std::string words_of(const EchoResult& result, const std::string& otherwise) {
       return fmt::format("{} refuses it: {}", result.from.to_string(),
                          result.from.is_v4() ? reason_v4(result) : reason_v6(result));
     case EchoResult::What::unsent:
-      if (result.error == EPERM) return "this host's own firewall lets it not leave (a chain of output)";
+      if (result.error == EPERM) return "this host's own firewall does not let it out (an output chain)";
       return fmt::format("this host cannot send it: {}", words_of_unsent(result.error));
     default:
       return otherwise;

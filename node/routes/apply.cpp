@@ -178,7 +178,7 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   set_apart(host, taken, find_holders(socket, taken), changes.conflicts);
   // Routes of ours that appeared since the last look: the next pass sees them.
   for (const netlink::Route& route : taken) {
-    applied.failures.push_back(fmt::format("add route {}: somebody was faster",
+    applied.failures.push_back(fmt::format("add route {}: another process added it first",
                                            netlink::to_string(route, host.link_name(route.link))));
     applied.refused.push_back(route.dst);
   }

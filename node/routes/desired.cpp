@@ -336,9 +336,8 @@ class Planner {
       return "";
     if (!host_.near.contains({way.link, address})) return "";
     return fmt::format(
-        "this node is on-link for it, but not it for this node: what it sends arrives on {0}, the way back "
-        "is {1}, and "
-        "rp_filter drops it; the same prefix length on both nodes mends it, or: sysctl -w "
+        "this node is on-link for it, but it is not for this node: what it sends arrives on {0}, the way "
+        "back is {1}, so rp_filter drops it; use the same prefix length on both nodes, or: sysctl -w "
         "net.ipv4.conf.{0}.rp_filter=2",
         host_.link_name(way.link), path.kind == PathKind::vxlan ? vxlan_name : host_.tunnel_device());
   }

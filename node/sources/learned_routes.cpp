@@ -171,7 +171,7 @@ std::string LearnedRoutes::held_words() const {
     named.push_back(fmt::format("{} ({})", dst.to_string(), name_of(gone.gateway)));
   }
   if (named.empty()) return {};
-  return fmt::format("gone from kernel table {}, carried on for {} s: {}", rules_.table, rules_.hold / 1000,
+  return fmt::format("no longer in kernel table {}, kept for {} s: {}", rules_.table, rules_.hold / 1000,
                      fmt::join(named, ", "));
 }
 

@@ -116,7 +116,7 @@ Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::stri
 void note_differences(const Pass& plan, ProblemList& problems) {
   if (!plan.changed()) return;
   auto lines = commands(plan.changes, plan.host);
-  if (!plan.rules.empty()) lines.emplace_back("the table inet onlink anew");
+  if (!plan.rules.empty()) lines.emplace_back("replace the table inet onlink");
   const std::size_t more = lines.size() > shown_changes ? lines.size() - shown_changes : 0;
   lines.resize(lines.size() - more);
   problems.push_back(
@@ -227,8 +227,8 @@ std::string print_details_of_pod(const json& pod) {
     line("packets", fmt::format("{} from it, {} to it; dropped {} and {}", count("packetsFromPod"),
                                 count("packetsToPod"), count("droppedFromPod"), count("droppedToPod")));
   }
-  line("namespace",
-       value(pod, "netns").empty() ? "not to be had: its inside is not known" : value(pod, "netns"));
+  line("namespace", value(pod, "netns").empty() ? "not found: the inside of the pod was not checked"
+                                                : value(pod, "netns"));
   for (const auto& route : pod["routes"]) line("its route", route.get<std::string>());
   for (const auto& neighbour : pod["neighbours"]) line("its neighbour", neighbour.get<std::string>());
   line("verdict", pod["ok"].get<bool>() ? "ok" : "see above");

@@ -45,7 +45,7 @@ std::string install_one(int from, int to, const std::string& name) {
   if (!wanted) throw Failure(name + " is not there", ENOENT);
   const auto present = read_program(to, name);
   if (present && present->content == wanted->content && (present->mode & 0555) == 0555)
-    return name + ": the same already";
+    return name + ": already up to date";
   replace_file(to, name, wanted->content, 0755);
   return fmt::format("{}: {} ({} bytes)", name, present ? "replaced" : "installed", wanted->content.size());
 }

@@ -142,7 +142,7 @@ Picture picture_of(const json& document) {
   picture.in_order = document["inOrder"].get<bool>();
   picture.peers = peers_of(document);
   for (const std::string& what : printable_list(document["unseen"]))
-    picture.problems.push_back("not seen for want of rights: " + what);
+    picture.problems.push_back("not visible without privileges: " + what);
   add_problems(picture, document);
   if (const std::size_t all = picture.problems.size(); all > Picture::most_problems) {
     picture.problems.resize(Picture::most_problems);

@@ -164,7 +164,7 @@ class Reporter {
     try {
       make();
     } catch (const std::exception& failure) {
-      add(name, fmt::format("not to be had: {}\n", failure.what()));
+      add(name, fmt::format("not available: {}\n", failure.what()));
     }
   }
 
@@ -243,7 +243,7 @@ class Reporter {
           text += document ? dump_json(secrets_.clean(*document), 2) : file.text;
           text += "\n";
         } catch (const Failure& failure) {
-          text += fmt::format("not to be had: {}\n", failure.what());
+          text += fmt::format("not available: {}\n", failure.what());
         }
       }
       add("cni-configuration.txt", text.empty() ? "no configuration in " + input_.cni_conf_dir + "\n" : text);

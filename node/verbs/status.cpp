@@ -245,7 +245,7 @@ std::string summary(const json& document) {
 std::string print_status(const json& document, StatusView view) {
   std::string text = summary(document) + "\n";
   for (const json& what : document["unseen"])
-    text += fmt::format("not seen for want of rights: {}\n", what.get<std::string>());
+    text += fmt::format("not visible without privileges: {}\n", what.get<std::string>());
   if (const auto service = document.find("service"); service != document.end()) {
     const auto& problem = (*service)["sourceProblem"].get_ref<const std::string&>();
     text += fmt::format("nodes from {}: {}\n", (*service)["source"].get<std::string>(),

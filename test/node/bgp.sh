@@ -109,7 +109,7 @@ eventually 10 eval 'node A status --json; [ "$(jq "[.problems[] | select(.text |
 
 # B goes. A subnet that is announced no more goes after the hold time, and only then.
 end_bird B TERM
-eventually 10 grep -q 'gone from kernel table 169, carried on for 2 s: 10.10.1.0/24 (B)' "$work/A/log"
+eventually 10 grep -q 'no longer in kernel table 169, kept for 2 s: 10.10.1.0/24 (B)' "$work/A/log"
 eventually 10 eval '[ -z "$(route_line A $route)" ]'
 # What went while nobody was looking goes as late.
 stop_node A

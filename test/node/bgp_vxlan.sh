@@ -14,7 +14,7 @@ same "who has which MAC" "$(on A bridge -j fdb show dev vxlan.onlink | jq -c 'ma
 
 # A BIRD that ends in good order takes its routes with it: what is gone is told, and carried on for its time.
 end_bird C TERM
-gone_is_told() { node A status --json; grep -q "gone from kernel table 169" <<<"$out"; }
+gone_is_told() { node A status --json; grep -q "no longer in kernel table 169" <<<"$out"; }
 eventually 30 gone_is_told
 reaches netns01 10.10.2.2
 echo "bgp_vxlan.sh: $pinged pings, none lost"

@@ -66,7 +66,7 @@ ip -n A route del 10.10.1.0/25
 well
 ip -n B link set eth0 down
 ip -n A neigh flush dev eth0
-finds 3 peer-unreachable "nobody answers for the neighbour eth0 172.16.91.202"
+finds 3 peer-unreachable "no answer from the neighbour eth0 172.16.91.202"
 ip -n B link set eth0 up
 applied B
 eventually 10 on A ping -qc1 -W1 172.16.91.202
@@ -79,7 +79,7 @@ on B nft 'delete table ip test'
 well
 # This node's own doing, which looks as if no node answered.
 on A nft 'add table ip test; add chain ip test in { type filter hook input priority 0; }; add rule ip test in icmp type echo-reply drop'
-finds 1 dropped-here "its answer arrives on eth0 and is dropped by this node: a chain of input drops it"
+finds 1 dropped-here "its answer arrives on eth0 and is dropped by this node: an input chain drops it"
 on A nft 'delete table ip test'
 on A tc qdisc add dev eth0 root tbf rate 8bit burst 10 latency 1ms # a packet never gets through
 finds 1 dropped-here "what is sent to 172.16.91.202 does not leave this node"
@@ -89,7 +89,7 @@ with_xdp A finds 3 node-silent "the XDP program on eth0 drops what comes"
 well
 with_wrong_neighbour A 172.16.91.202 B finds 3 node-silent "the neighbour eth0 172.16.91.202 PERMANENT, set by hand, has a wrong MAC"
 ip link set plug2 mtu 1400 # the wire carries no more to B
-finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and nobody says so" # the bridge leaves room for a VLAN tag
+finds 3 mtu "packets of 1500 bytes do not pass, of 1404 do, and no ICMP error says so" # the bridge leaves room for a VLAN tag
 ip link set plug2 mtu 1500
 well
 # A size that is lost below one that passes, as by chance: the look for the largest ends all the same.
@@ -107,7 +107,7 @@ well
 # No pings are let in, and all works.
 on B sysctl -qw net.ipv4.icmp_echo_ignore_all=1
 well
-holds "what limits the answer" '.peers[0].note | contains("172.16.91.202 answers TCP and no pings")' "$out"
+holds "what limits the answer" '.peers[0].note | contains("172.16.91.202 answers TCP but not pings")' "$out"
 on B sysctl -qw net.ipv4.icmp_echo_ignore_all=0
 # This node rewrites what it sends itself.
 on A nft 'add table ip test; add chain ip test post { type nat hook postrouting priority 100; }; add rule ip test post ip daddr 172.16.91.202 snat to 172.16.91.99'
@@ -160,8 +160,8 @@ on A nft 'delete table ip test'
 ip -n A rule del fwmark 7 lookup 77
 ip -n A route flush table 77
 on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip protocol tcp drop'
-finds 1 tcp-dropped "its pings to pod default/netns02 (10.10.0.3) pass and its TCP does not" netns01
-finds 1 tcp-dropped "its pings to B (10.10.1.2) pass and its TCP does not" 10.10.1.2
+finds 1 tcp-dropped "its pings to pod default/netns02 (10.10.0.3) pass but its TCP does not" netns01
+finds 1 tcp-dropped "its pings to B (10.10.1.2) pass but its TCP does not" 10.10.1.2
 on A nft 'delete table ip test'
 well netns01
 # The way between two pods, which this node's own packets do not take.
@@ -236,7 +236,7 @@ finds 1 alias-lost "ip link set $attach_end alias 'onlink pods netns01 eth0'"
 ip -n A link set "$attach_end" alias "onlink pods netns01 eth0"
 well
 ip -n netns01 addr del 10.10.0.2/32 dev eth0
-finds 1 pod-address-gone "the pod itself has not 10.10.0.2" netns01
+finds 1 pod-address-gone "the pod itself does not have 10.10.0.2" netns01
 # A lease, and nothing else of what it was for.
 ip -n A link del "$attach_end"
 for subject in netns01 10.10.0.2 default/netns01; do

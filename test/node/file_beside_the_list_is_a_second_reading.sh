@@ -29,7 +29,7 @@ eventually 20 unchanged
 same "passes for one change" "$(($(passes) - before))" 1
 
 seed_cluster
-eventually 10 grep -q 'the list does not name 6 of 7 other nodes any more' "$work/A/log"
+eventually 10 grep -q 'the list no longer names 6 of 7 other nodes' "$work/A/log"
 SECONDS=0
 somebody_beside
 there || [ $SECONDS -ge 4 ] || fail "routes are gone before the second reading: $(ip -n A route show proto 169)"

@@ -24,8 +24,8 @@ same "modes" "$(stat -c %a "$to"/* "$to")" "755
 before=$(inodes)
 install; ok "again"
 same "not touched" "$(inodes)" "$before"
-same "says so" "$out" "$to/onlink-ipam: the same already
-$to/onlink: the same already"
+same "says so" "$out" "$to/onlink-ipam: already up to date
+$to/onlink: already up to date"
 
 # An upgrade while the old one runs: cp would fail with "Text file busy" here.
 cp "$(command -v sleep)" "$to/onlink"

@@ -115,7 +115,7 @@ eventually 60 no_problem
 
 # One node that makes no sense stays as it was, and is named; the others go on.
 tell put B '{"status":{"addresses":[{"type":"Hostname","address":"B"}]}}'
-eventually 10 remark "Node B has no IPv4 address any more"
+eventually 10 remark "Node B no longer has an IPv4 address"
 tell put C '{"metadata":{"annotations":{"onlink.io/ipip-mode":"Sometimes"}}}'
 eventually 10 remark 'annotation onlink.io/ipip-mode: must be Always, CrossSubnet or Never, not "Sometimes"'
 tell put G '{"metadata":{"annotations":{"onlink.io/node-ip":"172.16.91.217"}}}'
@@ -140,8 +140,8 @@ eventually 10 listens
 lists=$(stat lists)
 tell hide-once B C E F
 cut status
-eventually 10 grep -q "the list does not name 4 of 5 other nodes any more" "$work/A/log"
-eventually 20 eval '[ "$(stat lists)" -ge $((lists + 2)) ] && ! remark "does not name"'
+eventually 10 grep -q "the list no longer names 4 of 5 other nodes" "$work/A/log"
+eventually 20 eval '[ "$(stat lists)" -ge $((lists + 2)) ] && ! remark "no longer names"'
 for cidr in 10.10.1.0/24 10.10.2.0/24 10.10.3.0/24 10.10.5.0/24; do [ -n "$(route_line A $cidr)" ] || fail "$cidr is gone"; done
 kill "$monitor"; wait "$monitor" 2>/dev/null || true
 ! grep '^Deleted 10\.10\.' "$work/monitor" || fail "a list that nothing confirmed withdrew routes"
@@ -244,7 +244,7 @@ holds "status" '[.peers[] | select(.podCIDR == "fd00:13::/64" or .cidr == "fd00:
 # Most nodes are gone, really.
 tell hide B C E F
 cut event
-eventually 10 remark "the list does not name 4 of 6 other nodes any more"
+eventually 10 remark "the list no longer names 4 of 6 other nodes"
 eventually 30 has_not 10.10.1.0/24
 has 10.10.7.0/24 172.16.91.204 || fail "D went with the others"
 

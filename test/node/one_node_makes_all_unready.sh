@@ -64,7 +64,7 @@ has A 10.10.1.0/24 172.16.91.203 || fail "a node in whose address it is has lost
 # Addresses that no other node can have, or that nothing leads to; and a tunnel that nobody else wants, and this kernel may not have.
 for address in 127.0.0.1 255.255.255.255; do
   put bad $address 10.10.5.0/24
-  in_order "Node bad.nodeIP: $address is no address of a host"
+  in_order "Node bad.nodeIP: $address is not the address of a host"
 done
 put bad 203.0.113.7 10.10.5.0/24
 elsewhere() { node A status --ready; [ "$status" = 0 ] && [[ $out == *"problem elsewhere: bad (10.10.5.0/24): $1"* ]]; }
@@ -81,7 +81,7 @@ eventually 20 eval '! remarked A "Node bad"'
 put Y 172.16.91.205 10.10.0.0/24
 since Y 2025-01-01T00:00:00Z
 since A 2026-01-01T00:00:00Z
-eventually 10 grep -q 'of Node Y ("Y"), which was there first: the other nodes go by that one' "$work/A/log"
+eventually 10 grep -q 'of Node Y ("Y"), which is older: the other nodes use that one' "$work/A/log"
 node A status
 same "status, where an older node has this node's subnet" "$status" 1
 stop_node A

@@ -140,7 +140,7 @@ part_has leases.txt "10.10.0.2"
 mv "$cluster" "$cluster.away"
 report; ok "without the file: $errors"
 unpack "$here"/*.tar.gz
-part_has status.txt "not to be had: "
+part_has status.txt "not available: "
 part_has cluster-file.json "No such file or directory"
 printf '{"bgp": {"password": "broken-%s"' $mark >"$cluster"
 report; ok "with a broken file: $errors"
@@ -156,8 +156,8 @@ node_command A
 on A setpriv --reuid 65534 --regid 65534 --clear-groups "${command[@]}" report --cni-conf-dir "$conf_dir" -o "$work/open/r.tar.gz" >/dev/null || fail "without root"
 rm -rf "$work/parts"; mkdir "$work/parts"
 unpack "$work/open/r.tar.gz"
-part_has status.txt "not seen for want of rights"
-part_has check.txt "not to be had: "
+part_has status.txt "not visible without privileges"
+part_has check.txt "not available: "
 
 # Where it cannot be written.
 for place in "$work/nowhere/r.tar.gz" "$work" /dev/full; do

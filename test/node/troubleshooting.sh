@@ -105,12 +105,12 @@ plug other eth0 lan 172.16.91.77/24
 on other sysctl -qw net.ipv4.icmp_echo_ignore_all=1
 on A nft 'add table ip test; add chain ip test c { type nat hook prerouting priority -100; }; add rule ip test c ip saddr 10.10.0.2 ip daddr 10.10.1.0/24 dnat to 172.16.91.77'
 check netns01
-row 'a chain of nat' "$out"
+row 'a nat chain' "$out"
 on A nft delete table ip test
 well netns01
 ip -n netns02 addr del 10.10.0.3/32 dev eth0
 check netns02
-row 'the pod itself has not' "$out"
+row 'the pod itself does not have' "$out"
 ip netns del netns02
 eventually 10 eval '! ip -n A route show 10.10.0.3 | grep -q .'
 check netns02
@@ -141,7 +141,7 @@ row 'have the address' "$out"
 ip -n other link set eth0 down
 on B sysctl -qw net.ipv4.icmp_echo_ignore_all=1
 check B
-row 'answers TCP and no pings' "$out"
+row 'answers TCP but not pings' "$out"
 on B sysctl -qw net.ipv4.icmp_echo_ignore_all=0
 drop B input 'icmp type echo-request numgen inc mod 2 0'
 check B
@@ -153,7 +153,7 @@ for each in A B; do ip -n "$each" neigh flush dev eth0; done
 ip -n B link set eth0 down
 ip -n A neigh flush dev eth0
 check B
-row 'nobody answers for the neighbour' "$out"
+row 'no answer from the neighbour' "$out"
 ip -n B link set eth0 up
 applied B
 eventually 10 on A ping -qc1 -W1 172.16.91.202

@@ -62,7 +62,8 @@ TEST(BirdConfig, ProblemsHaveTheirPath) {
   EXPECT_TRUE(has(refusal(R"({"asNumber":65535})"), "65535 is reserved"));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"routeReflectors":["A","X"]})"),
                   "bgp.routeReflectors[1]: \"X\" is none of the nodes"));
-  EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"x","passwordFile":"/x"})"), "one of the two"));
+  EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"x","passwordFile":"/x"})"),
+                  "passwordFile: cannot be given together with \"password\""));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"a\"b"})"), "bgp.password: has a quote"));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"a\nb"})"), "control character"));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"prefixes":["0.0.0.0/0"]})"), "bgp.prefixes[0]"));

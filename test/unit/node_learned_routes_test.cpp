@@ -92,7 +92,7 @@ TEST(LearnedRoutes, WhatIsGoneIsCarriedOnForTheHoldTime) {
   learned.update({route("10.10.1.0/24", b)}, 100'000);
   EXPECT_EQ(carried(learned), "B: 10.10.1.0/24; 172.16.92.203: 10.10.2.0/24");
   EXPECT_EQ(problems(learned),
-            "gone from kernel table 169, carried on for 60 s: 10.10.2.0/24 (172.16.92.203)\n");
+            "no longer in kernel table 169, kept for 60 s: 10.10.2.0/24 (172.16.92.203)\n");
   EXPECT_EQ(learned.next_event(), 100'000 + hold);
   EXPECT_FALSE(learned.expire(100'000 + hold - 1));
   EXPECT_TRUE(learned.expire(100'000 + hold));

@@ -69,7 +69,8 @@ TEST_P(OneWrongNode, KeepsWhatItHad) {
   EXPECT_EQ(nodes.cluster.peers, (std::vector{b, c}));
   EXPECT_EQ(nodes.kept, std::vector<std::string>{"B"});
   ASSERT_EQ(about_others(nodes).size(), 1u);
-  EXPECT_NE(about_others(nodes)[0].find("it stays what it was"), std::string::npos) << about_others(nodes)[0];
+  EXPECT_NE(about_others(nodes)[0].find("its earlier entry stays in use"), std::string::npos)
+      << about_others(nodes)[0];
   EXPECT_EQ(about_others(nodes).size(), nodes.problems.size()) << "this node is in order";
 }
 
@@ -136,9 +137,8 @@ TEST(Merge, ThisNodeIsToldThatAnOlderOneHasItsSubnet) {
   EXPECT_EQ(nodes.cluster.peers, std::vector{c});
   ASSERT_TRUE(concerns_node(nodes.problems));
   EXPECT_EQ(nodes.problems.back().text,
-            "Node A.podCIDRs[0]: 10.10.0.0/24 overlaps 10.10.0.0/25 of Node Z (\"Z\"), which was there "
-            "first: the other "
-            "nodes go by that one");
+            "Node A.podCIDRs[0]: 10.10.0.0/24 overlaps 10.10.0.0/25 of Node Z (\"Z\"), which is older: "
+            "the other nodes use that one");
   EXPECT_EQ(about_others(nodes).size(), 1u);
   list.nodes[0].created = "2025-12-31";
   nodes = merged();

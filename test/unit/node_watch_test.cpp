@@ -199,7 +199,7 @@ TEST(NodeWatch, AListThatDoesNotEndIsARefusal) {
     watch.ended(good, 10);
   }
   EXPECT_EQ(pages, 1001);
-  EXPECT_NE(watch.problem().find("at most 100000 make sense"), std::string::npos) << watch.problem();
+  EXPECT_NE(watch.problem().find("at most 100000 are allowed"), std::string::npos) << watch.problem();
 }
 
 // An API server with a memory of its last events.

@@ -33,7 +33,7 @@ std::string trimmed(std::string text) {
 void set_token(HttpRequest& request, const std::string& token, const std::string& where) {
   const bool plain = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (token.empty() || !plain)
-    throw Failure(FailureKind::configuration, fmt::format("{}: this is no token", where));
+    throw Failure(FailureKind::configuration, fmt::format("{}: this is not a token", where));
   request.headers.push_back("Authorization: Bearer " + token);
 }
 
@@ -43,7 +43,7 @@ HttpRequest pod_request() {
   if (host == nullptr || port == nullptr)
     throw Failure(
         FailureKind::configuration,
-        "source kubernetes: no kubeconfig is named, and this is no pod: KUBERNETES_SERVICE_HOST and "
+        "source kubernetes: no kubeconfig is named, and this is not a pod: KUBERNETES_SERVICE_HOST and "
         "KUBERNETES_SERVICE_PORT are not set");
   HttpRequest request;
   const bool v6 = std::string_view(host).find(':') != std::string_view::npos;
@@ -120,7 +120,7 @@ std::string decode_base64(std::string_view text, std::string_view what) {
 HttpRequest kubeconfig_request(const std::string& text, const std::string& name, const std::string& folder) {
   try {
     const YAML::Node document = YAML::Load(text);
-    if (!document.IsMap()) throw Failure(FailureKind::configuration, name + " is no kubeconfig");
+    if (!document.IsMap()) throw Failure(FailureKind::configuration, name + " is not a kubeconfig");
     const auto context =
         entry(document, "contexts", "context", document["current-context"].as<std::string>(""), name);
     const auto cluster = entry(document, "clusters", "cluster", context["cluster"].as<std::string>(""), name);
@@ -138,7 +138,7 @@ HttpRequest kubeconfig_request(const std::string& text, const std::string& name,
     set_user(request, user, folder, name);
     return request;
   } catch (const YAML::Exception& error) {
-    throw Failure(FailureKind::configuration, fmt::format("{} is no kubeconfig: {}", name, error.what()));
+    throw Failure(FailureKind::configuration, fmt::format("{} is not a kubeconfig: {}", name, error.what()));
   }
 }
 

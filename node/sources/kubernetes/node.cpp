@@ -136,7 +136,7 @@ void read_addresses(const KubernetesNode& from, PlacedNode& placed, std::vector<
   for (const std::string& word : from.addresses) {
     const auto address = IpAddress::parse(word);
     if (!address) {
-      problems.push_back(fmt::format("{}: InternalIP \"{}\" is no IP address", placed.path, word));
+      problems.push_back(fmt::format("{}: InternalIP \"{}\" is not an IP address", placed.path, word));
       continue;
     }
     auto& place = address->is_v4() ? node.ipv4 : node.ipv6;
@@ -152,7 +152,7 @@ void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
       placed.node.pod_cidrs.push_back(*cidr);
       continue;
     }
-    problems.push_back(fmt::format("{}: podCIDR \"{}\" is no subnet", placed.path, word));
+    problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", placed.path, word));
     placed.unknown.pod_cidrs = true;
   }
 }
@@ -213,7 +213,7 @@ NodePage parse_node_page(std::string_view body) {
   const json& metadata = at(document, "metadata");
   // Go writes an empty list as null.
   if (text(document, "kind") != "NodeList" || !(items.is_array() || items.is_null()))
-    throw Failure(FailureKind::not_json, "the API's answer is no NodeList");
+    throw Failure(FailureKind::not_json, "the API's answer is not a NodeList");
   NodePage page;
   page.version = version_of(document);
   page.continued = text(metadata, "continue");

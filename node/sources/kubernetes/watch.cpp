@@ -95,7 +95,7 @@ void NodeWatch::take(NodePage page) {
           "the API's list does not end: a page with \"continue\" has no Node that was not there before");
     if (incoming_.size() > most_nodes)
       throw Failure(
-          fmt::format("the API's list does not end: \"continue\" after {} Nodes; at most {} make sense",
+          fmt::format("the API's list does not end: \"continue\" after {} Nodes; at most {} are allowed",
                       incoming_.size(), most_nodes));
     return;
   }
