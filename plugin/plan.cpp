@@ -156,7 +156,7 @@ netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& ma
 Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::Result& lease) {
   Rules rules;
   rules.lock_folder = config.run_dir;
-  rules.sources.table = "onlink_" + config.host_interface_prefix;
+  rules.sources.table = std::string(sources_table) + config.host_interface_prefix;
   rules.sources.check_sources = true;
   rules.sources.pod_interfaces = config.host_interface_prefix;
   rules.masquerade.table = "onlink-" + short_name(request.network);

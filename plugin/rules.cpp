@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -97,8 +98,20 @@ bool covers(const Ranges& ranges, const IpAddress& address) {
   });
 }
 
-bool is_needed(const Rules& rules, const Ruleset& ruleset, const HasInterface& has_interface) {
-  return (&ruleset == &rules.sources || rules.masquerades) && has_interface(ruleset);
+// These, and the rules of prefixes that a configuration had before.
+std::vector<Ruleset> with_other_prefixes(const Rules& rules, const Chains& chains) {
+  std::set<std::string> tables;
+  for (const nft::Chain& chain : chains)
+    if (chain.table.starts_with(sources_table) && chain.table != rules.sources.table)
+      tables.insert(chain.table);
+  std::vector<Ruleset> all{rules.sources, rules.masquerade};
+  for (const std::string& table : tables) {
+    Ruleset other = rules.sources;
+    other.table = table;
+    other.pod_interfaces = table.substr(sources_table.size());
+    if (nft::has_all_rules(chains, other)) all.push_back(std::move(other));
+  }
+  return all;
 }
 
 }  // namespace
@@ -157,19 +170,17 @@ std::optional<Failure> try_rules(const Ruleset& ruleset) try {
   return failure;
 }
 
-bool may_have_unused(const Rules& rules, const HasInterface& has_interface) {
-  return !is_needed(rules, rules.sources, has_interface) ||
-         (rules.masquerades && !is_needed(rules, rules.masquerade, has_interface));
+bool may_have_unused(const Rules& rules, const AllNeeded& all_needed) {
+  return !all_needed({&rules.sources, &rules.masquerade});
 }
 
-std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface,
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const AllNeeded& all_needed,
                                                  std::chrono::milliseconds wait) {
   const UniqueFd held = lock(rules.lock_folder, wait);
   const Chains chains = nft::list_chains();
   std::vector<netlink::Socket> sockets;
-  for (const Ruleset* ruleset : {&rules.sources, &rules.masquerade})
-    if (has_table(chains, *ruleset) && !is_needed(rules, *ruleset, has_interface))
-      sockets.push_back(remove(*ruleset));
+  for (const Ruleset& ruleset : with_other_prefixes(rules, chains))
+    if (has_table(chains, ruleset) && !all_needed({&ruleset})) sockets.push_back(remove(ruleset));
   return sockets;
 }
 

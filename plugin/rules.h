@@ -7,7 +7,8 @@
 //   onlink-<network>   "ipMasq": what pods send to destinations outside the network's own subnets leaves with
 //                      the host's address
 //
-// A table exists as long as an interface needs it. Checks and changes are made under a lock on runDir itself, after the
+// A table exists as long as an interface needs it, whatever the configuration of a DEL or GC says: it may be older or newer
+// than that of living pods. Checks and changes are made under a lock on runDir itself, after the
 // interface was created or deleted: so the deletion of the last one and the creation of the next cannot miss each
 // other. DEL also checks before, as if its interface, which is down by then, were gone. All functions act in the
 // caller's network namespace and throw Failure.
@@ -31,11 +32,14 @@ inline constexpr std::string_view without_source_rules = "only rp_filter checks 
 
 inline constexpr std::chrono::seconds longest_wait{10};
 
+// The table of a prefix begins with it.
+inline constexpr std::string_view sources_table = "onlink_";
+
 struct Rules {
   std::string lock_folder;
   nft::Ruleset sources;
   bool masquerades = false;
-  nft::Ruleset masquerade;  // where nothing is masqueraded, its table goes
+  nft::Ruleset masquerade;  // where nothing is masqueraded, ADD removes its table
 
   // Those of the two that should exist.
   std::vector<nft::Ruleset> wanted() const;
@@ -55,14 +59,14 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
 // Why the kernel would refuse these; nothing where it would not. Nothing is changed.
 std::optional<Failure> try_rules(const nft::Ruleset& ruleset);
 
-// Whether an interface exists that needs the rules.
-using HasInterface = std::function<bool(const nft::Ruleset&)>;
+// Whether each of these has an interface that needs it.
+using AllNeeded = std::function<bool(std::vector<const nft::Ruleset*>)>;
 // Whether there may be a table that no interface needs.
-bool may_have_unused(const Rules& rules, const HasInterface& has_interface);
-// Removes the tables that no interface needs any more; has_interface is called under the lock. Returns the sockets that
-// removed them: closing one waits until no packet uses a table any more (see nft::TableChange), which goes on while it
-// is open. wait: for the lock.
-std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const HasInterface& has_interface,
+bool may_have_unused(const Rules& rules, const AllNeeded& all_needed);
+// Removes the tables that no interface needs any more, those of former prefixes too; all_needed is called under the
+// lock. Returns the sockets that removed them: closing one waits until no packet uses a table any more (see
+// nft::TableChange), which goes on while it is open. wait: for the lock.
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const AllNeeded& all_needed,
                                                  std::chrono::milliseconds wait = longest_wait);
 
 }  // namespace onlink::plugin

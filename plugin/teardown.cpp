@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "netlink/link.h"
 #include "plugin/attachment_lock.h"
@@ -13,21 +14,26 @@
 namespace onlink::plugin {
 namespace {
 
-// Whether an interface, other than the one with index `except`, needs the rules.
-HasInterface has_interface(const HostEnds& ends, std::uint32_t except = 0) {
-  return [&ends, except](const nft::Ruleset& ruleset) {
+bool needs(const netlink::Link& link, const nft::Ruleset& ruleset, const HostEnds& ends) {
+  return ruleset.check_sources ? link.name.starts_with(ruleset.pod_interfaces)
+                               : ends.owner_of(link).has_value();
+}
+
+// By interfaces other than the one with index `except`. One look at them, which ends when each has been found.
+AllNeeded needed_by_interfaces(const HostEnds& ends, std::uint32_t except = 0) {
+  return [&ends, except](std::vector<const nft::Ruleset*> rulesets) {
     return netlink::any_link("veth", [&](const netlink::Link& link) {
-      if (link.index == except) return false;
-      return ruleset.check_sources ? link.name.starts_with(ruleset.pod_interfaces)
-                                   : ends.owner_of(link).has_value();
+      if (link.index != except)
+        std::erase_if(rulesets, [&](const nft::Ruleset* ruleset) { return needs(link, *ruleset, ends); });
+      return rulesets.empty();
     });
   };
 }
 
 void remove_rules(const Rules& rules, const HostEnds& ends, Log& log) {
   try {
-    const HasInterface any_needs = has_interface(ends);
-    if (may_have_unused(rules, any_needs)) (void)remove_unused_rules(rules, any_needs);
+    const AllNeeded all_needed = needed_by_interfaces(ends);
+    if (may_have_unused(rules, all_needed)) (void)remove_unused_rules(rules, all_needed);
   } catch (const Failure& failure) {
     log.error(fmt::format("{}, ignoring: unused nftables rules may remain", failure.what()));
   }
@@ -37,10 +43,10 @@ void remove_rules(const Rules& rules, const HostEnds& ends, Log& log) {
 
 std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link) {
   try {
-    const HasInterface others_need = has_interface(scene.ends, link.index);
-    if (!may_have_unused(scene.rules, others_need)) return {};
+    const AllNeeded needed_by_others = needed_by_interfaces(scene.ends, link.index);
+    if (!may_have_unused(scene.rules, needed_by_others)) return {};
     scene.host.socket.execute(netlink::set_link_down(link.index, link.name));
-    return remove_unused_rules(scene.rules, others_need, std::chrono::milliseconds(0));
+    return remove_unused_rules(scene.rules, needed_by_others, std::chrono::milliseconds(0));
   } catch (const Failure&) {
     return {};  // tried again, and reported, when the interface is gone
   }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # DEL and GC find the host's end by its alias, under whatever name: DEL without a namespace, after hostInterfacePrefix had changed or
-# somebody had renamed the interface, said success and freed the address; interface and route stayed.
+# somebody had renamed the interface, said success and freed the address; interface and route stayed, or the rules of the prefix.
 . "$(dirname "$0")/lib.bash"
 nothing_is_left() {
   same "$1: interfaces" "$(ip -o link show type veth)" ""
   same "$1: routes" "$(ip route show proto 169)" ""
   same "$1: reservations" "$(files)" ""
+  same "$1: tables" "$(nft list tables)" ""
 }
 for name in prefix renamed; do
   for verb in DEL GC; do

@@ -101,6 +101,15 @@ pings p1 172.16.91.202 || fail "a name of 255 bytes: GC took a valid attachment"
 cni DEL p1; ok "DEL of a network with a name of 255 bytes"
 same "all of it is gone" "$(nft list tables; files; ip -o link show type veth | grep -v uplink)" ""
 
+# A DEL with the configuration of its own ADD took away the masquerade that a living pod of the network needs.
+conf '.hostInterfacePrefix = "abc"'; former=$conf; cni ADD p1; ok "ADD before ipMasq"
+conf '.ipMasq = true'; pod p2; cni ADD p2; ok "ADD with ipMasq"; second=$out
+conf=$former; cni DEL p1; ok "DEL with the former configuration"
+pings p2 172.16.91.202 || fail "a DEL took a living pod's masquerade"; checks=$((checks + 1))
+conf '.ipMasq = true'; with_prev "$second"; cni CHECK p2; ok "CHECK after the DEL of another"
+conf=$former; cni DEL p2; ok "the last DEL, with the former configuration"
+same "no table is left by the former configuration" "$(nft list tables)" ""
+
 # No program is needed, and no file of nftables.
 mount -t tmpfs none /usr/sbin
 conf '.ipMasq = true'; pod p4; cni ADD p4; ok "ADD without the program nft"; cni DEL p4; ok "DEL without the program nft"
