@@ -218,11 +218,45 @@ void require_ready(const Config& config, const Notes& notes) {
   }
 }
 
+namespace {
+
+// Which reservations are younger than a GC's list.
+class Younger {
+ public:
+  // Nobody makes anything while the ledger holds the lock: a later time means that the clock has been set back since.
+  Younger(const Ledger& ledger, const cni::Request& request)
+      : ledger_(ledger), begun_(request.begun), locked_(nanoseconds(time_by(CLOCK_REALTIME))) {}
+
+  bool operator()(const Reservation& reservation) const {
+    return reservation.file.modified <= locked_ && ledger_.evidence().made(reservation) >= begun_;
+  }
+
+ private:
+  const Ledger& ledger_;
+  std::int64_t begun_;
+  std::int64_t locked_;
+};
+
+}  // namespace
+
+std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Request& request,
+                                            const Notes& notes) {
+  std::vector<cni::Attachment> owners;
+  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
+  if (!ledger) return owners;
+  const Younger is_younger(*ledger, request);
+  for (const IpAddress& address : ledger->index().taken())
+    if (auto reservation = ledger->folder().read(address);
+        reservation && reservation->is_whole() && is_younger(*reservation))
+      owners.push_back(std::move(reservation->owner));
+  std::sort(owners.begin(), owners.end());
+  return owners;
+}
+
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  // Nobody makes anything while we hold the lock: a later time means that the clock has been set back since.
-  const std::int64_t locked = nanoseconds(time_by(CLOCK_REALTIME));
+  const Younger is_younger(*ledger, request);
   Failures failures;
   std::vector<Reservation> held;
   for (const IpAddress& address : ledger->index().taken())
@@ -234,9 +268,7 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     });
   const auto verdicts = ledger->evidence().judge(held);
   for (std::size_t i = 0; i < held.size(); ++i) {
-    // The list does not cover what was made after the runtime compiled it.
-    const bool is_listed = ledger->evidence().made(held[i]) < request.begun || held[i].file.modified > locked;
-    if (!is_listed && !verdicts[i].is_stale()) continue;
+    if (is_younger(held[i]) && !verdicts[i].is_stale()) continue;
     failures.attempt([&] {
       ledger->give_back(held[i], "collect",
                         verdicts[i].is_stale() ? verdicts[i].why : "no valid attachment has it");

@@ -107,6 +107,12 @@ void collect_leases(const cni::Request& request, const NetConf& config, HostEnds
     delegate(request, config.ipam_type, cni::Command::gc);
 }
 
+std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                                          const ipam::Notes& notes) {
+  if (!config.ipam) return {};
+  return ipam::reserved_since(with(ends, *config.ipam), request, notes);
+}
+
 cni::Result preview_lease(const NetConf& config) {
   if (config.ipam) return ipam::preview(*config.ipam);
   throw Failure(FailureKind::configuration,

@@ -3,6 +3,8 @@
 // other executed by the specification's delegation. Callers do not see the difference.
 #pragma once
 
+#include <vector>
+
 #include "ipam/ipam.h"
 #include "plugin/config.h"
 #include "plugin/delegate.h"
@@ -28,6 +30,9 @@ void require_ready_ipam(const cni::Request& request, const NetConf& config, Host
                         const ipam::Notes& notes);
 void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
                     const ipam::Notes& notes);
+// The attachments that were leased addresses after a GC had begun, in order. Only our own IPAM knows them.
+std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,
+                                          const ipam::Notes& notes);
 // What lease() would give now; nothing is reserved or written, and only read access is needed. Only for our
 // own IPAM.
 cni::Result preview_lease(const NetConf& config);

@@ -60,13 +60,14 @@ void tear_down(const cni::Request& request, const Teardown& teardown) {
     if (request.command == cni::Command::del) lock = lock_attachment(request, parsed.config, log);
     Host host = open_host();
     HostEnds ends(host.socket, request, parsed.config);
-    Scene scene{request, host, ends, plan_rules(request, parsed.config, {})};
+    const ipam::Notes notes = [&](const std::string& note) { log.info(note); };
+    Scene scene{request, parsed.config, host, ends, plan_rules(request, parsed.config, {}), notes};
     Steps steps(log);
     steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
     remove_rules(scene.rules, ends, log);
     steps.run(teardown.addresses, [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
-      teardown.release(request, parsed.config, ends, [&](const std::string& note) { log.info(note); });
+      teardown.release(request, parsed.config, ends, notes);
     });
     steps.finish();
   });

@@ -36,9 +36,11 @@ class Steps {
 // What a call works on.
 struct Scene {
   const cni::Request& request;
+  const NetConf& config;
   Host& host;
   HostEnds& ends;
   Rules rules;
+  ipam::Notes notes;
 };
 
 // What they differ in; the names of the two steps are for the log.

@@ -40,6 +40,22 @@ same "and their interfaces" "$(ip -j link show type veth | jq -r '.[].ifalias')"
 cni GC -; ok "GC once it can be removed"
 same "now all are gone" "$(files)" "./cni/networks/net1/10.10.0.5"
 
+# An attachment that is made while GC reads its list is not on it, and lost its interface, its route and its address.
+empty_host
+pod a; pod b; cni ADD a; ok "ADD a"
+conf "$(valid a)"; list=$conf; conf
+mkfifo $work/list
+CNI_COMMAND=GC CNI_PATH=$bin "$bin/onlink" <$work/list >$work/out & gc=$!
+exec 7>$work/list
+for _ in $(seq 500); do [ "$(cat /proc/$gc/comm)" = onlink ] && grep -q '^State:.S' /proc/$gc/status && break; sleep 0.01; done
+cni ADD b; ok "ADD b"
+cat >&7 <<<"$list"; exec 7>&-
+checks=$((checks + 1)); wait $gc || fail "GC beside an ADD: $(cat $work/out)"
+living "attached while GC read its list" /run/netns/b 10.10.0.3
+same "whose its address is" "$(owner 10.10.0.3)" b
+conf "$(valid a)"; cni GC -; ok "the next GC"
+same "which knows it" "$(files)" "./cni/networks/net1/10.10.0.2"
+
 # A folder where one of our temporary files would be: nobody is kept from their address.
 empty_host
 pod a; cni ADD a; ok "ADD"; cni DEL a; ok "DEL"
