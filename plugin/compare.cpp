@@ -7,36 +7,56 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "netlink/sysctl.h"
+#include "plugin/identity.h"
 
 namespace onlink::plugin {
 namespace {
 
-// The interface of prevResult that this plugin made in the container.
+// The interface of prevResult that this plugin made in the container. One of the same name in another namespace is
+// another's; but where none has this very path, the runtime may have written it in another way.
 const cni::Interface* own_interface(const cni::Result& result, const cni::Request& request) {
-  for (const auto& interface : result.interfaces)
-    if (interface.name == request.attachment.ifname && !interface.sandbox.empty()) return &interface;
-  return nullptr;
+  const cni::Interface* found = nullptr;
+  for (const auto& interface : result.interfaces) {
+    if (interface.name != request.attachment.ifname || interface.sandbox.empty()) continue;
+    if (interface.sandbox == request.netns) return &interface;
+    if (found == nullptr) found = &interface;
+  }
+  return found;
 }
 
-bool is_own_address(const cni::IpConfig& ip, const cni::Result& result, const cni::Interface* own) {
-  if (!ip.interface || own == nullptr) return true;  // forms before 0.3.0 do not say
-  return *ip.interface < result.interfaces.size() && &result.interfaces[*ip.interface] == own;
+// Forms before 0.3.0 do not say whose an address is.
+std::vector<cni::IpConfig> own_addresses(const cni::Result& result, const cni::Request& request) {
+  const auto* own = own_interface(result, request);
+  std::vector<cni::IpConfig> ips = result.ips;
+  if (own == nullptr || std::none_of(ips.begin(), ips.end(), [](const auto& ip) { return ip.interface; }))
+    return ips;
+  std::erase_if(ips,
+                [&](const auto& ip) { return !ip.interface || &result.interfaces[*ip.interface] != own; });
+  return ips;
 }
 
 // The lease that led to prevResult. The routes through our gateway ("gw") are ours; the link route to the gateway
 // follows from the address.
 cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
-  const cni::Result& result = *request.prev_result;
-  const auto* own = own_interface(result, request);
   cni::Result lease;
-  for (const auto& ip : result.ips)
-    if (is_own_address(ip, result, own)) lease.ips.push_back(ip);
-  for (const auto& route : result.routes)
+  lease.ips = own_addresses(*request.prev_result, request);
+  for (const auto& route : request.prev_result->routes)
     if (route.gw == config.gateway(route.dst.family())) lease.routes.push_back(route);
   return lease;
+}
+
+// The prefix of the host end's name when it was made: it may have changed in the configuration.
+std::string prefix_at_add(const cni::Request& request, const NetConf& config) {
+  const std::string digits = host_interface_name("", request.network, request.attachment);
+  for (const auto& interface : request.prev_result->interfaces)
+    if (interface.sandbox.empty() && interface.name.ends_with(digits))
+      return interface.name.substr(0, interface.name.size() - digits.size());
+  return config.host_interface_prefix;
 }
 
 void differ(std::vector<std::string>& found, const std::string& where, std::string_view what, const End& end,
@@ -200,6 +220,7 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
   const cni::Result& result = *request.prev_result;
   NetConf as_attached = config;
   as_attached.is_default_gateway = false;  // the default route is among prevResult's routes, if it was made
+  as_attached.host_interface_prefix = prefix_at_add(request, config);
   AttachmentPlan plan =
       plan_attachment(request, as_attached, lease_behind(request, config), config.mtu.value_or(0));
   if (const auto* own = own_interface(result, request)) {

@@ -74,13 +74,16 @@ Route route_through(const IpAddress& gateway, const IpPrefix& dst) {
   return {.dst = dst, .gateway = gateway, .onlink = true};
 }
 
-// The IPAM's own gateway of a route is ignored: a routed network has one way out.
+// The IPAM's own gateway of a route is ignored: a routed network has one way out. Values are those that the kernel
+// keeps (fib_new_table, fib6_new_table; ip_metrics_convert).
 Route ipam_route(const cni::Route& wanted, const IpAddress& gateway) {
+  constexpr std::uint32_t highest_mtu = 65535 - 15;
+  constexpr std::uint32_t highest_advmss = 65535 - 40;
   Route route = route_through(gateway, wanted.dst.network());
-  route.table = wanted.table.value_or(RT_TABLE_MAIN);
+  if (wanted.table.value_or(0) != 0) route.table = *wanted.table;
   route.priority = wanted.priority.value_or(0);
-  route.mtu = wanted.mtu.value_or(0);
-  route.advmss = wanted.advmss.value_or(0);
+  route.mtu = std::min(wanted.mtu.value_or(0), highest_mtu);
+  route.advmss = std::min(wanted.advmss.value_or(0), highest_advmss);
   return route;
 }
 
@@ -91,8 +94,8 @@ std::vector<Route> container_routes(IpFamily family, const NetConf& config, cons
   bool has_default = false;
   for (const auto& wanted : lease.routes) {
     if (wanted.dst.family() != family) continue;
-    has_default = has_default || (wanted.dst.length == 0 && !wanted.table);
     routes.push_back(ipam_route(wanted, gateway));
+    has_default = has_default || (wanted.dst.length == 0 && routes.back().table == RT_TABLE_MAIN);
   }
   const bool wants_default = config.is_default_gateway.value_or(routes.size() == 1);
   if (wants_default && !has_default) routes.push_back(route_through(gateway, IpPrefix::any(family)));

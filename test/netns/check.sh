@@ -107,4 +107,24 @@ cni DEL p1; ok DEL; with_prev "$before"; cni ADD p1; ok "ADD after another plugi
 holds "prevResult is in the result" '(.interfaces | length) == 3 and .ips[0].address == "203.0.113.7/24" and .ips[1].interface == 2 and
   .interfaces[2].name == "eth0" and any(.routes[]; .dst == "203.0.113.128/25") and .dns.nameservers == ["203.0.113.53"]' "$out"
 ip link add before0 type bridge; with_prev "$out"; cni CHECK p1; ok "CHECK after another plugin"
+
+# So does what a plugin ahead has named badly: an address without an interface, an interface of that name elsewhere.
+for before in '{"cniVersion":"1.1.0","ips":[{"address":"127.0.0.1/8"}]}' \
+  '{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","sandbox":"/run/netns/other"}],"ips":[{"address":"192.168.9.9/24","interface":0}]}'; do
+  cni DEL p1; ok DEL; conf; with_prev "$before"; cni ADD p1; ok "ADD after $before"
+  with_prev "$out"; cni CHECK p1; ok "CHECK after $before"
+done
+
+# Routes are compared as the kernel keeps them: table 0 is the main one, an MTU has a limit.
+for route in '"table":0' '"table":254' '"mtu":70000' '"advmss":70000'; do
+  for destination in 198.51.100.0/24 0.0.0.0/0; do
+    cni DEL p1; ok DEL; conf ".ipam.routes = [{\"dst\":\"$destination\",$route}]"; cni ADD p1; ok "ADD with a route of $route"
+    with_prev "$out"; cni CHECK p1; ok "CHECK of a route of $route"
+  done
+done
+
+# The configuration has another hostInterfacePrefix by now.
+cni DEL p1; ok DEL; conf; cni ADD p1; ok ADD; result=$out
+conf '.hostInterfacePrefix = "abc"'; with_prev "$result"; cni CHECK p1; ok "CHECK after hostInterfacePrefix was changed"
+ip link set "$(jq -r '.interfaces[0].name' <<<"$result")" alias other; cni CHECK p1; refused 101 "alias of onl"
 done_testing
