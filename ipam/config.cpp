@@ -22,11 +22,7 @@ using nlohmann::json;
 
 constexpr std::int64_t u32_max = UINT32_MAX;
 
-// Addresses that no pod can use, whatever the configuration says. (240.0.0.0/4 works on Linux, except the last.)
-struct Unusable {
-  const char* block;
-  const char* why;
-};
+// 240.0.0.0/4 works on Linux, except the last.
 constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
                               Unusable{"127.0.0.0/8", "every namespace's own loopback"},
                               Unusable{"224.0.0.0/4", "multicast"},
@@ -248,6 +244,13 @@ void check_number(const cni::Version& version, const std::vector<RangeSet>& sets
 }
 
 }  // namespace
+
+const Unusable* unusable_block(const IpAddress& address) {
+  const auto found = std::find_if(unusable.begin(), unusable.end(), [&](const Unusable& each) {
+    return IpPrefix::parse(each.block).value().contains(address);
+  });
+  return found != unusable.end() ? &*found : nullptr;
+}
 
 Config parse_config(const cni::Request& request, Problems& problems) {
   Config config;

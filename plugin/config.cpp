@@ -2,9 +2,12 @@
 #include "plugin/config.h"
 
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/json_reader.h"
@@ -37,8 +40,9 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
   config.gateway6 = reader.address("gateway6", IpFamily::v6).value_or(config.host_mac.link_local());
   for (const char* key : {"gateway4", "gateway6"})
     if (const auto& gateway = key[7] == '4' ? config.gateway4 : config.gateway6;
-        gateway.is_multicast() || gateway.is_unspecified())
-      reader.problem(key, "must be a unicast address, not " + gateway.to_string());
+        const auto* block = gateway.is_link_local() ? nullptr : ipam::unusable_block(gateway))
+      reader.problem(key, fmt::format("{} is of {} ({}), and no gateway can have it", gateway.to_string(),
+                                      block->block, block->why));
 
   const std::string neighbour = reader.text("hostNeighbour").value_or("permanent");
   if (neighbour != "permanent" && neighbour != "learned")
@@ -150,10 +154,23 @@ void remark_unknown_keys(const JsonReader& reader, const JsonReader& ipam, NetCo
       config.remarks.push_back(fmt::format("unknown key {}: ignored", dump_json(key)));
 }
 
+// The kernel refuses the second of two routes with one key.
+void check_routes(const std::vector<cni::Route>& routes, Problems& problems) {
+  std::set<std::tuple<IpPrefix, std::uint32_t, std::uint32_t>> seen;
+  for (const cni::Route& route : routes) {
+    const std::uint32_t table = route.table.value_or(0);
+    if (!seen.emplace(route.dst.network(), table != 0 ? table : RT_TABLE_MAIN, route.priority.value_or(0))
+             .second)
+      problems.add("ipam.routes",
+                   fmt::format("{} is there twice, with the same table and priority", route.dst.to_string()));
+  }
+}
+
 void read_own_ipam(const cni::Request& request, Parsed& parsed) {
   NetConf& config = parsed.config;
   config.ipam = ipam::parse_config(request, parsed.ipam_problems);
   config.run_dir = config.ipam->run_dir;
+  check_routes(config.ipam->routes, parsed.ipam_problems);
   for (const ipam::RangeSet& set : config.ipam->range_sets)
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6})
       if (const IpAddress& gateway = config.gateway(family); set.find(gateway) != nullptr)

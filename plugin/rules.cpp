@@ -164,7 +164,8 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
   return missing;
 }
 
-std::optional<Failure> try_rules(const Ruleset& ruleset) try {
+std::optional<Failure> try_rules(const std::string& lock_folder, const Ruleset& ruleset) try {
+  const UniqueFd held = lock(lock_folder);
   return nft::try_out(ruleset, {TableChange::Whole::replace});
 } catch (const Failure& failure) {
   return failure;

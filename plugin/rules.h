@@ -56,8 +56,8 @@ struct Missing {
 };
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
 
-// Why the kernel would refuse these; nothing where it would not. Nothing is changed.
-std::optional<Failure> try_rules(const nft::Ruleset& ruleset);
+// Why ensure_rules() could not make these; nothing where it could. No rules are changed.
+std::optional<Failure> try_rules(const std::string& lock_folder, const nft::Ruleset& ruleset);
 
 // Whether each of these has an interface that needs it.
 using AllNeeded = std::function<bool(std::vector<const nft::Ruleset*>)>;

@@ -69,10 +69,10 @@ void require_link_sysctls(const AttachmentPlan& plan) {
 }
 
 void require_rules(const Rules& rules, Remarks& remarks) {
-  if (const auto refusal = try_rules(rules.sources))
+  if (const auto refusal = try_rules(rules.lock_folder, rules.sources))
     remarks.push_back(fmt::format("{}: {}", refusal->what(), without_source_rules));
   if (!rules.masquerades) return;
-  if (const auto refusal = try_rules(rules.masquerade))
+  if (const auto refusal = try_rules(rules.lock_folder, rules.masquerade))
     throw unavailable(fmt::format("ipMasq: {}", refusal->what()));
 }
 

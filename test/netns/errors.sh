@@ -19,6 +19,13 @@ cni ADD p1
 for key in mtu gateway4 hostMAC hostInterfacePrefix ipam log.level; do refused 7 "$key"; done
 unchanged "many problems"
 conf '.mtu = 12'; add_refused 7 "mtu"
+for gateway in 127.0.0.1 255.255.255.255 224.0.0.1 0.0.0.1 ::1 ff02::1 ::; do
+  key=gateway4; [ "${gateway#*:}" = "$gateway" ] || key=gateway6
+  conf ".$key = \"$gateway\""; add_refused 7 "$key: $gateway is of "
+done
+for other in '"dst":"10.9.0.0/16"' '"dst":"10.9.1.2/16","table":254' '"dst":"10.9.0.0/16","mtu":1400'; do
+  conf ".ipam.routes = [{\"dst\":\"10.9.0.0/16\"},{$other}]"; add_refused 7 "ipam.routes: 10.9."
+done
 conf '.ipam.type = "../../tmp/evil"'; add_refused 7 "ipam.type"
 conf 'del(.ipam)'; add_refused 7 "ipam.type"
 conf '.name = "../etc"'; add_refused 7 "name"
@@ -30,6 +37,13 @@ conf
 cni_args="MAC=nonsense"; add_refused 4 "MAC"
 cni_args="UNHEARD=1"; add_refused 4 "UNHEARD"
 cni_args=
+
+# STATUS knows what every ADD needs, the lock of the rules too.
+conf '.gateway4 = "127.0.0.1"'; cni STATUS -; refused 50 gateway4
+echo file >"$work/file"
+conf ".ipMasq = true | .ipam.runDir = \"$work/file\""; cni STATUS -; refused 50 "ipMasq: open $work/file"
+conf ".ipam.runDir = \"$work/file\""; cni STATUS -; ok "STATUS where only the check of sources has no lock"
+conf
 
 # Names.
 for container in "" "../x" "a/b" "a b" ".hidden"; do
