@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -82,10 +84,11 @@ struct flock lock_of(short type) {
 
 }  // namespace
 
-std::string read_boot_id() {
-  std::string id = read_existing_file("/proc/sys/kernel/random/boot_id");
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  return id;
+std::string read_boot_id() try {
+  return std::string(trimmed(read_existing_file("/proc/sys/kernel/random/boot_id")));
+} catch (const Failure& failure) {
+  if (failure.error() != EINVAL) throw;
+  return {};  // no regular file: runtimes mask files with /dev/null
 }
 
 Evidence::Evidence(const std::string& run_dir, const Folder& folder, HostEnds* host_ends)
@@ -193,6 +196,13 @@ bool Evidence::is_being_made(const IpAddress& address) const {
   return record && (::fcntl(record.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
 }
 
+bool Evidence::is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const {
+  struct statfs system {};
+  if (record && ::fstatfs(fd(), &system) == 0 && system.f_type == TMPFS_MAGIC) return false;
+  const std::string& boot = record ? record->boot : reservation.boot;
+  return !boot.empty() && !boot_.empty() && boot != boot_;
+}
+
 // The verdict where the attachment has no host end.
 Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
   using enum Verdict::State;
@@ -204,8 +214,7 @@ Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Re
   // Also where the boots differ: a container may have its own boot_id.
   if (by_onlink && (host_ends_ != nullptr || record->boot == boot_))
     return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
-  const std::string& boot = record ? record->boot : reservation.boot;
-  if (!boot.empty() && boot != boot_) return {stale, "it was made in an earlier boot"};
+  if (is_of_earlier_boot(reservation, record)) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
   return {unknown, "nothing shows whether its attachment is alive"};
 }

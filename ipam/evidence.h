@@ -3,7 +3,8 @@
 //
 // - `onlink` made it from this host namespace, the attachment's host end is gone, and its ADD is not running
 //   any more. The kernel shows the second (host_ends.h), a lock that dies with its process the third.
-// - It was made in an earlier boot, or first seen in one, and no host end says otherwise.
+// - It was made in an earlier boot, or first seen in one, and no host end says otherwise. A container may have another
+//   boot ID, or none: none proves nothing, and what has a record in a tmpfs is of this boot, whatever the IDs say.
 // - Its file is empty: makers fill reservations before they release the lock, so this maker died before it
 //   could tell anyone the address.
 //
@@ -27,7 +28,7 @@
 
 namespace onlink::ipam {
 
-// The kernel's ID of this boot.
+// The kernel's ID of this boot; empty where it is hidden.
 std::string read_boot_id();
 
 struct Record {
@@ -85,6 +86,7 @@ class Evidence {
 
  private:
   bool is_being_made(const IpAddress& address) const;
+  bool is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const;
   Verdict suspect(const Reservation& reservation, const std::optional<Record>& record) const;
 
   std::string path_;

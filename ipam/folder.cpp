@@ -34,7 +34,9 @@ FileId id_of(const struct stat& status) { return {status.st_ino, nanoseconds(sta
 
 using Names = std::array<const char*, 2>;
 
+// A value that is not known leaves no attribute, which would stand in the way of a later one.
 void set_attribute(int fd, const Names& names, const std::string& value) noexcept {
+  if (value.empty()) return;
   for (const char* name : names)
     if (::fsetxattr(fd, name, value.data(), value.size(), XATTR_CREATE) == 0 || errno == EEXIST) return;
 }
@@ -175,7 +177,7 @@ std::optional<UniqueFd> Folder::create(const IpAddress& address) const {
 }
 
 void Folder::mark_pod(const UniqueFd& file, const std::string& pod) noexcept {
-  if (!pod.empty()) set_attribute(file.get(), pod_attributes, pod);
+  set_attribute(file.get(), pod_attributes, pod);
 }
 
 FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Under bridge nothing in the kernel tells whose an address is, so within one boot only DEL, GC and `release` give it back. It was
-# taken from living pods whose namespace had another path, or none, or one that the caller saw in another way.
+# taken from living pods whose namespace had another path, or none, or one that the caller saw in another way; and where another
+# boot ID, or none, was told while the records of this boot were there, in memory as by default.
 . "$(dirname "$0")/lib.bash"
+records=/run/records
 
 # bridge COMMAND CONTAINER NETNS: a pool of one address.
 bridge() {
@@ -36,6 +38,9 @@ named_process_is_gone() {
 name_is_bound_again() { pin /run/pins/p1; bridge ADD p1 /run/pins/p1; umount /run/pins/p1; pin /run/pins/p1; }
 name_is_another_pods() { pin /run/pins/p1; bridge ADD p1 /run/pins/p1; umount /run/pins/p1; pod p3; mount --bind /run/netns/p3 /run/pins/p1; }
 records_are_lost() { bridge ADD p1 "/proc/$pid/ns/net"; rm -rf "$records"; }
+boot_has_another_id() { bridge ADD p1 "/proc/$pid/ns/net"; another_boot; }
+boot_has_no_id() { bridge ADD p1 "/proc/$pid/ns/net"; mount --bind /dev/null /proc/sys/kernel/random/boot_id; }
+boot_has_no_id_and_records_are_lost() { records_are_lost; mount --bind /dev/null /proc/sys/kernel/random/boot_id; }
 # The path of the container exists only for a runtime that is restarted: the next one has a mount namespace of the same number.
 runtime_is_restarted() {
   export -f bridge pin
@@ -50,7 +55,7 @@ asks_after_a_restart() { # WHAT COMMAND CONTAINER: as bridge, by the next life o
 }
 
 for way in path_is_a_link path_is_in_another_proc name_is_gone named_process_is_gone name_is_bound_again name_is_another_pods \
-  records_are_lost runtime_is_restarted; do
+  records_are_lost boot_has_another_id boot_has_no_id boot_has_no_id_and_records_are_lost runtime_is_restarted; do
   inhabited
   $way
   ok "$way: ADD"
@@ -72,6 +77,7 @@ for way in path_is_a_link path_is_in_another_proc name_is_gone named_process_is_
   bridge DEL p2 /run/netns/p2; ok "$way: DEL of the other"
   kill "$pid"
   ip netns del p2
+  ! grep -q boot_id /proc/self/mountinfo || this_boot
   [ ! -e /run/netns/p3 ] || ip netns del p3
   ! mountpoint -q /run/pins/p1 || umount /run/pins/p1
   rm -f /run/netns/p1
