@@ -38,8 +38,8 @@ class HostEnds {
   virtual std::vector<Holding> holdings() = 0;
 };
 
-// For commands and metrics: checks only whether the interface that a record names exists. `onlink`, which
-// reclaims addresses, looks more closely.
+// For commands and metrics: checks only whether an interface has the name in the record, or an alias of the
+// attachment, as it may have been renamed. `onlink`, which reclaims addresses, looks more closely.
 class NamedHostEnds : public HostEnds {
  public:
   std::string home() const override;
