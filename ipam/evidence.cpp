@@ -3,13 +3,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -107,11 +112,19 @@ int Evidence::make() const {
   return fd();
 }
 
+bool Evidence::is_settled() const {
+  std::array<char, PATH_MAX> text{};
+  if (!data_path_.starts_with('/')) return true;
+  const ssize_t size = ::readlinkat(fd(), origin_name, text.data(), text.size());
+  return size > 0 && data_path_ == std::string_view(text.data(), static_cast<std::size_t>(size));
+}
+
 void Evidence::settle() const {
   // A link exists whole or not at all. Another network's process may sweep away a folder that is still empty
   // (below): it is created again.
-  for (int tries = 1; data_path_.starts_with('/'); ++tries) {
-    if (::symlinkat(data_path_.c_str(), make(), origin_name) == 0 || errno == EEXIST) break;
+  for (int tries = 1; !is_settled(); ++tries) {
+    (void)::unlinkat(make(), origin_name, 0);
+    if (::symlinkat(data_path_.c_str(), fd(), origin_name) == 0 || errno == EEXIST) break;
     if (errno != ENOENT || tries == 10) throw system_failure("link " + path_ + "/" + origin_name);
     directory_ = UniqueFd{};
   }

@@ -62,8 +62,10 @@ class Evidence {
   int fd() const { return directory_.get(); }
   // The same; creates a missing folder. Throws Failure.
   int make() const;
-  // Completes the folder, also where its maker was killed, and removes records of networks' folders that no
-  // longer exist. Throws Failure.
+  // Whether the folder has its link to the network's folder, which is where the link says. Relative paths get none.
+  bool is_settled() const;
+  // Completes the folder, also where its maker was killed or the network's folder was moved, and removes records of
+  // networks' folders that no longer exist. Throws Failure.
   void settle() const;
 
   // A record in the making: while it is open, the attachment counts as alive.

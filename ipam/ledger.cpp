@@ -22,7 +22,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
       evidence_(std::move(evidence)),
       notes_(std::move(notes)),
       index_(folder_, evidence_) {
-  if (!index_.why_rebuilt().empty()) clear_leftovers();
+  if (!index_.why_rebuilt().empty() || !evidence_.is_settled()) clear_leftovers();
 }
 
 // Of processes that died. They die before they seal the index, so only a process that rebuilds it has to look. An empty

@@ -126,4 +126,15 @@ same "interfaces of what is valid" "$(ip -j link show type veth | jq -r '.[].ifa
 same "what is valid stays" "$(for f in $(reservations); do head -1 "$folder/$f"; done | tr -d '\r' | xargs)" "a b d"
 gone a d f; until_ends 0
 
+# The data folder was moved: another network's ADD took the records for those of a folder that is gone, and who was killed
+# kept their addresses.
+new_folder
+pool; attach_pod p1; ok "ADD p1"
+mv "$data" "$disk/moved"; data=$disk/moved folder=$disk/moved/net1
+pool; attach_pod p2; ok "ADD after the data folder was moved"
+pool '.name = "net2" | .ipam.subnet = "10.1.3.0/24"'; attach_pod p3; ok "ADD in another network"
+gone p1; until_ends 2
+same "the killed and the living of a moved folder" "$(person list net1 --json | jq -r '[.[].state] | join(" ")')" "stale alive"
+gone p2 p3
+
 done_testing
