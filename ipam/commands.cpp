@@ -13,6 +13,7 @@
 
 #include "base/failure.h"
 #include "base/json_reader.h"
+#include "base/text.h"
 #include "cni/names.h"
 #include "ipam/ledger.h"
 #include "ipam/survey.h"
@@ -118,7 +119,7 @@ std::string to_table(const json& rows) {
   for (const auto& [key, title] : columns) {
     std::vector<std::string> cells{title};
     for (const json& row : rows) {
-      const std::string text = row.value(key, "");
+      const std::string text = printable(row.value(key, ""));
       cells.push_back(text.empty() ? "-" : text);
     }
     const bool told =
@@ -195,7 +196,7 @@ Answer release(const Options& options) {
   const Verdict verdict = ledger->judge(*reservation);
   ledger->give_back(*reservation);
   answer.output = fmt::format("released {} of network {}: it was held by {} since {} ({}: {})\n",
-                              address->to_string(), config.network, describe(reservation->owner),
+                              address->to_string(), config.network, printable(describe(reservation->owner)),
                               modified_in_utc(reservation->file), to_string(verdict.state), verdict.why);
   return answer;
 }
@@ -235,8 +236,8 @@ Answer check(const Options& options) {
     if (!survey.faults.empty()) answer.status = 1;
     if (options.json) continue;
     answer.output += fmt::format("{}; {} faults\n", sum_up(survey), survey.faults.size());
-    for (const std::string& remark : survey.remarks) answer.output += "  " + remark + "\n";
-    for (const std::string& fault : survey.faults) answer.output += "  fault: " + fault + "\n";
+    for (const std::string& remark : survey.remarks) answer.output += "  " + printable(remark) + "\n";
+    for (const std::string& fault : survey.faults) answer.output += "  fault: " + printable(fault) + "\n";
   }
   return answer;
 }

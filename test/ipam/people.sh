@@ -32,6 +32,14 @@ before=$(ls -la --time-style=full-iso "$folder")
 try person list; try person list --json
 same "list changes nothing" "$(ls -la --time-style=full-iso "$folder")" "$before"
 
+# What is in a file does not reach the terminal as it is.
+printf 'evil\033[2J' >"$folder/10.1.2.9"
+for verb in list check release; do
+  [ $verb = release ] && try person release 10.1.2.9 || try person $verb
+  checks=$((checks + 1)); [[ $out != *$'\033'* ]] || fail "$verb prints control characters: $(cat -v <<<"$out")"
+done
+printf 'old' >"$folder/10.1.2.9"
+
 # --watch shows what has become of it, and ends when it is ended.
 "$bin/onlink-ipam" list net1 --watch --data-dir "$data" --run-dir "$records" >"$work/watched" 2>&1 & watcher=$!
 for ((i = 0; i < 200; i++)); do [ -s "$work/watched" ] && break; sleep 0.05; done
