@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <set>
+#include <string_view>
 
 #include "plugin/identity.h"
 
@@ -15,8 +16,15 @@ namespace {
 
 using netlink::Route;
 
-constexpr std::size_t longest_alias = 256;  // IFALIASZ
+constexpr std::size_t longest_alias = 254;  // IFALIASZ is 256, and the kernel counts our NUL and its own
 constexpr std::uint32_t ipv6_mtu = 1280;
+
+// /proc/sys has settings of all interfaces, and of new ones, by these names: the kernel refuses them.
+void check_ifname(const std::string& name) {
+  if (name == "all" || name == "default")
+    throw Failure(FailureKind::environment,
+                  fmt::format("CNI_IFNAME: \"{}\" is no name that the kernel takes", name));
+}
 
 // On the host end:
 // - forwarding for this interface, whatever the default is;
@@ -51,6 +59,10 @@ const IpPrefix& first_of(IpFamily family, const cni::Result& lease) {
 
 void check_lease(const cni::Result& lease, const std::vector<IpFamily>& families) {
   if (families.empty()) throw Failure("the IPAM gave no address");
+  for (const auto& ip : lease.ips)
+    if (const auto* block = ipam::unusable_block(ip.address.address))
+      throw Failure(fmt::format("the IPAM gave {}, of {} ({}), which no pod can use", ip.address.to_string(),
+                                block->block, block->why));
   std::set<IpAddress> seen;
   for (const auto& ip : lease.ips)
     if (!seen.insert(ip.address.address).second)
@@ -183,14 +195,15 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
                   fmt::format("mtu: {} is less than the {} that IPv6 needs (RFC 8200), and the IPAM gave {}",
                               mtu, ipv6_mtu, first_of(IpFamily::v6, lease).to_string()));
   plan.container.name = request.attachment.ifname;
+  check_ifname(plan.container.name);
   plan.host.name = host_interface_name(config.host_interface_prefix, request.network, request.attachment);
   plan.host.mac = config.host_mac;
   plan.host.settings = host_settings(request);
-  if (plan.host.settings.alias.size() >= longest_alias)
+  if (plan.host.settings.alias.size() > longest_alias)
     throw Failure(
         FailureKind::environment,
-        fmt::format("CNI_CONTAINERID: together with the network's name it must be shorter than {} characters",
-                    longest_alias - plan.container.name.size() - sizeof "onlink   "));
+        fmt::format("CNI_CONTAINERID: together with the network's name it must have at most {} characters",
+                    longest_alias - plan.container.name.size() - std::string_view("onlink   ").size()));
   plan.container.mac = config.mac.value_or(container_mac(request.network, request.attachment));
   if (plan.container.mac == plan.host.mac)
     throw Failure(FailureKind::configuration,

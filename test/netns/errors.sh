@@ -49,9 +49,24 @@ conf
 for container in "" "../x" "a/b" "a b" ".hidden"; do
   netns=/run/netns/p1; cni ADD "$container"; refused 4 CNI_CONTAINERID; unchanged "container ID '$container'"
 done
-for ifname in . .. a/b a:b "a b" sixteen-letters-; do
+for ifname in . .. a/b a:b "a b" sixteen-letters- all default; do
   cni ADD p1 "$ifname"; refused 4 CNI_IFNAME; unchanged "ifname '$ifname'"
 done
+
+# The longest container ID that the kernel has room for in an alias, and one that is longer by a letter.
+for length in 238 237; do
+  id=$(printf 'c%.0s' $(seq $length)); netns=/run/netns/p1; cni ADD "$id"
+  if [ $length = 237 ]; then ok "ADD of an ID of 237 letters"; else refused 4 "CNI_CONTAINERID: "; unchanged "an ID of $length letters"; fi
+done
+cni DEL "$id"; ok "DEL of an ID of 237 letters"
+unset netns
+
+# Addresses that another IPAM plugin gives, and no pod can use.
+for given in 127.0.0.5/8 224.0.0.1/4 255.255.255.255/32 fe80::5/64; do
+  conf ".cniVersion = \"1.0.0\" | .ipam = {\"type\":\"static\",\"addresses\":[{\"address\":\"$given\"}]}"
+  add_refused 100 "the IPAM gave $given"
+done
+conf
 
 # The namespace.
 mkfifo "$work/fifo"
