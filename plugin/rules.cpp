@@ -13,9 +13,11 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/unique_fd.h"
+#include "netlink/link.h"
 #include "nft/generation.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
+#include "plugin/identity.h"
 
 namespace onlink::plugin {
 namespace {
@@ -114,12 +116,30 @@ std::vector<Ruleset> with_other_prefixes(const Rules& rules, const Chains& chain
   return all;
 }
 
+// By its form, or by its alias where it was renamed.
+bool is_host_end(const netlink::Link& link, const std::string& prefix) {
+  return link.kind == "veth" && (link.name.size() == host_interface_name(prefix, {}, {}).size() ||
+                                 link.alias.starts_with(netlink::host_end_alias));
+}
+
 }  // namespace
 
 std::vector<Ruleset> Rules::wanted() const {
   std::vector<Ruleset> all{sources};
   if (masquerades) all.push_back(masquerade);
   return all;
+}
+
+void require_own_prefix(const Rules& rules) {
+  const std::string& prefix = rules.sources.pod_interfaces;
+  auto socket = netlink::Socket::open();
+  for (const netlink::Link& link : netlink::list_links(socket))
+    if (link.name.starts_with(prefix) && !is_host_end(link, prefix))
+      throw Failure(
+          FailureKind::configuration,
+          fmt::format("hostInterfacePrefix: \"{}\" begins the name of {} too, which leads to no pod: "
+                      "its packets might be dropped as forged",
+                      prefix, link.name));
 }
 
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note) {
@@ -129,6 +149,7 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
   try {
     const UniqueFd held = lock(rules.lock_folder);
     const Chains chains = nft::list_chains();
+    if (!has_table(chains, rules.sources)) require_own_prefix(rules);
     if (rules.masquerades)
       with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
     else if (has_table(chains, rules.masquerade))
@@ -139,7 +160,7 @@ void ensure_rules(const Rules& rules, const std::function<void(const std::string
       without_sources(failure);
     }
   } catch (const Failure& failure) {
-    if (rules.masquerades) throw;
+    if (rules.masquerades || failure.kind() == FailureKind::configuration) throw;
     without_sources(failure);
   }
 }

@@ -45,8 +45,13 @@ struct Rules {
   std::vector<nft::Ruleset> wanted() const;
 };
 
+// Throws Failure (configuration) where an interface of the host that is no host end has a name with the prefix: packets
+// from it would be checked as a pod's.
+void require_own_prefix(const Rules& rules);
+
 // Creates what is missing: tables, rules, elements of sets; what other attachments need stays in the sets. Where the
-// kernel cannot check sources (without nftables), `note` gets the reason; that is no failure.
+// kernel cannot check sources (without nftables), `note` gets the reason; that is no failure. Before the table of
+// sources is made, the prefix is checked (see above).
 void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note);
 
 // What of that is missing. Nothing is changed.

@@ -69,6 +69,7 @@ void require_link_sysctls(const AttachmentPlan& plan) {
 }
 
 void require_rules(const Rules& rules, Remarks& remarks) {
+  require_own_prefix(rules);
   if (const auto refusal = try_rules(rules.lock_folder, rules.sources))
     remarks.push_back(fmt::format("{}: {}", refusal->what(), without_source_rules));
   if (!rules.masquerades) return;

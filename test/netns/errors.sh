@@ -66,6 +66,12 @@ for given in 127.0.0.5/8 224.0.0.1/4 255.255.255.255/32 fe80::5/64; do
   conf ".cniVersion = \"1.0.0\" | .ipam = {\"type\":\"static\",\"addresses\":[{\"address\":\"$given\"}]}"
   add_refused 100 "the IPAM gave $given"
 done
+
+# A prefix that an interface of the host has: packets from it would be dropped as a pod's that are forged.
+ip link add upl0 type bridge; before=$(state)
+conf '.hostInterfacePrefix = "up"'; add_refused 7 'begins the name of upl0 too'
+cni STATUS -; refused 50 hostInterfacePrefix
+ip link del upl0; before=$(state)
 conf
 
 # The namespace.
