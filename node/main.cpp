@@ -143,8 +143,13 @@ int apply(const Options& options) {
   const Nodes nodes = read_nodes(options);
   const UniqueFd lock = lock_node(options.directories);
   Reconciler reconciler(options.directories);
-  const Pass pass = reconciler.apply(nodes);
-  if (nodes.complete) save_last_good(options.directories, nodes.cluster);
+  Pass pass = reconciler.apply(nodes);
+  try {
+    if (nodes.complete) save_last_good(options.directories, nodes.cluster);
+  } catch (const Failure& failure) {
+    pass.problems.push_back({"state-not-saved", Subject::node,
+                             fmt::format("{}: after a reboot this list will not be known", failure.what())});
+  }
   print_changes(pass);
   complain(pass.problems);
   return pass.in_order() ? 0 : 1;

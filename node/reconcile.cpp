@@ -37,9 +37,20 @@ std::map<std::string, Since> path_times(const Desired& desired, const std::map<s
 }  // namespace
 
 Reconciler::Reconciler(Directories directories)
-    : directories_(std::move(directories)),
-      socket_(netlink::Socket::open()),
-      state_(load_run_state(directories_)) {}
+    : directories_(std::move(directories)), socket_(netlink::Socket::open()) {
+  load();
+}
+
+// What an earlier process has seen counts more than what this one saw without it.
+void Reconciler::load() {
+  try {
+    RunState found = load_run_state(directories_);
+    if (found.before || !state_.before) state_ = std::move(found);
+    unread_.clear();
+  } catch (const Failure& failure) {
+    unread_ = unsaved_ = failure.what();
+  }
+}
 
 void Reconciler::look(const Nodes& nodes, Pass& pass, bool ipip_missing) {
   pass.host = read_host(socket_, nodes.cluster);
@@ -105,6 +116,7 @@ Pass Reconciler::plan(const Nodes& nodes) {
 // The rules about tunnel senders and their inner sources are widened before routes change, and narrowed after.
 Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   Pass pass;
+  if (!unread_.empty()) load();
   look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
   // Even if no tunnel is wanted now: a pod with this address would block it later.
@@ -219,8 +231,10 @@ void Reconciler::remember(const Pass& pass) {
 }
 
 void Reconciler::save(RunState state) {
-  if (state == state_ && unsaved_.empty()) return;
+  // Somebody may have emptied the folder.
+  if (state == state_ && unsaved_.empty() && has_run_state(directories_)) return;
   state_ = std::move(state);
+  if (unsaved_ = unread_; !unsaved_.empty()) return;
   try {
     save_run_state(directories_, state_);
     unsaved_.clear();

@@ -61,12 +61,14 @@ class Reconciler {
   void note_obstacles(Pass& pass) const;
   void remember(const Pass& pass);
   void load_rules(const nft::Ruleset& rules, Pass& pass);
+  void load();
   void save(RunState state);
 
   Directories directories_;
   netlink::Socket socket_;
   Firewall firewall_;
   RunState state_;
+  std::string unread_;                         // why what is on disk is not known
   std::string unsaved_;                        // why the state is not on disk
   std::vector<std::string> host_obstacles_;    // from the last thorough look
   std::map<IpPrefix, std::string> obstacles_;  // the same, by pod subnet

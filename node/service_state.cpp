@@ -67,9 +67,9 @@ bool is_node_locked() {
 }
 
 std::optional<ServiceState> load_service_state(const Directories& directories) {
-  const auto text = read_file(AT_FDCWD, service_file(directories));
-  if (!text || !is_node_locked()) return std::nullopt;
   try {
+    const auto text = read_file(AT_FDCWD, service_file(directories));
+    if (!text || !is_node_locked()) return std::nullopt;
     const auto document = parse_json(*text, service_file(directories));
     ServiceState state;
     state.pid = document.at("pid").get<int>();
@@ -85,7 +85,7 @@ std::optional<ServiceState> load_service_state(const Directories& directories) {
     state.problems = parse_problem_list(document.at("problems"));
     return state;
   } catch (const std::exception&) {
-    return std::nullopt;  // of another version, or damaged: as good as none
+    return std::nullopt;  // of another version, damaged, or no file: as good as none
   }
 }
 

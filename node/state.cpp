@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/ip.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -136,15 +138,17 @@ Before remember(const Host& host) {
 RunState load_run_state(const Directories& directories) {
   const auto text = read_large_file(run_file(directories));
   if (!text) return {};
+  RunState state;
   try {
-    RunState state = parse_run_state(parse_json(*text, run_file(directories)));
+    state = parse_run_state(parse_json(*text, run_file(directories)));
     state.paths = parse_paths(read_large_file(paths_file(directories)).value_or(""));
-    return state;
-  } catch (const Failure&) {
-    return {};
-  } catch (const json::exception&) {
-    return {};
+  } catch (const std::exception&) {
   }
+  return state;
+}
+
+bool has_run_state(const Directories& directories) {
+  return ::access(run_file(directories).c_str(), F_OK) == 0;
 }
 
 void save_run_state(const Directories& directories, const RunState& state) {

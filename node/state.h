@@ -57,8 +57,10 @@ struct RunState {
   bool operator==(const RunState&) const = default;
 };
 
-// A damaged file counts as none: it only says what was, never what should be.
+// A damaged file counts as none: it only says what was, never what should be. Throws Failure if it cannot be read: then
+// it must stay, for it may say more than we know.
 RunState load_run_state(const Directories& directories);
+bool has_run_state(const Directories& directories);
 void save_run_state(const Directories& directories, const RunState& state);
 void forget_run_state(const Directories& directories);
 

@@ -30,7 +30,9 @@ namespace {
 class Cleaner {
  public:
   explicit Cleaner(const Directories& directories)
-      : directories_(directories), socket_(netlink::Socket::open()), state_(load_run_state(directories)) {}
+      : directories_(directories), socket_(netlink::Socket::open()) {
+    attempt([&] { state_ = load_run_state(directories); });
+  }
 
   Cleaned clean() {
     attempt([&] { remove_conflist(); });  // no new pods
