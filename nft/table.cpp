@@ -3,12 +3,17 @@
 
 #include <endian.h>
 #include <fmt/format.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/udp.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -44,6 +49,14 @@ std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& eleme
   return std::pair(IpAddress::from_bytes(bytes.first(first)), IpAddress::from_bytes(bytes.subspan(first)));
 }
 
+std::optional<Bound> read_bound(const Attributes& element) {
+  const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
+  const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
+  const auto flags = be32toh(element.get(Attribute<std::uint32_t>{NFTA_SET_ELEM_FLAGS}).value_or(0));
+  if (!address) return std::nullopt;
+  return Bound{*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0};
+}
+
 std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender) {
   const nfgenmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
@@ -54,10 +67,7 @@ std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender)
       elements.pairs.push_back({first->second, last ? last->second : first->second, first->first});
       continue;
     }
-    const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
-    const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
-    const auto flags = be32toh(element.get(Attribute<std::uint32_t>{NFTA_SET_ELEM_FLAGS}).value_or(0));
-    if (address) elements.bounds.push_back({*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
+    if (const auto bound = read_bound(element)) elements.bounds.push_back(*bound);
   }
   return elements;
 }
@@ -146,8 +156,6 @@ const char* name_of_family(std::uint8_t family) {
       return "ip";
     case NFPROTO_IPV6:
       return "ip6";
-    case NFPROTO_BRIDGE:
-      return "bridge";
     default:
       return nullptr;
   }
@@ -160,12 +168,20 @@ struct BaseChain {
   bool drops;  // by its policy
 };
 
-std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_number) {
+bool is_of_family(const Packets& packets, std::uint8_t family) {
+  return std::any_of(packets.networks.begin(), packets.networks.end(), [&](const IpPrefix& network) {
+    return family == NFPROTO_INET || family == (network.address.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
+  });
+}
+
+std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_number,
+                                    const Packets& packets) {
   const nfgenmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
   const char* family = name_of_family(header->nfgen_family);
-  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
+  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != hook_number ||
+      !is_of_family(packets, header->nfgen_family))
     return std::nullopt;
   return BaseChain{header->nfgen_family,
                    {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},
@@ -174,14 +190,66 @@ std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_
 
 using ByteList = std::vector<std::uint8_t>;
 
-// What a rule compares with, the sets that it looks into, and what it does with what it matches.
+// What a rule asks of a packet: that a field of it equals something, or is in a set.
+struct Condition {
+  Field field = Field::other;
+  IpFamily family = IpFamily::v4;     // of an address
+  std::optional<unsigned> bits = {};  // how many of its first ones count; nothing: all of the value's
+  ByteList value = {};
+  std::string set = {};
+  bool is_negated = false;
+};
+
 struct Looked {
-  std::vector<ByteList> compared;
-  std::vector<std::string> sets;
-  bool always = true;                                            // it matches everything
+  std::vector<Condition> conditions;
   enum class End { none, drop, accept, leave } end = End::none;  // leave: this chain, perhaps for another
   std::string chain;                                             // the target of a jump or goto
 };
+
+Condition load_meta(const Attributes& data) {
+  switch (number_of(data, NFTA_META_KEY, NFT_META_LEN)) {
+    case NFT_META_NFPROTO:
+      return {Field::family};
+    case NFT_META_L4PROTO:
+      return {Field::protocol};
+    case NFT_META_IIFNAME:
+    case NFT_META_OIFNAME:
+      return {Field::interface};
+    default:
+      return {};
+  }
+}
+
+Condition load_payload(const Attributes& data) {
+  const auto base = number_of(data, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
+  const auto offset = number_of(data, NFTA_PAYLOAD_OFFSET, 0);
+  if (base == NFT_PAYLOAD_TRANSPORT_HEADER && offset == offsetof(udphdr, dest)) return {Field::port};
+  if (base != NFT_PAYLOAD_NETWORK_HEADER) return {};
+  switch (offset) {
+    case offsetof(iphdr, protocol):
+      return {Field::protocol};
+    case offsetof(iphdr, saddr):
+    case offsetof(iphdr, daddr):
+      return {Field::address, IpFamily::v4};
+    case offsetof(ipv6hdr, saddr):
+    case offsetof(ipv6hdr, daddr):
+      return {Field::address, IpFamily::v6};
+    default:
+      return {};
+  }
+}
+
+ByteList data_of(const Attributes& expression, std::uint16_t type) {
+  const auto value = expression.get(Attribute<Nested>{type});
+  const auto bytes = value ? value->bytes(NFTA_DATA_VALUE) : std::span<const std::uint8_t>();
+  return {bytes.begin(), bytes.end()};
+}
+
+unsigned count_bits(const ByteList& mask) {
+  unsigned bits = 0;
+  for (const std::uint8_t byte : mask) bits += static_cast<unsigned>(std::popcount(byte));
+  return bits;
+}
 
 void parse_verdict(const Attributes& data, Looked& looked) {
   const auto value = data.get(Attribute<Nested>{NFTA_IMMEDIATE_DATA});
@@ -194,31 +262,67 @@ void parse_verdict(const Attributes& data, Looked& looked) {
   looked.chain = text_of(*verdict, NFTA_VERDICT_CHAIN);
 }
 
+// Compared with an address, or its first bytes.
+AddressRange range_of(const Condition& condition) {
+  ByteList bytes = condition.value;
+  const std::size_t length = bytes.size() * 8;
+  bytes.resize(condition.family == IpFamily::v4 ? 4 : 16);
+  const auto bits = static_cast<std::uint8_t>(condition.bits.value_or(length));
+  return AddressRange::of({IpAddress::from_bytes(bytes), bits});
+}
+
+// Targets and matches are those of iptables.
+bool rejects(const std::string& name, const Attributes& data) {
+  return name == "reject" || (name == "target" && text_of(data, NFTA_TARGET_NAME) == "REJECT");
+}
+bool asks_nothing(const std::string& name, const Attributes& data) {
+  return name == "counter" || name == "log" ||
+         (name == "match" && text_of(data, NFTA_MATCH_NAME) == "comment");
+}
+
 std::optional<Looked> parse_looked(const nlmsghdr& message) {
   const nfgenmsg* header = nullptr;
   Looked looked;
+  Condition loaded;
+  const auto ask = [&](bool is_negated, ByteList value, std::string set) {
+    Condition asked = loaded;
+    asked.is_negated = is_negated;
+    asked.value = std::move(value);
+    asked.set = std::move(set);
+    looked.conditions.push_back(std::move(asked));
+  };
   for (const Attributes& each :
        Attributes::of(message, header).list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS})) {
     const std::string name = text_of(each, NFTA_EXPR_NAME);
-    const auto data = each.get(Attribute<Nested>{NFTA_EXPR_DATA});
-    const auto value = data ? data->get(Attribute<Nested>{NFTA_CMP_DATA}) : std::nullopt;
-    if (name == "cmp" && value) {
-      const auto bytes = value->bytes(NFTA_DATA_VALUE);
-      looked.compared.emplace_back(bytes.begin(), bytes.end());
+    const Attributes data = each.get(Attribute<Nested>{NFTA_EXPR_DATA}).value_or(Attributes({}));
+    if (name == "meta") {
+      loaded = load_meta(data);
+    } else if (name == "payload") {
+      loaded = load_payload(data);
+    } else if (name == "bitwise") {
+      loaded.bits = count_bits(data_of(data, NFTA_BITWISE_MASK));
+    } else if (name == "cmp") {
+      const auto op = number_of(data, NFTA_CMP_OP, NFT_CMP_EQ);
+      if (op != NFT_CMP_EQ && op != NFT_CMP_NEQ) loaded.field = Field::other;
+      ask(op == NFT_CMP_NEQ, data_of(data, NFTA_CMP_DATA), "");
+    } else if (name == "lookup") {
+      ask((number_of(data, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV) != 0, {},
+          text_of(data, NFTA_LOOKUP_SET));
+    } else if (name == "immediate") {
+      parse_verdict(data, looked);
+    } else if (rejects(name, data)) {
+      looked.end = Looked::End::drop;
+    } else if (!asks_nothing(name, data)) {
+      looked.conditions.emplace_back();
     }
-    if (name == "lookup" && data) looked.sets.push_back(text_of(*data, NFTA_LOOKUP_SET));
-    if (name == "immediate" && data) parse_verdict(*data, looked);
-    const bool is_target = name == "target" && data;  // of iptables
-    const bool rejects = name == "reject" || (is_target && text_of(*data, NFTA_TARGET_NAME) == "REJECT");
-    if (rejects) looked.end = Looked::End::drop;
-    if (!rejects && name != "immediate" && name != "counter" && name != "log") looked.always = false;
   }
   return looked;
 }
 
-// From one message of elements: the keys, without the zeros that fill a name, and the chains that a map leads to.
+// From one message of elements, and the chains that a map leads to.
 struct Leads {
-  std::vector<ByteList> names;
+  std::vector<ByteList> keys;
+  std::vector<Bound> bounds;
   std::vector<std::string> chains;
 };
 std::optional<Leads> parse_leads(const nlmsghdr& message) {
@@ -226,10 +330,8 @@ std::optional<Leads> parse_leads(const nlmsghdr& message) {
   Leads leads;
   for (const Attributes& element :
        Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    if (const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY})) {
-      const auto bytes = key->bytes(NFTA_DATA_VALUE);
-      leads.names.emplace_back(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
-    }
+    leads.keys.push_back(data_of(element, NFTA_SET_ELEM_KEY));
+    if (const auto bound = read_bound(element)) leads.bounds.push_back(*bound);
     const auto data = element.get(Attribute<Nested>{NFTA_SET_ELEM_DATA});
     const auto verdict = data ? data->get(Attribute<Nested>{NFTA_DATA_VERDICT}) : std::nullopt;
     if (std::string chain = verdict ? text_of(*verdict, NFTA_VERDICT_CHAIN) : ""; !chain.empty())
@@ -241,60 +343,125 @@ std::optional<Leads> parse_leads(const nlmsghdr& message) {
 // Walks through a chain and those that it leads to.
 class Walk {
  public:
-  Walk(Socket& socket, const BaseChain& start, const std::string& wanted)
-      : socket_(socket), start_(start), wanted_(wanted.begin(), wanted.end()) {}
+  Walk(Socket& socket, const BaseChain& start, const Packets& packets)
+      : socket_(socket), start_(start), packets_(packets) {}
 
   // Whether what no rule accepts is dropped: by the policy, or by a rule that matches everything.
-  bool drops() { return end_of(start_.chain.name).value_or(start_.drops); }
-  bool names_it() const { return names_it_; }
+  bool drops() { return end_of(start_.chain.name, true).value_or(start_.drops); }
+  // Whether a rule about them, and nothing else, drops them, and none before it names them.
+  bool drops_by_name() const { return drops_by_name_; }
+  // Whether another rule names them: somebody has thought of them.
+  bool knows() const { return knows_; }
 
  private:
+  // What the conditions of a rule say about the packets.
+  struct About {
+    bool names = false;      // them, by protocol, port or interface
+    bool addresses = false;  // a network with theirs
+    bool only = true;        // nothing else
+    bool others = true;      // only which packets of others the rule is not for
+    bool exactly() const { return only && (names || addresses); }
+  };
+
   Message request(std::uint16_t type, const std::string& what) const {
     return request_for(type, start_.chain.table, what, start_.family);
   }
 
   // What happens to packets that no rule with a condition takes. True: dropped; false: let through; nothing: they
-  // return.
-  std::optional<bool> end_of(const std::string& chain) {
+  // return. surely: all packets come here.
+  std::optional<bool> end_of(const std::string& chain, bool surely) {
     const auto [end, is_new] = ends_.try_emplace(chain);
-    if (is_new) end->second = walk(chain);
+    if (is_new) end->second = walk(chain, surely);
     return end->second;
   }
 
   // Rules after one that takes everything are never reached, whatever they name.
-  std::optional<bool> walk(const std::string& chain) {
+  std::optional<bool> walk(const std::string& chain, bool surely) {
     Message rules = request(NFT_MSG_GETRULE, "list the rules");
     rules.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
     for (const Looked& rule : socket_.dump<Looked>(rules, parse_looked)) {
-      note_names(rule);
-      const auto inside = rule.chain.empty() ? std::nullopt : end_of(rule.chain);
-      if (!rule.always) continue;
+      const About about = judge(rule);
+      const bool is_drop = rule.end == Looked::End::drop;
+      if (about.exactly() && is_drop)
+        drops_by_name_ = drops_by_name_ || (surely && !knows_);
+      else
+        knows_ = knows_ || about.names || about.exactly();
+      const bool always = rule.conditions.empty();
+      const auto inside =
+          rule.chain.empty() ? std::nullopt : end_of(rule.chain, surely && (always || about.exactly()));
+      if (about.others && rule.end == Looked::End::accept) return false;
+      if (!always && rule.end == Looked::End::leave) surely = false;
+      if (!always) continue;
       if (inside || rule.end == Looked::End::leave) return inside;
-      if (rule.end != Looked::End::none) return rule.end == Looked::End::drop;
+      if (is_drop) return true;
     }
     return std::nullopt;
   }
 
-  void note_names(const Looked& rule) {
-    const auto has = [&](const std::vector<ByteList>& list) {
-      return std::find(list.begin(), list.end(), wanted_) != list.end();
-    };
-    names_it_ = names_it_ || has(rule.compared);
-    for (const std::string& set : rule.sets) {
-      Message elements = request(NFT_MSG_GETSETELEM, "list set " + set);
-      elements.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-      for (const Leads& leads : socket_.dump<Leads>(elements, parse_leads)) {
-        names_it_ = names_it_ || has(leads.names);
-        for (const std::string& chain : leads.chains) (void)end_of(chain);
-      }
+  About judge(const Looked& rule) {
+    About about;
+    for (const Condition& condition : rule.conditions) {
+      const bool names = is_named(condition);
+      (condition.field == Field::address ? about.addresses : about.names) |= names;
+      about.only = about.only && !condition.is_negated && (names || precedes(condition));
+      about.others = about.others && condition.is_negated && !names && condition.field == packets_.field;
     }
+    return about;
+  }
+
+  // What nft puts before a condition about these packets.
+  bool precedes(const Condition& condition) const {
+    if (condition.is_negated || condition.value.size() != 1) return false;
+    if (condition.field == Field::protocol)
+      return packets_.field == Field::port && condition.value[0] == IPPROTO_UDP;
+    return condition.field == Field::family && is_of_family(packets_, condition.value[0]);
+  }
+
+  bool is_named(const Condition& condition) {
+    if (!condition.set.empty()) return is_in_set(condition);
+    return condition.field == Field::address ? holds_network(range_of(condition))
+                                             : is_name(condition.value, condition.field);
+  }
+
+  // Names of interfaces are filled with zeros.
+  bool is_name(ByteList value, Field field) const {
+    if (field != packets_.field) return false;
+    if (field == Field::interface) value.erase(std::find(value.begin(), value.end(), 0), value.end());
+    return std::equal(value.begin(), value.end(), packets_.name.begin(), packets_.name.end(),
+                      [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+  }
+
+  bool holds_network(const AddressRange& range) const {
+    return std::any_of(packets_.networks.begin(), packets_.networks.end(), [&](const IpPrefix& network) {
+      return range.first <= network.network().address && network.last() <= range.last;
+    });
+  }
+
+  bool is_in_set(const Condition& condition) {
+    Message elements = request(NFT_MSG_GETSETELEM, "list set " + condition.set);
+    elements.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, condition.set);
+    bool found = false;
+    std::vector<Bound> bounds;
+    for (const Leads& leads : socket_.dump<Leads>(elements, parse_leads)) {
+      for (const ByteList& key : leads.keys) found = found || is_name(key, condition.field);
+      for (const std::string& chain : leads.chains) (void)end_of(chain, false);
+      bounds.insert(bounds.end(), leads.bounds.begin(), leads.bounds.end());
+    }
+    // Without an end they are single addresses.
+    if (condition.field != Field::address ||
+        std::none_of(bounds.begin(), bounds.end(), [](const Bound& bound) { return bound.end; }))
+      return found;
+    const auto ranges = ranges_of(std::move(bounds));
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const AddressRange& range) { return holds_network(range); });
   }
 
   Socket& socket_;
   const BaseChain& start_;
-  ByteList wanted_;
+  const Packets& packets_;
   std::map<std::string, std::optional<bool>> ends_;  // by chain
-  bool names_it_ = false;
+  bool drops_by_name_ = false;
+  bool knows_ = false;
 };
 
 std::string in_hexadecimal(const IpAddress& address) {
@@ -389,13 +556,15 @@ std::vector<Chain> list_chains() try {
   throw;
 }
 
-std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const std::string& unless_named) try {
+std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const Packets& packets) try {
   Socket socket = Socket::open(NETLINK_NETFILTER);
   std::vector<DroppingChain> chains;
-  const auto parse = [hook](const nlmsghdr& message) { return parse_base(message, hook); };
-  for (const BaseChain& each : socket.dump<BaseChain>(all_chains(NFPROTO_UNSPEC), parse)) {
-    Walk walk(socket, each, unless_named);
-    if (walk.drops() && !walk.names_it()) chains.push_back(each.chain);
+  const auto parse = [&](const nlmsghdr& message) { return parse_base(message, hook, packets); };
+  for (BaseChain& each : socket.dump<BaseChain>(all_chains(NFPROTO_UNSPEC), parse)) {
+    Walk walk(socket, each, packets);
+    const bool drops = walk.drops();
+    each.chain.by_name = walk.drops_by_name();
+    if (each.chain.by_name || (drops && !walk.knows())) chains.push_back(each.chain);
   }
   return chains;
 } catch (const Failure& failure) {

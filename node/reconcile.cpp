@@ -165,10 +165,7 @@ void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
 }
 
 void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there) {
-  const Cluster& cluster = nodes.cluster;
-  const bool tunnels = std::any_of(pass.desired.paths.begin(), pass.desired.paths.end(),
-                                   [](const PeerPath& path) { return path.kind == PathKind::tunnel; });
-  host_obstacles_ = Firewall::obstacles(cluster.pod_interface_prefix, tunnels, pass.desired.vxlan);
+  host_obstacles_ = Firewall::obstacles(nodes.cluster, pass.desired);
   std::set<IpPrefix> without_route;
   for (const netlink::Route& route : not_there) without_route.insert(route.dst);
   for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);

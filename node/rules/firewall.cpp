@@ -89,23 +89,27 @@ std::string mending(const std::string& family, const std::string& table, const s
       family, table, chain, pods);
 }
 
-std::string obstacle(const std::string& chain, const std::string& what, const std::string& command) {
-  return fmt::format("chain {} drops what it does not know, {} among them; this lets them through: {}", chain,
-                     what, command);
+std::string obstacle(const std::string& chain, const std::string& what, bool by_name,
+                     const std::string& command) {
+  return fmt::format(
+      "chain {} {}; this lets them through: {}", chain,
+      by_name ? "has a rule that drops " + what : "drops what it does not know, " + what + " among them",
+      command);
 }
 
 std::string obstacle(const nft::DroppingChain& chain, const std::string& what, const std::string& command) {
-  return obstacle(fmt::format("{} of table {} {}", chain.name, chain.family, chain.table), what, command);
+  return obstacle(fmt::format("{} of table {} {}", chain.name, chain.family, chain.table), what,
+                  chain.by_name, command);
 }
 
 constexpr const char* packets_of_pods = "packets of pods";
 
-std::vector<std::string> forward_obstacles(const std::string& pods) {
+std::vector<std::string> forward_obstacles(const nft::Packets& packets) {
   std::vector<std::string> obstacles;
-  for (const std::string& program : legacy_forward_drops(pods))
-    obstacles.push_back(obstacle("FORWARD of " + program, packets_of_pods, mending_by(program, pods)));
-  // Skips chains with a rule that names the pods' interfaces: somebody has thought of them.
-  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, pods))
+  const std::string& pods = packets.name;
+  for (const std::string& program : legacy_forward_drops(packets))
+    obstacles.push_back(obstacle("FORWARD of " + program, packets_of_pods, false, mending_by(program, pods)));
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, packets))
     obstacles.push_back(
         obstacle(chain, packets_of_pods, mending(chain.family, chain.table, chain.name, pods)));
   return obstacles;
@@ -114,31 +118,40 @@ std::vector<std::string> forward_obstacles(const std::string& pods) {
 // A tunnel's packets, in the words of firewalls.
 struct TunnelPackets {
   const char* what;
-  std::string named_by;  // bytes that a rule about them compares with
-  IpFamily outer;
+  nft::Packets packets;
   std::string iptables, nft;
 };
 
-void add_tunnel_obstacles(const TunnelPackets& packets, std::vector<std::string>& obstacles) {
-  const bool v4 = packets.outer == IpFamily::v4;
-  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_LOCAL_IN, packets.named_by)) {
-    if (chain.family != (v4 ? "ip" : "ip6") && chain.family != "inet") continue;
-    const bool of_iptables = chain.family != "inet" && chain.table == "filter" && chain.name == "INPUT";
-    obstacles.push_back(obstacle(
-        chain, packets.what,
-        of_iptables ? fmt::format("{} -I INPUT {} -j ACCEPT", v4 ? "iptables" : "ip6tables", packets.iptables)
-                    : fmt::format("nft insert rule {} {} {} {} accept", chain.family, chain.table, chain.name,
-                                  packets.nft)));
-  }
+// What a chain that is not for arriving packets does not know may well be accepted by their address or interface.
+void add_tunnel_obstacles(const TunnelPackets& tunnel, std::vector<std::string>& obstacles) {
+  for (const auto hook : {NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT})
+    for (const nft::DroppingChain& chain : nft::chains_that_drop(hook, tunnel.packets)) {
+      if (hook != NF_INET_LOCAL_IN && !chain.by_name) continue;
+      const bool of_iptables = chain.family != "inet" && chain.table == "filter" && chain.name == "INPUT";
+      const char* const program = chain.family == "ip" ? "iptables" : "ip6tables";
+      obstacles.push_back(obstacle(
+          chain, tunnel.what + std::string(hook == NF_INET_LOCAL_OUT ? " to other nodes" : " of other nodes"),
+          of_iptables ? fmt::format("{} -I INPUT {} -j ACCEPT", program, tunnel.iptables)
+                      : fmt::format("nft insert rule {} {} {} {} accept", chain.family, chain.table,
+                                    chain.name, tunnel.nft)));
+    }
 }
 
 TunnelPackets vxlan_packets(const netlink::VxlanSettings& vxlan) {
   const auto port = vxlan.port;
-  return {"VXLAN packets of other nodes",
-          {static_cast<char>(port >> 8u), static_cast<char>(port & 0xffu)},
-          vxlan.local->family(),
+  return {"VXLAN packets",
+          {nft::Field::port,
+           {static_cast<char>(port >> 8u), static_cast<char>(port & 0xffu)},
+           {IpPrefix::host(*vxlan.local)}},
           fmt::format("-p udp --dport {}", port),
           fmt::format("udp dport {}", port)};
+}
+
+TunnelPackets ipip_packets(const IpAddress& local) {
+  return {"IPIP packets",
+          {nft::Field::protocol, {IPPROTO_IPIP}, {IpPrefix::host(local)}},
+          "-p 4",
+          "ip protocol 4"};
 }
 
 // The listing of a table that was just made; empty if somebody has changed it already: the rest must not pass for ours.
@@ -297,13 +310,13 @@ bool Firewall::remove(const std::string& table) {
   return true;
 }
 
-std::vector<std::string> Firewall::obstacles(const std::string& pods, bool tunnels,
-                                             const std::optional<WantedVxlan>& vxlan) try {
-  auto obstacles = forward_obstacles(pods);
-  if (tunnels)
-    add_tunnel_obstacles(
-        {"IPIP packets of other nodes", {IPPROTO_IPIP}, IpFamily::v4, "-p 4", "ip protocol 4"}, obstacles);
-  if (vxlan) add_tunnel_obstacles(vxlan_packets(vxlan->settings), obstacles);
+std::vector<std::string> Firewall::obstacles(const Cluster& cluster, const Desired& desired) try {
+  auto obstacles =
+      forward_obstacles({nft::Field::interface, cluster.pod_interface_prefix, cluster.self.pod_cidrs});
+  const bool tunnels = std::any_of(desired.paths.begin(), desired.paths.end(),
+                                   [](const PeerPath& path) { return path.kind == PathKind::tunnel; });
+  if (tunnels && cluster.self.ipv4) add_tunnel_obstacles(ipip_packets(*cluster.self.ipv4), obstacles);
+  if (desired.vxlan) add_tunnel_obstacles(vxlan_packets(desired.vxlan->settings), obstacles);
   return obstacles;
 } catch (const Failure& failure) {
   if (failure.error() == EPERM || failure.error() == EACCES) return {};  // a plan says so (Pass::unseen)

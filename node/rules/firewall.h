@@ -49,10 +49,9 @@ class Firewall {
   Result load(const nft::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
   static bool remove(const std::string& table);  // false: there was none
 
-  // Others' chains that drop forwarded packets unless a rule accepts them, each with the commands that let these
-  // through. tunnels: also chains that drop IPIP. vxlan: also those that drop UDP to its port.
-  static std::vector<std::string> obstacles(const std::string& pod_interfaces, bool tunnels,
-                                            const std::optional<WantedVxlan>& vxlan);
+  // Others' chains that drop packets of pods, or of a tunnel that is in use (nft::chains_that_drop), each with the
+  // commands that let these through.
+  static std::vector<std::string> obstacles(const Cluster& cluster, const Desired& desired);
   // What was dropped so far.
   static nft::Counts counts(const std::string& table);
 

@@ -7,6 +7,7 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <sstream>
@@ -98,10 +99,14 @@ bool drops(const std::string& pods) {
 
 }  // namespace
 
-std::vector<std::string> legacy_forward_drops(const std::string& pods) {
+std::vector<std::string> legacy_forward_drops(const nft::Packets& pods) {
+  const auto has = [&](IpFamily family) {
+    return std::any_of(pods.networks.begin(), pods.networks.end(),
+                       [&](const IpPrefix& network) { return network.family() == family; });
+  };
   std::vector<std::string> programs;
-  if (drops<Ipv4>(pods)) programs.emplace_back(Ipv4::program);
-  if (drops<Ipv6>(pods)) programs.emplace_back(Ipv6::program);
+  if (has(IpFamily::v4) && drops<Ipv4>(pods.name)) programs.emplace_back(Ipv4::program);
+  if (has(IpFamily::v6) && drops<Ipv6>(pods.name)) programs.emplace_back(Ipv6::program);
   return programs;
 }
 

@@ -242,13 +242,18 @@ node A plan
 case $errors in *"FORWARD"*) fail "still reported: $errors" ;; esac
 stop_node A
 
-# The same with iptables-legacy, whose rules nftables does not list; ip6tables-legacy likewise.
+# The same with iptables-legacy, whose rules nftables does not list; ip6tables-legacy likewise, where there are IPv6 pods.
 for program in iptables-legacy ip6tables-legacy; do
   if ! on A "$program" -P FORWARD DROP 2>/dev/null; then
     echo "no $program here, or this kernel has no table for it: its policy is not tried"
     continue
   fi
   node A plan
+  if [ $program = ip6tables-legacy ]; then
+    case $errors in *"$program"*) fail "reported without IPv6 pods: $errors" ;; esac
+    seed_cluster "$rules" '.nodes[0].podCIDRs += ["fd00:10::/64"] | .nodes[0].nodeIPv6 = "fd00:172::201"'
+    node A plan
+  fi
   case $errors in *"chain FORWARD of $program drops"*) ;; *) fail "not reported: $errors" ;; esac
   mending=$(sed -n 's/.*lets them through: //p' <<<"$errors" | tail -1)
   on A sh -c "$mending" || fail "the command that is to mend it fails: $mending"

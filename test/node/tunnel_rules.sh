@@ -73,6 +73,13 @@ case $errors in *"chain INPUT of table ip filter drops what it does not know, IP
 on A nft add rule ip filter INPUT ip protocol 4 accept
 applied A
 on A nft delete table ip filter
+# One that drops IPIP by name is told, too.
+for rule in 'ip protocol 4 drop' 'meta l4proto ipencap reject' 'ip protocol { 4, 41, 47 } drop'; do
+  on A nft "add table inet f; add chain inet f wall { type filter hook input priority 0; }; add rule inet f wall $rule"
+  node A apply
+  case $errors in *"chain wall of table inet f has a rule that drops IPIP packets of other nodes; this lets them through: nft insert rule inet f wall ip protocol 4 accept"*) checks=$((checks + 1)) ;; *) fail "$rule: $errors" ;; esac
+  on A nft delete table inet f
+done
 
 # Under another name it is the module's device still.
 ip -n A link set tunl0 down; ip -n A link set tunl0 name tunnel9; ip -n A link set tunnel9 up
