@@ -26,7 +26,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t shown_changes = 5;
 constexpr std::size_t shortest_container = 4;
 
 struct Chosen {
@@ -110,19 +109,6 @@ Desired only(const Desired& desired, const Chosen& chosen, std::vector<std::stri
     }
   states = std::move(its);
   return part;
-}
-
-// Notes what `apply` would change.
-void note_differences(const Pass& plan, ProblemList& problems) {
-  if (!plan.changed()) return;
-  auto lines = commands(plan.changes, plan.host);
-  if (!plan.rules.empty()) lines.emplace_back("replace the table inet onlink");
-  const std::size_t more = lines.size() > shown_changes ? lines.size() - shown_changes : 0;
-  lines.resize(lines.size() - more);
-  problems.push_back(
-      {"differs", Subject::node,
-       fmt::format("this node is not as it should be; onlink-node apply would do: {}{}",
-                   fmt::join(lines, "; "), more == 0 ? "" : fmt::format("; and {} more", more))});
 }
 
 json print_echo(const EchoResult& result) {
@@ -277,7 +263,6 @@ json check_document(const CheckInput& input) {
 
   ProblemList problems = general_problems(status);
   if (chosen.lost) problems.push_back(*chosen.lost);
-  note_differences(status.plan, problems);
   for (const Problem& problem : host.problems) add_once(problems, problem);
   json document = {
       {"node", cluster.self.name}, {"host", host.notes}, {"peers", json::array()},

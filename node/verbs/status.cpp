@@ -2,6 +2,7 @@
 #include "node/verbs/status.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,8 @@ namespace onlink::node {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t shown_changes = 5;
 
 // Which list a peer comes from.
 std::string origin_of(const std::string& peer, const std::set<std::string>& kept, const StatusInput& input) {
@@ -97,12 +100,34 @@ json print_vxlan(const StatusInput& input) {
           {"entries", input.plan.host.vxlan_entries.fdb.size()}};
 }
 
+// Notes what `apply` would change.
+void note_differences(const Pass& plan, ProblemList& problems) {
+  if (!plan.changed()) return;
+  auto lines = commands(plan.changes, plan.host);
+  if (!plan.rules.empty()) lines.emplace_back("the table inet onlink anew");
+  const std::size_t more = lines.size() > shown_changes ? lines.size() - shown_changes : 0;
+  lines.resize(lines.size() - more);
+  problems.push_back(
+      {"differs", Subject::node,
+       fmt::format("this node is not as it should be; onlink-node apply would do: {}{}",
+                   fmt::join(lines, "; "), more == 0 ? "" : fmt::format("; and {} more", more))});
+}
+
+// What only the process that tried it knows.
+bool is_of_attempt(const Problem& problem) {
+  constexpr std::array kinds = {"change-failed", "rules-failed", "pass-failed", "state-not-saved"};
+  return std::find(kinds.begin(), kinds.end(), problem.kind) != kinds.end();
+}
+
 }  // namespace
 
 // This node's first, then the list's.
 ProblemList all_problems(const StatusInput& input) {
   ProblemList problems = input.plan.problems;
+  note_differences(input.plan, problems);
   if (input.service) {
+    for (const Problem& problem : input.service->problems)
+      if (is_of_attempt(problem)) add_once(problems, problem);
     for (const Problem& problem : input.service->list_problems) add_once(problems, problem);
     if (const std::string& words = input.service->source_problem; !words.empty())
       problems.push_back({"list-incomplete", Subject::list, input.service->source + ": " + words});
@@ -166,7 +191,7 @@ json status_document(const StatusInput& input) {
                    {"addresses", print_addresses(input.nodes.cluster.self)},
                    {"podCIDRs", print_subnets(input.nodes.cluster.self)},
                    {"running", input.service.has_value()},
-                   {"inOrder", !concerns_node(problems) && !input.plan.changed()},
+                   {"inOrder", !concerns_node(problems)},
                    {"podMtu", input.plan.desired.pod_mtu},
                    {"tunnel", print_tunnel(input)},
                    {"vxlan", print_vxlan(input)},

@@ -27,6 +27,31 @@ node A plan --json; ok "plan --json"
 holds "plan --json" '.commands == ["ip route add 10.10.2.0/24 via 172.16.91.203 dev eth0 proto 169"] and .problems == []' "$out"
 applied A
 
+# "NOT in order, 0 problem(s)" told no reason: the first line and the problems agree, whatever is wrong. What the service could
+# not do is among them, in the kernel's words.
+agrees() { # WHAT PATTERN: of a problem
+  node A status
+  same "$1" "$status $(head -1 <<<"$out" | grep -c 'NOT in order')" "1 1"
+  grep -q "^problem: $2" <<<"$out" || fail "$1: $out"
+  node A status --json
+  holds "$1, as JSON" '(.inOrder | not) and any(.problems[]; .severity == "error")' "$out"
+}
+ip -n A route del 10.10.2.0/24
+agrees "a route is missing" "this node is not as it should be; onlink-node apply would do: ip route add 10.10.2.0/24 "
+applied A
+if vxlan_here; then
+  ip -n A link add theirs type vxlan id 4096 local 172.16.91.201 dstport 4789 nolearning
+  seed_cluster 'del(.ipipMode) | .vxlanMode = "Always" | .resyncSeconds = 1'
+  start_node A
+  eventually 5 agrees "their device" "create vxlan.onlink of type vxlan: another VXLAN device has this VNI and port already"
+  ip -n A link del theirs
+  eventually 5 eval 'node A status; [ "$status" = 0 ] && head -1 <<<"$out" | grep " in order.*; 0 problem"'
+  stop_node A
+  node A clean
+  seed_cluster ".nodes += [{\"name\":\"$long\",\"nodeIP\":\"172.16.91.203\",\"podCIDRs\":[\"10.10.2.0/24\"]}]"
+  applied A
+fi
+
 # --watch prints again what has become of it.
 node_command A
 (exec nsenter --net=/run/netns/A "${command[@]}" status --watch) >"$work/watch" 2>&1 & watch=$!
