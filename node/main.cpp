@@ -278,7 +278,7 @@ int clean(const Options& options) {
     failures.emplace_back(failure.what());
   }
   if (!told.empty()) fmt::print("{}\n", told);
-  const Cleaned cleaned = node::clean(options.directories);
+  const Cleaned cleaned = node::clean(options.directories, options.node_name);
   for (const std::string& line : cleaned.done) fmt::print("{}\n", line);
   for (const std::string& line : cleaned.left) fmt::print("# {}\n", line);
   failures.insert(failures.end(), cleaned.failures.begin(), cleaned.failures.end());

@@ -29,9 +29,15 @@ namespace {
 
 class Cleaner {
  public:
-  explicit Cleaner(const Directories& directories)
+  Cleaner(const Directories& directories, const std::string& node_name)
       : directories_(directories), socket_(netlink::Socket::open()) {
     attempt([&] { state_ = load_run_state(directories); });
+    if (state_.before) return;
+    // What was before is not known: then our address is what the last list says.
+    std::string ignored;
+    const auto last = load_last_good(directories, node_name, ignored);
+    const auto address = last ? tunnel_address(last->self) : std::nullopt;
+    if (address) add_once(state_.own_addresses, IpPrefix::host(*address));
   }
 
   Cleaned clean() {
@@ -160,16 +166,23 @@ class Cleaner {
 
   // Null: nobody. If this host has several networks, somebody else may rely on forwarding by now.
   const char* who_needs_forwarding() {
-    const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-    const auto routes = netlink::list_routes(socket_, ours);
+    const auto routes = netlink::list_routes(socket_, {.table = RT_TABLE_MAIN});
     if (std::any_of(routes.begin(), routes.end(), is_attachment_route))
       return "pods are attached to this host";
     const auto tunnel = find_tunnel();
     std::set<std::uint32_t> links;
-    for (const netlink::Address& address : netlink::list_addresses(socket_))
-      if (address.scope == RT_SCOPE_UNIVERSE && (!tunnel || address.link != tunnel->index))
-        links.insert(address.link);
-    return links.size() > 1 ? "this host has more than one network" : nullptr;
+    std::set<IpPrefix> networks;  // one interface often has several of IPv6
+    for (const netlink::Address& address : netlink::list_addresses(socket_)) {
+      if (address.scope != RT_SCOPE_UNIVERSE || (tunnel && address.link == tunnel->index)) continue;
+      links.insert(address.link);
+      if (address.prefix.address.is_v4() && !address.prefix.is_host())
+        networks.insert(address.prefix.network());
+    }
+    // Other plugins' interfaces have no address, but routes.
+    for (const netlink::Route& route : routes)
+      if (route.type == RTN_UNICAST && route.link != 0 && !route.dst.address.is_link_local())
+        links.insert(route.link);
+    return std::max(links.size(), networks.size()) > 1 ? "this host has more than one network" : nullptr;
   }
 
   void remove_files() {
@@ -189,6 +202,8 @@ class Cleaner {
 
 }  // namespace
 
-Cleaned clean(const Directories& directories) { return Cleaner(directories).clean(); }
+Cleaned clean(const Directories& directories, const std::string& node_name) {
+  return Cleaner(directories, node_name).clean();
+}
 
 }  // namespace onlink::node

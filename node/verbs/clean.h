@@ -16,7 +16,7 @@ struct Cleaned {
 };
 
 // Removes our routes, rules, VXLAN device, address on the tunnel and files; restores forwarding and the tunnel device's
-// settings. Idempotent. Attachments stay, and keep forwarding on. In the caller's network namespace.
-Cleaned clean(const Directories& directories);
+// settings. node_name: finds this node in the last list, if the files in /run are lost. Idempotent. Attachments stay, and keep forwarding on. In the caller's network namespace.
+Cleaned clean(const Directories& directories, const std::string& node_name);
 
 }  // namespace onlink::node

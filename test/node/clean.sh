@@ -68,6 +68,39 @@ case $out in *"net/ipv4/ip_forward stays 1: pods are attached"*) ;; *) fail "cle
 holds "the pod's route" 'length == 1' "$(ip -n A -j route show 10.10.0.2)"
 same "no route of ours is left" "$(ip -n A route show proto 169 | grep -v '^10.10.0.2 ' || true)" ""
 
+# Beside another network, whose interfaces have no address but routes (Calico's), or a second one on the same interface, its
+# packets went no further.
+on A ip link del "$(ip -n A -j route show 10.10.0.2 | jq -r '.[0].dev')"
+stays() { # WHAT
+  on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+  node A apply
+  node A clean; ok "clean beside $1: $errors"
+  same "ip_forward beside $1" "$(on A cat /proc/sys/net/ipv4/ip_forward) $(grep -c '^# net/ipv4/ip_forward stays 1: this host has more than one network' <<<"$out")" "1 1"
+}
+ip -n A link add cali1 type veth peer name other
+ip -n A link set cali1 up; ip -n A link set other up
+ip -n A route add 10.22.0.10 dev cali1
+stays "routes to containers"
+ip -n A link del cali1
+ip -n A addr add 192.168.9.1/24 dev eth0
+stays "a second network on eth0"
+ip -n A addr del 192.168.9.1/24 dev eth0
+ip -n A addr add 172.16.91.211/24 dev eth0; ip -n A addr add 192.168.9.9/32 dev eth0
+on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+node A apply
+node A clean; ok "clean beside addresses: $errors"
+same "ip_forward beside other addresses" "$(on A cat /proc/sys/net/ipv4/ip_forward)" 0
+
+# /run is lost, and no route names the tunnel's address: it goes all the same.
+if [ $mode = Always ]; then
+  seed_cluster '.ipipMode = "CrossSubnet"'
+  node A apply
+  holds "the tunnel's address" 'any(.[0].addr_info[]; .local == "10.10.0.1")' "$(ip -n A -j addr show tunl0)"
+  rm -rf "$work/A/run"
+  node A clean; ok "clean without /run: $errors"
+  holds "the tunnel's address is gone, another's stays" '[.[0].addr_info[].local] | (index("10.10.0.1") | not) and index("192.0.2.7") != null' "$(ip -n A -j addr show tunl0)"
+fi
+
 # --wait, as the first process of a container, which other signals pass by: it cleans, and ends when it is told to.
 node A apply
 node_command A
