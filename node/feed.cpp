@@ -8,6 +8,7 @@
 
 #include "base/failure.h"
 #include "netlink/address.h"
+#include "netlink/link.h"
 #include "netlink/socket.h"
 #include "node/state.h"
 
@@ -26,6 +27,19 @@ NodeList list_of(const Cluster& cluster) {
 }
 
 }  // namespace
+
+ClusterFile read_file_for_host(const std::string& path, const std::string& node_name) {
+  ClusterFile file = read_cluster_file(path, node_name);
+  const std::string& prefix = file.rules.pod_interface_prefix;
+  auto socket = netlink::Socket::open();
+  for (const netlink::Link& link : netlink::list_links(socket))
+    if (link.name.starts_with(prefix) && link.kind != "veth" && link.kind != "netkit")
+      throw Failure(
+          FailureKind::configuration,
+          fmt::format("{}: podInterfacePrefix: \"{}\" would make pods' of interfaces that are no pod's ({})",
+                      path, prefix, link.name));
+  return file;
+}
 
 Feed::Feed(SourceContext context)
     : context_(std::move(context)),
@@ -80,7 +94,7 @@ void Feed::refresh() {
 // second reading (cluster/withdraw_guard.h): something else in its folder has changed.
 void Feed::read_file(bool afresh) {
   try {
-    take_file(read_cluster_file(context_.path, context_.node_name), afresh);
+    take_file(read_file_for_host(context_.path, context_.node_name), afresh);
     file_problem_.clear();
   } catch (const Failure& failure) {
     due_ = due_ || afresh || file_problem_ != failure.what();

@@ -18,6 +18,10 @@
 
 namespace onlink::node {
 
+// The file, as far as it suits this host: throws Failure, too, if interfaces that are no host ends of pods have names
+// that begin with podInterfacePrefix. In the caller's network namespace.
+ClusterFile read_file_for_host(const std::string& path, const std::string& node_name);
+
 class Feed {
  public:
   // context.reading is not used. The folder of the file must exist. Throws Failure.

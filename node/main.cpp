@@ -105,7 +105,7 @@ Nodes wait_for_nodes(const Options& options) {
 
 // A file that lists the nodes is believed, whatever an earlier list had.
 Nodes read_nodes(const Options& options) {
-  ClusterFile file = read_cluster_file(options.config, options.node_name);
+  ClusterFile file = read_file_for_host(options.config, options.node_name);
   const auto source = open_source(file, source_context(options));  // reports problems of its keys now
   if (file.source.type != "file") return wait_for_nodes(options);
   const NodeList list = source->read().value();

@@ -26,6 +26,19 @@ instead "it is not a regular file" ln -s /dev/zero "$cluster"
 instead "it is not a regular file" mkdir "$cluster"
 instead "No such file or directory" true
 instead "cluster.json" touch "$cluster"
+# Whatever begins so: for the rules they would be pods.
+ip -n A link add ppp0 type bridge
+instead "ppp0" seed_cluster '.podInterfacePrefix = "ppp"'
+for prefix in ppp p; do
+  seed_cluster ".podInterfacePrefix = \"$prefix\""
+  node A plan
+  same "the prefix $prefix beside ppp0" "$status $errors" "1 onlink-node: $cluster: podInterfacePrefix: \"$prefix\" would make pods' of interfaces that are no pod's (ppp0)"
+done
+seed_cluster '.podInterfacePrefix = "lxc"' # another plugin's host ends are pods'
+ip -n A link add lxc1 type veth peer name lxc2
+node A plan; ok "the prefix lxc"
+ip -n A link del lxc1
+seed_cluster
 # What a shell makes of <(command) is read to its end.
 document=$(cat "$cluster")
 checks=$((checks + 1))
