@@ -65,6 +65,7 @@ inline constexpr Attribute<std::int32_t> address_target_netns{IFA_TARGET_NETNSID
 // Routes
 inline constexpr Attribute<IpAddress> route_dst{RTA_DST};
 inline constexpr Attribute<IpAddress> route_gateway{RTA_GATEWAY};
+inline constexpr Attribute<Bytes> route_via{RTA_VIA};  // struct rtvia
 inline constexpr Attribute<IpAddress> route_prefsrc{RTA_PREFSRC};
 inline constexpr Attribute<IpAddress> route_src{RTA_SRC};
 inline constexpr Attribute<std::uint32_t> route_iif{RTA_IIF};

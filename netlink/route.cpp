@@ -49,6 +49,7 @@ rtmsg& route_header(Message& message, const Route& route) {
   header.rtm_tos = route.tos;
   header.rtm_table = RT_TABLE_UNSPEC;  // RTA_TABLE holds all 32 bits
   header.rtm_protocol = route.protocol;
+  header.rtm_scope = route.scope;
   header.rtm_type = route.type;
   return header;
 }
@@ -89,6 +90,29 @@ std::vector<NextHop> read_multipath(const Attributes& attributes) {
     rest = rest.subspan(std::min<std::size_t>(RTNH_ALIGN(length), rest.size()));
   }
   return hops;
+}
+
+void put_gateway(Message& message, const Route& route) {
+  if (!route.gateway) return;
+  if (route.gateway->family() == route.dst.family()) return message.put(route_gateway, *route.gateway);
+  const auto address = route.gateway->bytes();
+  std::vector<std::uint8_t> via(sizeof(std::uint16_t));  // struct rtvia
+  const auto family = static_cast<std::uint16_t>(route.gateway->family());
+  std::memcpy(via.data(), &family, sizeof family);
+  via.insert(via.end(), address.begin(), address.end());
+  message.put(route_via, via);
+}
+
+// Everything that the kernel takes from us, and compares where it deletes an IPv4 route.
+void put_value(Message& message, const Route& route) {
+  if (route.nexthop_id != 0) {
+    message.put(route_nexthop, route.nexthop_id);  // has gateway and link
+  } else {
+    put_gateway(message, route);
+    if (route.link != 0) message.put(route_oif, route.link);
+  }
+  if (route.source) message.put(route_prefsrc, *route.source);
+  put_metrics(message, route);
 }
 
 constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
@@ -154,29 +178,18 @@ Message add_route(const Route& route, RouteMode mode, const std::string& link_na
   Message message(RTM_NEWROUTE, mode_flags(mode),
                   [route, link_name] { return "add route " + to_string(route, link_name); });
   auto& header = route_header(message, route);
-  header.rtm_scope = route.scope;
   if (route.onlink) header.rtm_flags = RTNH_F_ONLINK;
   put_key(message, route);
-  if (route.gateway) message.put(route_gateway, *route.gateway);
-  if (route.link != 0) message.put(route_oif, route.link);
-  if (route.source) message.put(route_prefsrc, *route.source);
-  put_metrics(message, route);
+  put_value(message, route);
   return std::move(message).explain(add_refusals);
 }
 
 Message delete_route(const Route& route, const std::string& link_name) {
   Message message(RTM_DELROUTE, 0,
                   [route, link_name] { return "delete route " + to_string(route, link_name); });
-  route_header(message, route).rtm_scope =
-      RT_SCOPE_NOWHERE;  // NOWHERE matches any scope (net/ipv4/fib_trie.c)
+  (void)route_header(message, route);
   put_key(message, route);
-  // A route with several next hops is matched by key and protocol: the whole route goes.
-  if (route.nexthop_id != 0)
-    message.put(route_nexthop, route.nexthop_id);
-  else if (route.link != 0)
-    message.put(route_oif, route.link);
-  const bool has_plain_gateway = route.gateway && route.gateway->family() == route.dst.family();
-  if (has_plain_gateway && route.nexthop_id == 0) message.put(route_gateway, *route.gateway);
+  put_value(message, route);
   return message;
 }
 

@@ -61,8 +61,9 @@ std::string protocol_name(std::uint8_t protocol);
 // create: EEXIST where (table, dst, tos, metric) exists. append: beside such a route, on another link.
 enum class RouteMode { create, replace, append };
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
-// Deletes that route only, among others of its key: type, next hop and protocol must match too, so a route of
-// another protocol is never deleted (ESRCH).
+// Deletes that route among others of its key: scope, type, protocol, next hop, source and metrics must match too, so a
+// route of another protocol is never deleted (ESRCH). Where the kernel cannot tell routes apart (IPv4: onlink, several
+// next hops, encapsulation; IPv6: all but protocol, gateway and link) it deletes the first of them.
 Message delete_route(const Route& route, const std::string& link_name);
 
 std::optional<Route> parse_route(const nlmsghdr& message);

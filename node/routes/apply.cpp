@@ -162,7 +162,6 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
         });
   };
   put(changes.add, netlink::RouteMode::create);
-  put(changes.replace, netlink::RouteMode::replace);
   applied.messages += changes.remove.size();
   run<netlink::Route>(
       socket, changes.remove,
@@ -170,6 +169,10 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
       [&](const netlink::Route&, const Failure& failure) {
         if (!failure.missing()) applied.failures.emplace_back(failure.what());
       });
+  // A foreign route that was behind one of ours may be the first by now.
+  if (!changes.remove.empty())
+    set_apart(host, changes.replace, find_holders(socket, changes.replace), changes.conflicts);
+  put(changes.replace, netlink::RouteMode::replace);
   if (taken.empty()) return applied;
   std::sort(taken.begin(), taken.end(), netlink::key_before);
   std::erase_if(changes.add, [&](const netlink::Route& route) {

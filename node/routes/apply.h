@@ -23,9 +23,10 @@ struct Applied {
 // here, look at the host again before routes to it. Failures are gathered.
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host);
 
-// Routes: first additions, then removals, in batches in which one refused route does not stop the others. A new route
-// is only added if the kernel has none with its key: one that others hold becomes a conflict. Our own routes are
-// replaced in one step, never deleted first.
+// Routes: additions, removals, replacements, in this order and in batches in which one refused route does not stop the
+// others. A new route is only added if the kernel has none with its key: one that others hold becomes a conflict. Our own
+// routes are replaced in one step, never deleted first. A removal among several of one key may hit ours: the replacement
+// of that key puts it back.
 Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host);
 
 // Addresses and entries on the tunnel devices that no route needs any more, or a whole VXLAN device.

@@ -105,10 +105,12 @@ void diff_routes(const std::vector<netlink::Route>& wanted, const std::vector<ne
       const auto end =
           std::find_if_not(is, actual.end(), [&](const auto& route) { return same_key(route, *want); });
       const auto right = std::find(is, end, *want);
-      if (right == end) changes.replace.push_back(*want);
-      // Others of its key, which somebody has appended. A replacement replaces the first.
-      for (auto other = right == end ? std::next(is) : is; other != end; ++other)
-        if (other != right) changes.remove.push_back(*other);
+      const auto stays = right == end ? is : right;
+      // Others of its key, which somebody has appended. The kernel may take the wrong one of them for the one to be
+      // removed, so the one that is left is replaced, right or not.
+      for (auto other = is; other != end; ++other)
+        if (other != stays) changes.remove.push_back(*other);
+      if (right == end || std::next(is) != end) changes.replace.push_back(*want);
       ++want;
       is = end;
     }
@@ -217,8 +219,8 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
   add_vxlan_commands(changes.vxlan, lines);
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));
-  for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
   for (const auto& route : changes.remove) lines.push_back(route_command("del", route, host));
+  for (const auto& route : changes.replace) lines.push_back(route_command("replace", route, host));
   for (const IpPrefix& address : tunnel.remove_addresses)
     lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), device));
   if (tunnel.remove_own && !tunnel.local) lines.push_back(remove_own);

@@ -55,7 +55,8 @@ struct Changes {
   TunnelChanges tunnel;
   VxlanChanges vxlan;
   std::vector<netlink::Route> add;
-  std::vector<netlink::Route> replace;  // we have this key, but something else differs
+  std::vector<netlink::Route>
+      replace;  // we have this key, but something else differs, or we have it several times
   std::vector<netlink::Route> remove;
   std::vector<netlink::Route> held;  // removed once the list of nodes is complete
   std::vector<Conflict> conflicts;

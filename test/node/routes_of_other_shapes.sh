@@ -61,11 +61,30 @@ for shape in "unreachable 10.10.1.0/24" "throw 10.10.1.0/24" "prohibit 10.10.1.0
   ip -n A route replace $shape
   eventually 2 has_ours
 done
-# Appended to ours: what is too many goes, and it is that which goes.
-ip -n A route append 10.10.1.0/24 via 172.16.91.77 proto 169
-eventually 2 has_ours
+# Appended to ours: what is too many goes, and it is that which goes, also where the kernel cannot tell it from ours.
 ip -n A route prepend 10.10.1.0/24 via 172.16.91.78 proto 169
 eventually 2 has_ours
+for shape in "via 172.16.91.77" "dev eth0" "via inet6 fe80::1 dev eth0" "via 172.16.91.202 dev eth0 mtu 900" "nhid 7" \
+  "via 172.16.91.202 dev eth0 src 172.16.91.201" "via 172.16.91.202 dev eth0 onlink" "OURS nexthop via 172.16.91.77 nexthop via 172.16.91.78"; do
+  case $shape in *OURS*) shape=${shape/OURS/proto 169} ;; *) shape+=" proto 169" ;; esac
+  # shellcheck disable=SC2086
+  ip -n A route append 10.10.1.0/24 $shape
+  eventually 2 has_ours
+done
+# Several, with a foreign one among them, which stays; and by the commands of plan.
+stop_node A
+ip -n A route append 10.10.1.0/24 via 172.16.91.79 proto bird
+ip -n A route append 10.10.1.0/24 dev eth0 proto 169
+ip -n A route append 10.10.1.0/24 via 172.16.91.77 proto 169
+applied A
+same "beside a foreign one" "$(route_line A 10.10.1.0/24)" "$ours"$'\n'"10.10.1.0/24 via 172.16.91.79 dev eth0 proto bird"
+ip -n A route del 10.10.1.0/24 proto bird
+ip -n A route append 10.10.1.0/24 via 172.16.91.202 dev eth0 onlink proto 169
+ip -n A route append 10.10.1.0/24 dev eth0 proto 169
+node A plan
+on A sh -e <<<"$out" || fail "the commands of plan do not run: $out"
+same "by the commands of plan" "$(route_line A 10.10.1.0/24)" "$ours"
+start_node A
 # A peer's subnet of one address has the shape of a pod's route: told apart by the interface.
 seed_cluster '.nodes[1].podCIDRs = ["10.10.1.7/32"]'
 single() { [ "$(route_line A 10.10.1.7)" = "10.10.1.7 via 172.16.91.202 dev eth0 proto 169" ]; }
@@ -82,6 +101,11 @@ start_node A
 six() { [ "$(ip -n A -6 -j route show fd00:11::/64 | jq -c 'map([.gateway, .nexthops, .protocol])')" = '[["fd00:172::202",null,"169"]]' ]; }
 eventually 2 six
 ip -n A -6 route append fd00:11::/64 via fd00:172::77 dev eth0 proto 169
+eventually 2 six
+# One without a gateway is a route of its own, and the kernel does not tell it from ours.
+ip -n A -6 route append fd00:11::/64 dev eth0 proto 169
+eventually 2 six
+ip -n A -6 route append blackhole fd00:11::/64 proto 169
 eventually 2 six
 ip -n A -6 route replace unreachable fd00:11::/64 proto 169
 eventually 2 six
