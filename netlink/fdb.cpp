@@ -6,6 +6,8 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "netlink/attributes.h"
 #include "netlink/link.h"
 
@@ -15,8 +17,7 @@ namespace {
 Message about(const FdbEntry& entry, std::uint16_t type, std::uint16_t flags, const char* verb,
               const std::string& link_name) {
   Message message(type, flags, [=] {
-    return fmt::format("{} forwarding entry {} dev {} dst {}", verb, entry.mac.to_string(), link_name,
-                       entry.remote.to_string());
+    return fmt::format("{} forwarding entry {} dev {}", verb, entry.mac.to_string(), link_name);
   });
   auto& header = message.header<ndmsg>();
   header.ndm_family = AF_BRIDGE;
@@ -24,14 +25,15 @@ Message about(const FdbEntry& entry, std::uint16_t type, std::uint16_t flags, co
   header.ndm_state = NUD_PERMANENT;
   header.ndm_flags = NTF_SELF;
   message.put(neighbour_mac, entry.mac);
-  message.put(neighbour_address, entry.remote);
   return message;
 }
 
 }  // namespace
 
 Message set_fdb_entry(const FdbEntry& entry, const std::string& link_name) {
-  return about(entry, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "set", link_name);
+  Message message = about(entry, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "set", link_name);
+  message.put(neighbour_address, entry.remote.value());
+  return message;
 }
 
 Message delete_fdb_entry(const FdbEntry& entry, const std::string& link_name) {
@@ -43,9 +45,13 @@ std::optional<FdbEntry> parse_fdb_entry(const nlmsghdr& message) {
   const ndmsg* header = nullptr;
   const auto attributes = Attributes::of(message, header);
   const auto mac = attributes.get(neighbour_mac);
-  const auto remote = attributes.get(neighbour_address);
-  if (header->ndm_family != AF_BRIDGE || !mac || !remote) return std::nullopt;
-  return FdbEntry{static_cast<std::uint32_t>(header->ndm_ifindex), *mac, *remote};
+  const auto has = [&](std::uint16_t type) { return !attributes.bytes(type).empty(); };
+  // Those of a bridge that the device is in have its index, too.
+  if (header->ndm_family != AF_BRIDGE || !mac || has(NDA_MASTER)) return std::nullopt;
+  FdbEntry entry{static_cast<std::uint32_t>(header->ndm_ifindex), *mac};
+  // The kernel names these only where they are not the device's own (vxlan_fdb_info).
+  if (!has(NDA_PORT) && !has(NDA_VNI) && !has(NDA_IFINDEX)) entry.remote = attributes.get(neighbour_address);
+  return entry;
 }
 
 // A dump of this family is filtered by its header (net/core/rtnetlink.c, valid_fdb_dump_strict).
@@ -54,7 +60,15 @@ std::vector<FdbEntry> list_fdb(Socket& socket, std::uint32_t link) {
   auto& header = request.header<ndmsg>();
   header.ndm_family = AF_BRIDGE;
   header.ndm_ifindex = static_cast<int>(link);
-  return socket.dump<FdbEntry>(request, parse_fdb_entry);
+  auto entries = socket.dump<FdbEntry>(request, parse_fdb_entry);
+  std::sort(entries.begin(), entries.end());
+  std::vector<FdbEntry> by_mac;
+  for (const FdbEntry& entry : entries)
+    if (!by_mac.empty() && by_mac.back().mac == entry.mac)
+      by_mac.back().remote.reset();
+    else
+      by_mac.push_back(entry);
+  return by_mac;
 }
 
 }  // namespace onlink::netlink

@@ -16,17 +16,19 @@ namespace onlink::netlink {
 struct FdbEntry {
   std::uint32_t link = 0;  // ifindex
   MacAddress mac = {};
-  IpAddress remote = {};
+  // Where packets to it go, by the device's own port and VNI. Nothing: elsewhere (another port, VNI or interface, a group
+  // of nexthop objects), or to several remotes.
+  std::optional<IpAddress> remote = {};
 
   auto operator<=>(const FdbEntry&) const = default;
 };
 
-// Replaces the MAC's entry (vxlan_core.c, vxlan_fdb_replace).
+// Needs a remote. A MAC that leads elsewhere must be deleted before (vxlan_core.c, vxlan_fdb_replace).
 Message set_fdb_entry(const FdbEntry& entry, const std::string& link_name);
-// Deletes that entry only: a MAC may have several remotes.
+// Deletes all that there is of the MAC.
 Message delete_fdb_entry(const FdbEntry& entry, const std::string& link_name);
-std::optional<FdbEntry> parse_fdb_entry(const nlmsghdr& message);  // with a remote only; also RTM_DELNEIGH
-// The entries of one device: a dump, filtered by the kernel.
+std::optional<FdbEntry> parse_fdb_entry(const nlmsghdr& message);  // also RTM_DELNEIGH
+// The entries of one device, one for each MAC, sorted: a dump, filtered by the kernel.
 std::vector<FdbEntry> list_fdb(Socket& socket, std::uint32_t link);
 
 }  // namespace onlink::netlink

@@ -200,7 +200,7 @@ void Reconciler::make_vxlan(const Nodes& nodes, Pass& pass) {
   if (!pass.host.vxlan) return;
   Changes rest;
   rest.vxlan = pass.changes.vxlan;
-  pass.changes.vxlan.remove = made.remove;  // for the log
+  pass.changes.vxlan.remove = std::move(made.remove);  // for the log
   pass.changes.vxlan.create = std::move(made.create);
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, rest, pass.host).failures);

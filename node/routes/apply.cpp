@@ -76,7 +76,7 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
 }
 
 void make_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const Host& host) {
-  if (changes.remove) netlink::delete_link_if_any(socket, *host.vxlan);
+  if (!changes.remove.empty()) netlink::delete_link_if_any(socket, *host.vxlan);
   const WantedVxlan& wanted = *changes.create;
   socket.execute(netlink::create_vxlan(vxlan_name, wanted.settings, wanted.mac, wanted.mtu));
 }
@@ -116,13 +116,14 @@ void apply_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const net
     attempt(applied, [&] { add_end(socket, link, address); });
   if (changes.loose) attempt(applied, [&] { socket.execute(loosen(link)); });
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link.index, link.name)); });
+  set_entries(socket, changes.wrong_fdb, applied, netlink::delete_fdb_entry);
   set_entries(socket, changes.add.fdb, applied, netlink::set_fdb_entry);
   set_entries(socket, changes.add.neighbours, applied, netlink::add_neighbour);
 }
 
 void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const netlink::Link& link,
                   Applied& applied) {
-  if (changes.remove) return attempt(applied, [&] { netlink::delete_link_if_any(socket, link); });
+  if (!changes.remove.empty()) return attempt(applied, [&] { netlink::delete_link_if_any(socket, link); });
   set_entries(socket, changes.remove_entries.neighbours, applied, netlink::delete_neighbour);
   set_entries(socket, changes.remove_entries.fdb, applied, netlink::delete_fdb_entry);
   remove_ends(socket, link, changes.remove_addresses, applied);
@@ -140,7 +141,7 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
   apply_tunnel(socket, changes.tunnel, host, applied);
   if (changes.vxlan.create)
     attempt(applied, [&] { make_vxlan(socket, changes.vxlan, host); });
-  else if (host.vxlan && !changes.vxlan.remove)
+  else if (host.vxlan && changes.vxlan.remove.empty())
     apply_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;
 }

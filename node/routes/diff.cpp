@@ -55,10 +55,13 @@ void diff_entries(const VxlanEntries& wanted, const VxlanEntries& actual, bool m
   using netlink::Neighbour;
   const auto by_value = [](const Neighbour& each) { return std::tuple(each.address, each.mac, each.link); };
   const auto by_key = [](const Neighbour& each) { return each.address; };
+  const auto by_mac = [](const netlink::FdbEntry& each) { return each.mac; };
   changes.add.fdb = without(wanted.fdb, actual.fdb, std::identity());
+  const auto withdrawn = without(actual.fdb, wanted.fdb, by_mac);
+  changes.wrong_fdb = without(without(actual.fdb, wanted.fdb, std::identity()), withdrawn, std::identity());
   changes.add.neighbours = without(wanted.neighbours, actual.neighbours, by_value);
   if (!may_withdraw) return;
-  changes.remove_entries.fdb = without(actual.fdb, wanted.fdb, std::identity());
+  changes.remove_entries.fdb = withdrawn;
   changes.remove_entries.neighbours = without(actual.neighbours, wanted.neighbours, by_key);
 }
 
@@ -66,12 +69,13 @@ VxlanChanges diff_vxlan(const Desired& desired, const Host& host, bool may_withd
   VxlanChanges changes;
   const bool is_ours = host.vxlan && host.vxlan->kind == "vxlan";
   if (!desired.vxlan) {
-    changes.remove = is_ours && may_withdraw;
+    if (is_ours && may_withdraw) changes.remove = host.vxlan->name;
     return changes;
   }
   const WantedVxlan& wanted = *desired.vxlan;
-  const bool stays = is_ours && host.vxlan->vxlan == wanted.settings && host.vxlan->mac == wanted.mac;
-  changes.remove = host.vxlan && !stays;
+  const bool stays = is_ours && host.vxlan->name == vxlan_name && host.vxlan->vxlan == wanted.settings &&
+                     host.vxlan->mac == wanted.mac;
+  if (host.vxlan && !stays) changes.remove = host.vxlan->name;
   if (!stays) changes.create = wanted;
   if (wanted.mtu != 0 && (!stays || host.vxlan->mtu != wanted.mtu)) changes.mtu = wanted.mtu;
   changes.up = !stays || !host.vxlan->up();
@@ -159,9 +163,13 @@ namespace {
 
 const char* family_option(const IpAddress& address) { return address.is_v4() ? "" : "-6 "; }
 
+std::string fdb_removal(const netlink::FdbEntry& entry) {
+  return fmt::format("bridge fdb del {} dev {} self", entry.mac.to_string(), vxlan_name);
+}
+
 void add_vxlan_commands(const VxlanChanges& vxlan, std::vector<std::string>& lines) {
   if (const auto& wanted = vxlan.create) {
-    if (vxlan.remove) lines.push_back(fmt::format("ip link del {}", vxlan_name));
+    if (!vxlan.remove.empty()) lines.push_back("ip link del " + vxlan.remove);
     lines.push_back(fmt::format("ip link add {} address {} type vxlan id {} local {} dstport {} nolearning",
                                 vxlan_name, wanted->mac.to_string(), wanted->settings.vni,
                                 wanted->settings.local->to_string(), wanted->settings.port));
@@ -172,9 +180,10 @@ void add_vxlan_commands(const VxlanChanges& vxlan, std::vector<std::string>& lin
                                 address.address.is_v4() ? "" : " nodad"));
   if (vxlan.loose) lines.push_back(fmt::format("sysctl -w net/ipv4/conf/{}/rp_filter=2", vxlan_name));
   if (vxlan.up) lines.push_back(fmt::format("ip link set {} up", vxlan_name));
+  for (const netlink::FdbEntry& entry : vxlan.wrong_fdb) lines.push_back(fdb_removal(entry));
   for (const netlink::FdbEntry& entry : vxlan.add.fdb)
     lines.push_back(fmt::format("bridge fdb replace {} dev {} dst {} self permanent", entry.mac.to_string(),
-                                vxlan_name, entry.remote.to_string()));
+                                vxlan_name, entry.remote.value().to_string()));
   for (const netlink::Neighbour& each : vxlan.add.neighbours)
     lines.push_back(fmt::format("ip {}neigh replace {} lladdr {} dev {} nud permanent",
                                 family_option(each.address), each.address.to_string(), each.mac.to_string(),
@@ -185,12 +194,10 @@ void add_vxlan_removals(const VxlanChanges& vxlan, std::vector<std::string>& lin
   for (const netlink::Neighbour& each : vxlan.remove_entries.neighbours)
     lines.push_back(fmt::format("ip {}neigh del {} dev {}", family_option(each.address),
                                 each.address.to_string(), vxlan_name));
-  for (const netlink::FdbEntry& entry : vxlan.remove_entries.fdb)
-    lines.push_back(fmt::format("bridge fdb del {} dev {} dst {} self", entry.mac.to_string(), vxlan_name,
-                                entry.remote.to_string()));
+  for (const netlink::FdbEntry& entry : vxlan.remove_entries.fdb) lines.push_back(fdb_removal(entry));
   for (const IpPrefix& address : vxlan.remove_addresses)
     lines.push_back(fmt::format("ip addr del {} dev {}", address.to_string(), vxlan_name));
-  if (vxlan.remove && !vxlan.create) lines.push_back(fmt::format("ip link del {}", vxlan_name));
+  if (!vxlan.remove.empty() && !vxlan.create) lines.push_back("ip link del " + vxlan.remove);
 }
 
 }  // namespace

@@ -29,14 +29,16 @@ struct TunnelChanges {
 };
 
 struct VxlanChanges {
-  bool remove = false;  // it has other settings: before `create`; or it is not wanted: after the routes
+  // Its name, if it has another name or other settings: before `create`; or if it is not wanted: after the routes.
+  std::string remove;
   std::optional<WantedVxlan> create;
   std::uint32_t mtu = 0;  // 0: stays
   bool up = false;
   bool loose = false;  // as in TunnelChanges
   std::vector<IpPrefix> add_addresses;
   std::vector<IpPrefix> remove_addresses;
-  VxlanEntries add;  // each replaces the entry with its key
+  std::vector<netlink::FdbEntry> wrong_fdb;  // of a wanted MAC, which leads elsewhere: removed before `add`
+  VxlanEntries add;                          // each replaces the entry with its key
   VxlanEntries remove_entries;
 
   bool operator==(const VxlanChanges&) const = default;

@@ -242,8 +242,13 @@ void read_tunnel(netlink::Socket& socket, const std::optional<IpAddress>& local,
   host.tunnel_addresses = addresses(host.tunnel);
 }
 
+// One that somebody has renamed is known by its MAC. It must go: its VNI and port can be used once only.
 void read_vxlan(netlink::Socket& socket, Host& host) {
   host.vxlan = netlink::find_link(socket, vxlan_name);
+  if (!host.vxlan)
+    for (netlink::Link& link : netlink::list_links(socket, "vxlan"))
+      if (link.vxlan && link.vxlan->local && link.mac == vxlan_mac(*link.vxlan->local))
+        host.vxlan = std::move(link);
   host.vxlan_addresses.clear();
   host.vxlan_entries = {};
   if (!host.vxlan) return;
@@ -253,7 +258,6 @@ void read_vxlan(netlink::Socket& socket, Host& host) {
   host.vxlan_addresses = netlink::list_addresses(socket, index);
   auto& [fdb, neighbours] = host.vxlan_entries;
   fdb = netlink::list_fdb(socket, index);
-  std::sort(fdb.begin(), fdb.end());
   neighbours = netlink::list_neighbours(socket, index);
   std::erase_if(neighbours, [](const auto& neighbour) { return neighbour.state != NUD_PERMANENT; });
   std::sort(neighbours.begin(), neighbours.end());

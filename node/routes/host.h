@@ -56,7 +56,7 @@ struct Host {
   std::optional<netlink::Link> own_tunnel;  // named ipip.onlink, whatever its kind
   std::optional<netlink::Link> tunnel;      // the one in use
   std::vector<netlink::Address> tunnel_addresses;
-  std::optional<netlink::Link> vxlan;  // named vxlan.onlink, whatever its kind
+  std::optional<netlink::Link> vxlan;  // named vxlan.onlink, whatever its kind; else ours under another name
   std::vector<netlink::Address> vxlan_addresses;
   VxlanEntries vxlan_entries;  // permanent ones
   bool vxlan_missing = false;  // the kernel refused to make such a device

@@ -73,6 +73,22 @@ on A bridge fdb append 02:6f:ac:10:5b:ca dev vxlan.onlink dst 172.16.91.99
 eventually 2 mended
 on A bridge fdb append 02:00:00:00:00:99 dev vxlan.onlink dst 172.16.91.99
 eventually 2 mended
+# To the same node, but in another way: no packet arrives.
+entries=$(on A bridge fdb show dev vxlan.onlink)
+plain() { [ "$(on A bridge fdb show dev vxlan.onlink)" = "$entries" ]; }
+for other in "port 4790" "vni 77" "via lo"; do
+  for verb in replace append; do
+    # shellcheck disable=SC2086
+    on A bridge fdb "$verb" 02:6f:ac:10:5b:ca dev vxlan.onlink dst 172.16.91.202 $other self permanent
+    eventually 2 plain
+    reaches A 10.10.1.1
+  done
+done
+ip -n A nexthop add id 102 via 172.16.91.99 fdb
+ip -n A nexthop add id 103 group 102 fdb
+on A sh -c 'bridge fdb del 02:6f:ac:10:5b:ca dev vxlan.onlink && bridge fdb add 02:6f:ac:10:5b:ca dev vxlan.onlink nhid 103 self permanent'
+eventually 2 plain
+reaches A 10.10.1.1
 ip -n A neigh del 10.10.1.1 dev vxlan.onlink
 eventually 2 mended
 ip -n A neigh replace 10.10.1.1 dev vxlan.onlink lladdr 02:00:00:00:00:01 nud permanent
@@ -87,6 +103,11 @@ ip -n A addr flush dev vxlan.onlink
 eventually 2 mended
 ip -n A link del vxlan.onlink
 eventually 2 mended
+# Under another name it still has the VNI and the port.
+ip -n A link set vxlan.onlink down
+ip -n A link set vxlan.onlink name other
+eventually 2 mended
+same "the one with another name" "$(ip -n A -br link show type vxlan | wc -l)" 1
 ip -n A link set eth0 mtu 1400
 eventually 2 eval '[ "$(device A | jq ".[1]")" = 1350 ] && [ "$(cat "$work/A/run/mtu")" = 1350 ]'
 ip -n A link set eth0 mtu 1500
@@ -191,9 +212,13 @@ talk_all
 count_packets B eth0 'ip6 and udp port 4789' reaches a1 "${v4[b1]}"
 [ "$seen" -ge 2 ] || fail "no VXLAN over IPv6 on the wire: $seen"
 same "IPv6 pods go directly on one network" "$(ip -6 -n A route show fd00:10:1::/64 | grep -c 'via fd00:91::202 dev eth0')" 1
+ip -n B link set vxlan.onlink down
+ip -n B link set vxlan.onlink name other
+node B plan
+same "what plan does with a device of another name" "$(grep '^ip link del' <<<"$out")" "ip link del other"
 for name in A B; do
   node "$name" clean
   same "clean on $name" "$status $errors" "0 "
-  same "what is left on $name" "$(ip -n "$name" link show vxlan.onlink 2>&1 | grep -c 'does not exist') $(ip -n "$name" route show proto 169 | grep -vc 'scope link')" "1 0"
+  same "what is left on $name" "$(ip -n "$name" -br link show type vxlan | wc -l) $(ip -n "$name" route show proto 169 | grep -vc 'scope link')" "0 0"
 done
 done_testing
