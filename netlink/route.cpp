@@ -50,7 +50,8 @@ rtmsg& route_header(Message& message, const Route& route) {
   header.rtm_table = RT_TABLE_UNSPEC;  // RTA_TABLE holds all 32 bits
   header.rtm_protocol = route.protocol;
   header.rtm_scope = route.scope;
-  header.rtm_type = route.type;
+  // Of a route to a nexthop object the kernel reports the object's type, and compares its own.
+  header.rtm_type = route.nexthop_id != 0 ? std::uint8_t{RTN_UNSPEC} : route.type;
   return header;
 }
 

@@ -129,6 +129,28 @@ void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const ne
   remove_ends(socket, link, changes.remove_addresses, applied);
 }
 
+// The kernel's word for a route that is gone already is also that for one that does not match.
+void remove_routes(netlink::Socket& socket, const std::vector<netlink::Route>& routes, const Host& host,
+                   Applied& applied) {
+  std::vector<netlink::Route> not_found;
+  applied.messages += routes.size();
+  run<netlink::Route>(
+      socket, routes,
+      [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
+      [&](const netlink::Route& route, const Failure& failure) {
+        if (failure.missing()) return not_found.push_back(route);
+        applied.failures.emplace_back(failure.what());
+      });
+  if (not_found.empty()) return;
+  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+  for (const netlink::Route& each : netlink::list_routes(socket, ours)) {
+    const netlink::Route route = netlink::normalised(each);
+    if (std::find(not_found.begin(), not_found.end(), route) != not_found.end())
+      applied.failures.push_back(fmt::format("delete route {}: the kernel finds no such route, but lists it",
+                                             netlink::to_string(route, host.link_name(route.link))));
+  }
+}
+
 }  // namespace
 
 Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host& host) {
@@ -163,13 +185,7 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
         });
   };
   put(changes.add, netlink::RouteMode::create);
-  applied.messages += changes.remove.size();
-  run<netlink::Route>(
-      socket, changes.remove,
-      [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
-      [&](const netlink::Route&, const Failure& failure) {
-        if (!failure.missing()) applied.failures.emplace_back(failure.what());
-      });
+  remove_routes(socket, changes.remove, host, applied);
   // A foreign route that was behind one of ours may be the first by now.
   if (!changes.remove.empty())
     set_apart(host, changes.replace, find_holders(socket, changes.replace), changes.conflicts);

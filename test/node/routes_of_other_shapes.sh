@@ -54,7 +54,8 @@ applied A
 start_node A
 eventually 2 test -s "$work/A/run/service.json"
 ip -n A nexthop add id 7 via 172.16.91.77 dev eth0
-for shape in "unreachable 10.10.1.0/24" "throw 10.10.1.0/24" "prohibit 10.10.1.0/24" "10.10.1.0/24 dev eth0" "10.10.1.0/24 nhid 7" \
+ip -n A nexthop add id 8 blackhole
+for shape in "unreachable 10.10.1.0/24" "throw 10.10.1.0/24" "prohibit 10.10.1.0/24" "10.10.1.0/24 dev eth0" "10.10.1.0/24 nhid 7" "10.10.1.0/24 nhid 8" \
   "10.10.1.0/24 OURS nexthop via 172.16.91.77 nexthop via 172.16.91.202" "10.10.1.0/24 via 172.16.91.202 dev eth0 mtu 900"; do
   case $shape in *OURS*) shape=${shape/OURS/proto 169} ;; *) shape+=" proto 169" ;; esac
   # shellcheck disable=SC2086
@@ -64,7 +65,7 @@ done
 # Appended to ours: what is too many goes, and it is that which goes, also where the kernel cannot tell it from ours.
 ip -n A route prepend 10.10.1.0/24 via 172.16.91.78 proto 169
 eventually 2 has_ours
-for shape in "via 172.16.91.77" "dev eth0" "via inet6 fe80::1 dev eth0" "via 172.16.91.202 dev eth0 mtu 900" "nhid 7" \
+for shape in "via 172.16.91.77" "dev eth0" "via inet6 fe80::1 dev eth0" "via 172.16.91.202 dev eth0 mtu 900" "nhid 7" "nhid 8" \
   "via 172.16.91.202 dev eth0 src 172.16.91.201" "via 172.16.91.202 dev eth0 onlink" "OURS nexthop via 172.16.91.77 nexthop via 172.16.91.78"; do
   case $shape in *OURS*) shape=${shape/OURS/proto 169} ;; *) shape+=" proto 169" ;; esac
   # shellcheck disable=SC2086
