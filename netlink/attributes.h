@@ -74,6 +74,8 @@ inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};
 inline constexpr Attribute<Nested> route_metrics{RTA_METRICS};
 inline constexpr Attribute<std::uint32_t> route_nexthop{RTA_NH_ID};
+inline constexpr Attribute<std::uint32_t> route_realms{RTA_FLOW};
+inline constexpr Attribute<std::uint8_t> route_preference{RTA_PREF};
 inline constexpr Attribute<std::uint16_t> route_encapsulation{RTA_ENCAP_TYPE};
 inline constexpr Attribute<std::uint32_t> metric_mtu{RTAX_MTU};
 inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};

@@ -116,6 +116,15 @@ void put_value(Message& message, const Route& route) {
   put_metrics(message, route);
 }
 
+bool has_more_metrics(const Attributes& attributes) {
+  if (attributes.get(route_realms) || attributes.get(route_preference).value_or(0) != 0) return true;
+  const auto metrics = attributes.get(route_metrics);
+  if (!metrics) return false;
+  for (std::uint16_t type = 1; type <= RTAX_MAX; ++type)
+    if (type != RTAX_MTU && type != RTAX_ADVMSS && !metrics->bytes(type).empty()) return true;
+  return false;
+}
+
 constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
                                                  {EEXIST, "a route to this destination exists already"},
                                                  {ENETDOWN, "the interface is down"}};
@@ -222,6 +231,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
     route.mtu = metrics->get(metric_mtu).value_or(0);
     route.advmss = metrics->get(metric_advmss).value_or(0);
   }
+  route.more_metrics = has_more_metrics(attributes);
   return route;
 }
 

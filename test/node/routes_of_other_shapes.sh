@@ -56,7 +56,8 @@ eventually 2 test -s "$work/A/run/service.json"
 ip -n A nexthop add id 7 via 172.16.91.77 dev eth0
 ip -n A nexthop add id 8 blackhole
 for shape in "unreachable 10.10.1.0/24" "throw 10.10.1.0/24" "prohibit 10.10.1.0/24" "10.10.1.0/24 dev eth0" "10.10.1.0/24 nhid 7" "10.10.1.0/24 nhid 8" \
-  "10.10.1.0/24 OURS nexthop via 172.16.91.77 nexthop via 172.16.91.202" "10.10.1.0/24 via 172.16.91.202 dev eth0 mtu 900"; do
+  "10.10.1.0/24 OURS nexthop via 172.16.91.77 nexthop via 172.16.91.202" "10.10.1.0/24 via 172.16.91.202 dev eth0 mtu 900" \
+  "10.10.1.0/24 via 172.16.91.202 dev eth0 hoplimit 1" "10.10.1.0/24 via 172.16.91.202 dev eth0 mtu lock 900 initcwnd 3"; do
   case $shape in *OURS*) shape=${shape/OURS/proto 169} ;; *) shape+=" proto 169" ;; esac
   # shellcheck disable=SC2086
   ip -n A route replace $shape
