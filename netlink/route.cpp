@@ -125,6 +125,11 @@ bool has_more_metrics(const Attributes& attributes) {
   return false;
 }
 
+std::string via(const Route& route, const IpAddress& gateway) {
+  const bool same_family = gateway.family() == route.dst.family();
+  return (same_family ? " via " : " via inet6 ") + gateway.to_string();
+}
+
 constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does not exist"},
                                                  {EEXIST, "a route to this destination exists already"},
                                                  {ENETDOWN, "the interface is down"}};
@@ -159,9 +164,10 @@ std::string protocol_name(std::uint8_t protocol) {
 std::string to_string(const Route& route, const std::string& link_name) {
   const bool is_default = route.dst.length == 0;
   std::string text = type_name(route.type) + (is_default ? "default" : route.dst.to_string());
+  if (route.tos != 0) text += fmt::format(" tos {:#x}", route.tos);
   if (route.encapsulation != 0) text += fmt::format(" encap {}", route.encapsulation);
   if (route.nexthop_id != 0) text += fmt::format(" nhid {}", route.nexthop_id);
-  if (route.gateway) text += " via " + route.gateway->to_string();
+  if (route.gateway) text += via(route, *route.gateway);
   if (route.link != 0) text += " dev " + (link_name.empty() ? fmt::format("if{}", route.link) : link_name);
   if (route.table != RT_TABLE_MAIN) text += fmt::format(" table {}", route.table);
   if (route.protocol != RTPROT_BOOT)
@@ -179,9 +185,19 @@ std::string to_string(const Route& route, const std::string& link_name) {
   if (route.advmss != 0) text += fmt::format(" advmss {}", route.advmss);
   if (route.onlink) text += " onlink";
   for (const NextHop& hop : route.multipath)
-    text +=
-        " nexthop " + (hop.gateway ? "via " + hop.gateway->to_string() : fmt::format("dev if{}", hop.link));
+    text += " nexthop" + (hop.gateway ? via(route, *hop.gateway) : fmt::format(" dev if{}", hop.link));
   return text;
+}
+
+std::string to_arguments(Route route, const std::string& link_name) {
+  if (route.nexthop_id != 0) {
+    route.type = RTN_UNICAST;
+    route.gateway.reset();
+    route.link = 0;
+  }
+  route.multipath.clear();
+  route.encapsulation = 0;
+  return to_string(route, link_name);
 }
 
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name) {

@@ -56,6 +56,9 @@ struct Route {
 // iproute2's own notation: "10.10.1.0/24 via 172.16.91.202 dev tunl0 proto 169 onlink".
 // link_name: the name of route.link, or its number where it is not known ("if12").
 std::string to_string(const Route& route, const std::string& link_name);
+// The same as arguments of `ip route add`, `replace` or `del`: without what these do not take, or not together. onlink's
+// own routes have none of that; of others, what is left is enough to delete the first of them.
+std::string to_arguments(Route route, const std::string& link_name);
 // "onlink", "kernel", "bird": the names of /etc/iproute2/rt_protos that matter here, else the number.
 std::string protocol_name(std::uint8_t protocol);
 

@@ -123,7 +123,7 @@ void diff_routes(const std::vector<netlink::Route>& wanted, const std::vector<ne
 
 std::string route_command(const char* verb, const netlink::Route& route, const Host& host) {
   return fmt::format("ip {}route {} {}", route.dst.address.is_v4() ? "" : "-6 ", verb,
-                     netlink::to_string(route, host.link_name(route.link)));
+                     netlink::to_arguments(route, host.link_name(route.link)));
 }
 
 }  // namespace

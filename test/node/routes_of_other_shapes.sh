@@ -112,4 +112,31 @@ eventually 2 six
 ip -n A -6 route replace unreachable fd00:11::/64 proto 169
 eventually 2 six
 stop_node A
+
+# What plan prints for routes of each shape can be typed.
+routes_left() { ip -n A -4 route show table all proto 169; ip -n A -6 route show table all proto 169; }
+seed_cluster
+node A clean
+ip -n A nexthop add id 9 group 7
+number=0
+while read -r shape; do
+  number=$((number + 1))
+  # shellcheck disable=SC2086
+  ip -n A route add ${shape/SUBNET/10.99.$number.0/24} || fail "cannot add $shape"
+done <<'END'
+proto 169 SUBNET nexthop via 172.16.91.77 nexthop via 172.16.91.78
+proto 169 SUBNET nhid 7
+proto 169 SUBNET nhid 8
+proto 169 SUBNET nhid 9
+proto 169 SUBNET via inet6 fe80::1 dev eth0
+proto 169 SUBNET nexthop via inet6 fe80::1 dev eth0 nexthop via 172.16.91.78
+proto 169 SUBNET tos 0x10 via 172.16.91.77
+proto 169 table main local SUBNET dev lo
+proto 169 table main broadcast SUBNET dev eth0
+proto 169 throw SUBNET metric 5
+END
+node A plan
+on A sh -e <<<"$(grep '^ip .*route del' <<<"$out")" || fail "the commands of plan do not run: $out"
+same "what they leave" "$(routes_left)" ""
+
 done_testing
