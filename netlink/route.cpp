@@ -46,6 +46,7 @@ rtmsg& route_header(Message& message, const Route& route) {
   auto& header = message.header<rtmsg>();
   header.rtm_family = static_cast<std::uint8_t>(route.dst.family());
   header.rtm_dst_len = route.dst.length;
+  if (route.from) header.rtm_src_len = route.from->length;
   header.rtm_tos = route.tos;
   header.rtm_table = RT_TABLE_UNSPEC;  // RTA_TABLE holds all 32 bits
   header.rtm_protocol = route.protocol;
@@ -58,6 +59,7 @@ rtmsg& route_header(Message& message, const Route& route) {
 void put_key(Message& message, const Route& route) {
   message.put(route_table, route.table);
   if (route.dst.length > 0) message.put(route_dst, route.dst.network().address);
+  if (route.from) message.put(route_src, route.from->address);
   if (route.priority != 0) message.put(route_priority, route.priority);
 }
 
@@ -164,6 +166,7 @@ std::string protocol_name(std::uint8_t protocol) {
 std::string to_string(const Route& route, const std::string& link_name) {
   const bool is_default = route.dst.length == 0;
   std::string text = type_name(route.type) + (is_default ? "default" : route.dst.to_string());
+  if (route.from) text += " from " + route.from->to_string();
   if (route.tos != 0) text += fmt::format(" tos {:#x}", route.tos);
   if (route.encapsulation != 0) text += fmt::format(" encap {}", route.encapsulation);
   if (route.nexthop_id != 0) text += fmt::format(" nhid {}", route.nexthop_id);
@@ -240,6 +243,7 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
   route.source = attributes.get(route_prefsrc);
   route.tos = header->rtm_tos;
+  if (const auto from = attributes.get(route_src)) route.from = {*from, header->rtm_src_len};
   route.multipath = read_multipath(attributes);
   route.nexthop_id = attributes.get(route_nexthop).value_or(0);
   route.encapsulation = attributes.get(route_encapsulation).value_or(0);

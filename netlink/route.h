@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes. The kernel knows a route by (table, destination, tos, metric); everything else is its value.
+// Routes. The kernel knows a route by (table, destination, source, tos, metric); everything else is its value.
 #pragma once
 
 #include <linux/rtnetlink.h>
@@ -43,6 +43,7 @@ struct Route {
   std::uint32_t mtu = 0;                 // RTAX_MTU; 0: none
   std::uint32_t advmss = 0;              // RTAX_ADVMSS; 0: none
   std::uint8_t tos = 0;
+  std::optional<IpPrefix> from = {};  // for packets from there only; IPv6
 
   // onlink's own routes have none of these; others' may. Read only.
   std::vector<NextHop> multipath = {};  // the next hops, where there are several
@@ -62,7 +63,7 @@ std::string to_arguments(Route route, const std::string& link_name);
 // "onlink", "kernel", "bird": the names of /etc/iproute2/rt_protos that matter here, else the number.
 std::string protocol_name(std::uint8_t protocol);
 
-// create: EEXIST where (table, dst, tos, metric) exists. append: beside such a route, on another link.
+// create: EEXIST where the key exists. append: beside such a route, on another link.
 enum class RouteMode { create, replace, append };
 Message add_route(const Route& route, RouteMode mode, const std::string& link_name);
 // Deletes that route among others of its key: scope, type, protocol, next hop, source and metrics must match too, so a
@@ -94,7 +95,7 @@ std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const 
 // The source address that the kernel would choose for a packet to dst; nothing where it has no route.
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst);
 
-// The route with this key (table, destination, tos, metric), whatever policy rules would choose.
+// The route with this key, whatever policy rules would choose.
 std::optional<Route> find_route(Socket& socket, const Route& key);
 
 struct RouteFilter {

@@ -7,7 +7,9 @@
 namespace onlink::netlink {
 namespace {
 
-auto key(const Route& route) { return std::tie(route.table, route.dst, route.tos, route.priority); }
+auto key(const Route& route) {
+  return std::tie(route.table, route.dst, route.from, route.tos, route.priority);
+}
 
 }  // namespace
 

@@ -10,7 +10,7 @@ namespace onlink::netlink {
 // an IPv6 blackhole goes through lo (net/ipv6/route.c, ip6_route_info_create).
 Route normalised(Route route);
 
-// The kernel's own key: table, destination, tos, metric.
+// The kernel's own key: table, destination, source, tos, metric.
 bool same_key(const Route& a, const Route& b);
 bool key_before(const Route& a, const Route& b);
 

@@ -111,7 +111,15 @@ ip -n A -6 route append blackhole fd00:11::/64 proto 169
 eventually 2 six
 ip -n A -6 route replace unreachable fd00:11::/64 proto 169
 eventually 2 six
+# One for packets from one network only is not ours.
 stop_node A
+ip -n A -6 route del fd00:11::/64
+if ip -n A -6 route add fd00:11::/64 from fd00:8::/64 via fd00:172::202 dev eth0 proto 169; then
+  node A plan
+  same "what plan does with it" "$(grep ' from ' <<<"$out")" "ip -6 route del fd00:11::/64 from fd00:8::/64 via fd00:172::202 dev eth0 proto 169 metric 1024"
+  applied A
+  same "beside one of a source" "$(ip -n A -6 route show fd00:11::/64 | sed 's/ *$//')" "fd00:11::/64 via fd00:172::202 dev eth0 proto 169 metric 1024 pref medium"
+fi
 
 # What plan prints for routes of each shape can be typed.
 routes_left() { ip -n A -4 route show table all proto 169; ip -n A -6 route show table all proto 169; }
