@@ -26,6 +26,16 @@ NodeList list_of(const Cluster& cluster) {
   return list;
 }
 
+// What is not known of them here, each pass sees again.
+std::vector<IpPrefix> own_networks() try {
+  std::vector<IpPrefix> networks;
+  auto socket = netlink::Socket::open();
+  for (const netlink::Address& address : netlink::list_addresses(socket)) networks.push_back(address.prefix);
+  return networks;
+} catch (const Failure&) {
+  return {};
+}
+
 }  // namespace
 
 ClusterFile read_file_for_host(const std::string& path, const std::string& node_name) {
@@ -36,8 +46,9 @@ ClusterFile read_file_for_host(const std::string& path, const std::string& node_
     if (link.name.starts_with(prefix) && link.kind != "veth" && link.kind != "netkit")
       throw Failure(
           FailureKind::configuration,
-          fmt::format("{}: podInterfacePrefix: \"{}\" would make pods' of interfaces that are no pod's ({})",
-                      path, prefix, link.name));
+          fmt::format(
+              "{}: podInterfacePrefix: \"{}\" begins the name of {} too, which is not a pod's interface",
+              path, prefix, link.name));
   return file;
 }
 
@@ -164,10 +175,7 @@ Merger Feed::new_merger() const {
   Merger merger(file_->rules, context_.node_name, earlier());
   if (const auto address = source_ ? source_->address() : std::nullopt)
     merger.need(*address, source_->describe());
-  std::vector<IpPrefix> networks;
-  auto socket = netlink::Socket::open();
-  for (const netlink::Address& address : netlink::list_addresses(socket)) networks.push_back(address.prefix);
-  merger.set_networks(std::move(networks));
+  merger.set_networks(own_networks());
   return merger;
 }
 

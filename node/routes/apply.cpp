@@ -10,6 +10,7 @@
 #include <functional>
 #include <iterator>
 #include <span>
+#include <utility>
 
 #include "base/failure.h"
 #include "netlink/fdb.h"
@@ -132,22 +133,22 @@ void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const ne
 // The kernel's word for a route that is gone already is also that for one that does not match.
 void remove_routes(netlink::Socket& socket, const std::vector<netlink::Route>& routes, const Host& host,
                    Applied& applied) {
-  std::vector<netlink::Route> not_found;
+  std::vector<std::pair<netlink::Route, Failure>> not_found;
   applied.messages += routes.size();
   run<netlink::Route>(
       socket, routes,
       [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
       [&](const netlink::Route& route, const Failure& failure) {
-        if (failure.missing()) return not_found.push_back(route);
+        if (failure.missing()) return (void)not_found.emplace_back(route, failure);
         applied.failures.emplace_back(failure.what());
       });
   if (not_found.empty()) return;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
   for (const netlink::Route& each : netlink::list_routes(socket, ours)) {
     const netlink::Route route = netlink::normalised(each);
-    if (std::find(not_found.begin(), not_found.end(), route) != not_found.end())
-      applied.failures.push_back(fmt::format("delete route {}: the kernel finds no such route, but lists it",
-                                             netlink::to_string(route, host.link_name(route.link))));
+    for (const auto& [wanted, failure] : not_found)
+      if (wanted == route)
+        applied.failures.push_back(fmt::format("{}, but the kernel lists it", failure.what()));
   }
 }
 

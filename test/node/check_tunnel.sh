@@ -31,7 +31,7 @@ chain B input 'ip protocol 4 reject with icmp type prot-unreachable'
 finds 3 no-ipip-there "172.16.91.202 refuses protocol 4"
 unchain B
 chain A input 'ip protocol 4 drop'
-finds 1 dropped-here "its answer arrives on eth0 and is dropped by this node: an input chain"
+finds 1 'dropped-here", "firewall' "its answer arrives on eth0 and is dropped by this node: an input chain"
 unchain A
 chain A output 'ip protocol 4 drop'
 finds 1 dropped-here "does not leave this node"

@@ -32,7 +32,7 @@ instead "ppp0" seed_cluster '.podInterfacePrefix = "ppp"'
 for prefix in ppp p; do
   seed_cluster ".podInterfacePrefix = \"$prefix\""
   node A plan
-  same "the prefix $prefix beside ppp0" "$status $errors" "1 onlink-node: $cluster: podInterfacePrefix: \"$prefix\" would make pods' of interfaces that are no pod's (ppp0)"
+  same "the prefix $prefix beside ppp0" "$status $errors" "1 onlink-node: $cluster: podInterfacePrefix: \"$prefix\" begins the name of ppp0 too, which is not a pod's interface"
 done
 seed_cluster '.podInterfacePrefix = "lxc"' # another plugin's host ends are pods'
 ip -n A link add lxc1 type veth peer name lxc2
