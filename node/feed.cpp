@@ -111,7 +111,7 @@ void Feed::read_file(bool afresh) {
     due_ = due_ || afresh || file_problem_ != failure.what();
     file_problem_ = failure.what();
   }
-  const Rules rules = file_ ? file_->rules : Rules();
+  const Rules rules = file_ ? file_->rules : nodes_ ? nodes_->cluster : Rules();
   file_timer_.set(std::int64_t{1000} * rules.resync_seconds);
 }
 
@@ -135,6 +135,7 @@ void Feed::take_file(ClusterFile file, bool afresh) {
 
 // inotify misses some changes: something may be mounted over the folder, the file may be on another host's disk.
 void Feed::read_file_again() {
+  due_ = due_ || std::exchange(failed_, false);
   watch_file();
   read_file(false);
 }
@@ -188,6 +189,7 @@ std::optional<Nodes> Feed::put_together() {
     hold(merger);
     return merger.finish();
   } catch (const Failure& failure) {
+    failed_ = true;
     list_problem_ = failure.what();
     return std::nullopt;
   }

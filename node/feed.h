@@ -70,6 +70,7 @@ class Feed {
   WithdrawGuard guard_;
   bool due_ = false;  // something has changed
   bool given_ = false;
+  bool failed_ = false;  // to put the list together: the kernel may answer next time
   std::string file_problem_;
   std::string list_problem_;
 };
