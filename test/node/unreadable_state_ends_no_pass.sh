@@ -46,7 +46,9 @@ umount "$run" "$state"
 # What an earlier process has written is not lost because it cannot be read for a while.
 on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 applied A
-mv "$run/node.json" "$work/node.json" && mkdir "$run/node.json"
+cp "$run/node.json" "$work/node.json"
+ln -s . "$run/folder" && mv -T "$run/folder" "$run/node.json"
+: >"$work/A/log"
 start_node A
 eventually 5 grep -q 'node.json: Is a directory' "$work/A/log"
 node A clean
@@ -55,7 +57,7 @@ stop_node A
 node A clean
 same "clean names what it cannot read" "$status $(grep -c 'node.json: Is a directory' <<<"$errors")" "1 1"
 start_node A
-rmdir "$run/node.json" && mv "$work/node.json" "$run/node.json"
+mv -T "$work/node.json" "$run/node.json"
 eventually 5 eval 'node A status; [ "$status" = 0 ]'
 stop_node A
 node A clean; ok "clean: $errors"
@@ -66,7 +68,7 @@ node A clean
 on A sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 start_node A
 eventually 5 test -s "$run/service.json"
-rm -r "$run"
+mv "$run" "$work/gone"
 eventually 5 test -s "$run/node.json"
 eventually 5 test -s "$run/service.json"
 node A status; ok "status"
