@@ -34,7 +34,7 @@ chain A input 'ip protocol 4 drop'
 finds 1 'dropped-here", "firewall' "its answer arrives on eth0 and is dropped by this node: an input chain"
 unchain A
 chain A output 'ip protocol 4 drop'
-finds 1 dropped-here "does not leave this node"
+finds 1 'dropped-here", "firewall' "does not leave this node"
 unchain A
 well
 # The peer answers from another address.
