@@ -246,10 +246,9 @@ std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Req
   if (!ledger) return owners;
   const Younger is_younger(*ledger, request);
   for (const IpAddress& address : ledger->index().taken())
-    if (auto reservation = ledger->folder().read(address);
+    if (const auto reservation = ledger->folder().read(address);
         reservation && reservation->is_whole() && is_younger(*reservation))
-      owners.push_back(std::move(reservation->owner));
-  std::sort(owners.begin(), owners.end());
+      owners.insert(std::upper_bound(owners.begin(), owners.end(), reservation->owner), reservation->owner);
   return owners;
 }
 

@@ -86,26 +86,27 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
   struct End {
     Link link;
     Owner owner;
+    bool has_route = false;
   };
-  std::map<std::uint32_t, End> without_route;
+  std::map<std::uint32_t, End> ends;
   for (Link& link : netlink::list_links(socket_, "veth"))
     if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
-      without_route[link.index] = {std::move(link), std::move(*owner)};
+      ends[link.index] = {std::move(link), std::move(*owner)};
   std::vector<Attached> all;
-  if (without_route.empty()) return all;
+  if (ends.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  std::map<std::uint32_t, End> routed;
-  for (const netlink::Route& route : netlink::list_routes(socket_, ours)) {
-    if (!route.dst.is_host()) continue;
-    if (auto end = without_route.extract(route.link)) routed.insert(std::move(end));
-    if (const auto end = routed.find(route.link); end != routed.end())
-      all.push_back({end->second.owner, route.dst.address});
-  }
-  for (const auto& [index, end] : without_route)
+  for (const netlink::Route& route : netlink::list_routes(socket_, ours))
+    if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host()) {
+      found->second.has_route = true;
+      all.push_back({found->second.owner, route.dst.address});
+    }
+  for (const auto& [index, end] : ends) {
+    if (end.has_route) continue;
     for (const netlink::Address& address :
          netlink::list_addresses_in(socket_, end.link.peer_netns.value_or(-1), end.link.peer))
       if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE)
         all.push_back({end.owner, address.prefix.address});
+  }
   return all;
 }
 

@@ -143,13 +143,15 @@ void remove_routes(netlink::Socket& socket, const std::vector<netlink::Route>& r
         applied.failures.emplace_back(failure.what());
       });
   if (not_found.empty()) return;
-  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  for (const netlink::Route& each : netlink::list_routes(socket, ours)) {
-    const netlink::Route route = netlink::normalised(each);
-    for (const auto& [wanted, failure] : not_found)
-      if (wanted == route)
-        applied.failures.push_back(fmt::format("{}, but the kernel lists it", failure.what()));
-  }
+  attempt(applied, [&] {
+    const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+    for (const netlink::Route& each : netlink::list_routes(socket, ours)) {
+      const netlink::Route route = netlink::normalised(each);
+      for (const auto& [wanted, failure] : not_found)
+        if (wanted == route)
+          applied.failures.push_back(fmt::format("{}, but the kernel lists it", failure.what()));
+    }
+  });
 }
 
 }  // namespace
