@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the bash suites: what a check is, and what becomes of the test when one fails. A script ends with done_testing.
 
-checks=0 failures=0
-# fail WHAT: a check that failed does not hide the next ones, up to the tenth. In a subshell it ends only the subshell, and the
+checks=0 failures=0 most_failures=10
+# fail WHAT: a check that failed does not hide the next ones, up to $most_failures. In a subshell it ends only the subshell, and the
 # caller judges: so a check can be tried (eventually).
 fail() {
   echo "FAILED $(basename "$0") (${FUNCNAME[2]:-} line ${BASH_LINENO[1]:-}): $*" >&2
   failures=$((failures + 1))
-  [ "$BASH_SUBSHELL" = 0 ] && [ "$failures" -lt 10 ] || exit 1
+  [ "$BASH_SUBSHELL" = 0 ] && [ "$failures" -lt "$most_failures" ] || exit 1
 }
 # give_up WHAT: without it nothing that follows makes sense.
 give_up() { fail "$@"; exit 1; }

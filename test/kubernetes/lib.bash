@@ -18,8 +18,8 @@ control=172.16.91.1
 server=https://$control:6443
 declare -A address_of=() address6_of=() holder_of=() containerd_of=() kubelet_of=()
 
-# Each check waits for minutes, and none makes sense without those before it.
-fail() { give_up "$@"; }
+# Each check waits for minutes, and none makes sense without those before it: the first that fails ends the test.
+most_failures=1
 
 # start NAME COMMAND...: in the background, its words in $work/log/NAME, its process in $started.
 mkdir -p $work/log
