@@ -89,9 +89,9 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
     bool has_route = false;
   };
   std::map<std::uint32_t, End> ends;
-  for (Link& link : netlink::list_links(socket_, "veth"))
+  for (const Link& link : netlink::list_links(socket_, "veth"))
     if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
-      ends[link.index] = {std::move(link), std::move(*owner)};
+      ends.emplace(link.index, End{link, std::move(*owner)});
   std::vector<Attached> all;
   if (ends.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
