@@ -80,6 +80,11 @@ bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
 }
 
 // On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
+bool is_of(const Record& record, const Reservation& reservation) {
+  return record.file ? *record.file == reservation.file && record.owner == reservation.owner
+                     : is_part_of(reservation.owner, record.owner);
+}
+
 struct flock lock_of(short type) {
   struct flock lock {};
   lock.l_type = type;
@@ -192,10 +197,7 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
 
 std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
   auto record = read(reservation.address);
-  if (!record) return std::nullopt;
-  const bool is_its = record->file ? *record->file == reservation.file && record->owner == reservation.owner
-                                   : is_part_of(reservation.owner, record->owner);
-  return is_its ? std::move(record) : std::nullopt;
+  return record && is_of(*record, reservation) ? std::move(record) : std::nullopt;
 }
 
 std::vector<std::string> Evidence::names() const {
@@ -263,7 +265,16 @@ std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) 
 }
 
 std::int64_t Evidence::made(const Reservation& reservation) const {
-  if (const auto record = record_of(reservation); record && record->boot == boot_) return record->made;
+  std::optional<Record> record;
+  try {
+    if (!directory_) directory_ = try_open(AT_FDCWD, path_.c_str(), directory_flags);
+    const auto text = directory_ ? read_file(fd(), reservation.address.to_string()) : std::nullopt;
+    if (text) record = from_text(*text);
+  } catch (const Failure& failure) {
+    // Without its record, which is there, it would look newer than it is.
+    if (failure.error() == EMFILE || failure.error() == ENFILE) throw;
+  }
+  if (record && is_of(*record, reservation) && record->boot == boot_) return record->made;
   // A file's time is that of the last tick.
   timespec tick{};
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);

@@ -84,6 +84,7 @@ class Evidence {
   std::vector<Verdict> judge(std::span<const Reservation> reservations) const;
   Verdict judge(const Reservation& reservation) const { return judge({&reservation, 1}).front(); }
   // When it was made, as closely as is known, and never too early. CLOCK_REALTIME, nanoseconds.
+  // Throws Failure where its record cannot be opened for now.
   std::int64_t made(const Reservation& reservation) const;
 
  private:

@@ -267,8 +267,8 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
     });
   const auto verdicts = ledger->evidence().judge(held);
   for (std::size_t i = 0; i < held.size(); ++i) {
-    if (is_younger(held[i]) && !verdicts[i].is_stale()) continue;
     failures.attempt([&] {
+      if (!verdicts[i].is_stale() && is_younger(held[i])) return;
       ledger->give_back(held[i], "collect",
                         verdicts[i].is_stale() ? verdicts[i].why : "no valid attachment has it");
     });
