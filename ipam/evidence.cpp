@@ -186,10 +186,14 @@ bool Evidence::remove(const IpAddress& address) const noexcept {
   return (directory_ && ::unlinkat(fd(), address.to_string().c_str(), 0) == 0) || errno == ENOENT;
 }
 
+std::optional<Record> Evidence::load(const IpAddress& address) const {
+  const auto text = directory_ ? read_file(fd(), address.to_string()) : std::nullopt;
+  return text ? from_text(*text) : std::nullopt;
+}
+
 std::optional<Record> Evidence::read(const IpAddress& address) const {
   try {
-    const auto text = read_file(fd(), address.to_string());
-    return text ? from_text(*text) : std::nullopt;
+    return load(address);
   } catch (const Failure&) {
     return std::nullopt;  // no evidence: a broken record never causes a reclaim
   }
@@ -268,8 +272,7 @@ std::int64_t Evidence::made(const Reservation& reservation) const {
   std::optional<Record> record;
   try {
     if (!directory_) directory_ = try_open(AT_FDCWD, path_.c_str(), directory_flags);
-    const auto text = directory_ ? read_file(fd(), reservation.address.to_string()) : std::nullopt;
-    if (text) record = from_text(*text);
+    record = load(reservation.address);
   } catch (const Failure& failure) {
     // Without its record, which is there, it would look newer than it is.
     if (failure.error() == EMFILE || failure.error() == ENFILE) throw;

@@ -88,6 +88,7 @@ class Evidence {
   std::int64_t made(const Reservation& reservation) const;
 
  private:
+  std::optional<Record> load(const IpAddress& address) const;  // throws Failure
   bool is_being_made(const IpAddress& address) const;
   bool is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const;
   Verdict suspect(const Reservation& reservation, const std::optional<Record>& record) const;

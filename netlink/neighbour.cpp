@@ -68,7 +68,7 @@ std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, cons
 std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link) {
   Message request(RTM_GETNEIGH, 0, [link] { return "list neighbours" + of_interface(link); });
   (void)request.header<ndmsg>();
-  request.put(neighbour_interface, link);
+  if (link != 0) request.put(neighbour_interface, link);
   return socket.dump<Neighbour>(request, parse_neighbour);
 }
 

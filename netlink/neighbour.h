@@ -30,7 +30,7 @@ Message delete_neighbour(const Neighbour& neighbour, const std::string& link_nam
 std::optional<Neighbour> parse_neighbour(const nlmsghdr& message);  // also of RTM_DELNEIGH
 // Nothing where the kernel has no entry for the address on that interface. Never a dump.
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address);
-// The entries of one interface: a dump, filtered by the kernel.
-std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link);
+// The entries of one interface, or of all where link is 0: a dump, filtered by the kernel.
+std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link = 0);
 
 }  // namespace onlink::netlink

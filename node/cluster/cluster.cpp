@@ -151,10 +151,8 @@ bool tunnels_at_its_wish(const Cluster& cluster, const Node& peer) {
   if (!peer.mode) return false;
   Node silent = peer;
   silent.mode.reset();
-  const auto between = [&](Encapsulation encapsulation) {
-    return may_tunnel(cluster, peer, encapsulation) && !may_tunnel(cluster, silent, encapsulation);
-  };
-  return between(Encapsulation::ipip) || between(Encapsulation::vxlan);
+  const Encapsulation encapsulation = encapsulation_between(cluster, peer);
+  return may_tunnel(cluster, peer, encapsulation) && !may_tunnel(cluster, silent, encapsulation);
 }
 
 std::optional<IpAddress> outer_address(const Cluster& cluster, const Node& node) {

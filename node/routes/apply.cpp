@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <span>
-#include <utility>
 
 #include "base/failure.h"
 #include "netlink/fdb.h"
@@ -133,13 +133,13 @@ void remove_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const ne
 // The kernel's word for a route that is gone already is also that for one that does not match.
 void remove_routes(netlink::Socket& socket, const std::vector<netlink::Route>& routes, const Host& host,
                    Applied& applied) {
-  std::vector<std::pair<netlink::Route, Failure>> not_found;
+  std::multimap<netlink::Route, Failure, decltype(&netlink::key_before)> not_found(netlink::key_before);
   applied.messages += routes.size();
   run<netlink::Route>(
       socket, routes,
       [&](const netlink::Route& route) { return netlink::delete_route(route, host.link_name(route.link)); },
       [&](const netlink::Route& route, const Failure& failure) {
-        if (failure.missing()) return (void)not_found.emplace_back(route, failure);
+        if (failure.missing()) return (void)not_found.emplace(route, failure);
         applied.failures.emplace_back(failure.what());
       });
   if (not_found.empty()) return;
@@ -147,9 +147,10 @@ void remove_routes(netlink::Socket& socket, const std::vector<netlink::Route>& r
     const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
     for (const netlink::Route& each : netlink::list_routes(socket, ours)) {
       const netlink::Route route = netlink::normalised(each);
-      for (const auto& [wanted, failure] : not_found)
-        if (wanted == route)
-          applied.failures.push_back(fmt::format("{}, but the kernel lists it", failure.what()));
+      const auto [first, last] = not_found.equal_range(route);
+      for (auto each_of_key = first; each_of_key != last; ++each_of_key)
+        if (each_of_key->first == route)
+          applied.failures.push_back(fmt::format("{}, but the kernel lists it", each_of_key->second.what()));
     }
   });
 }
@@ -174,6 +175,9 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
 Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host) {
   Applied applied;
   std::vector<netlink::Route> taken;
+  const auto is_in = [](const std::vector<netlink::Route>& sorted, const netlink::Route& route) {
+    return std::binary_search(sorted.begin(), sorted.end(), route, netlink::key_before);
+  };
   const auto put = [&](const std::vector<netlink::Route>& routes, netlink::RouteMode mode) {
     applied.messages += routes.size();
     run<netlink::Route>(
@@ -190,14 +194,13 @@ Applied apply_routes(netlink::Socket& socket, Changes& changes, const Host& host
   put(changes.add, netlink::RouteMode::create);
   remove_routes(socket, changes.remove, host, applied);
   // A foreign route that was behind one of ours may be the first by now.
-  if (!changes.remove.empty())
+  if (std::any_of(changes.remove.begin(), changes.remove.end(),
+                  [&](const netlink::Route& route) { return is_in(changes.replace, route); }))
     set_apart(host, changes.replace, find_holders(socket, changes.replace), changes.conflicts);
   put(changes.replace, netlink::RouteMode::replace);
   if (taken.empty()) return applied;
   std::sort(taken.begin(), taken.end(), netlink::key_before);
-  std::erase_if(changes.add, [&](const netlink::Route& route) {
-    return std::binary_search(taken.begin(), taken.end(), route, netlink::key_before);
-  });
+  std::erase_if(changes.add, [&](const netlink::Route& route) { return is_in(taken, route); });
   set_apart(host, taken, find_holders(socket, taken), changes.conflicts);
   // Routes of ours that appeared since the last look: the next pass sees them.
   for (const netlink::Route& route : taken) {

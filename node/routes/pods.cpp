@@ -45,6 +45,15 @@ std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Lin
   return addresses;
 }
 
+// By interface; of one, or of all where link is 0.
+std::map<std::uint32_t, std::set<IpAddress>> permanent_neighbours(netlink::Socket& socket,
+                                                                  std::uint32_t link = 0) {
+  std::map<std::uint32_t, std::set<IpAddress>> addresses;
+  for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link))
+    if ((neighbour.state & NUD_PERMANENT) != 0) addresses[neighbour.link].insert(neighbour.address);
+  return addresses;
+}
+
 }  // namespace
 
 void PodRoutes::see(const nlmsghdr& message) {
@@ -94,6 +103,7 @@ void PodRoutes::look(netlink::Socket& socket) {
   std::map<std::uint32_t, std::set<IpPrefix>> own;
   for (const netlink::Address& address : netlink::list_addresses(socket))
     if (is_of_ipv6_link(address)) own[address.link].insert(address.prefix);
+  auto permanent = permanent_neighbours(socket);
   std::map<std::uint32_t, End> ends;
   std::set<std::uint32_t> bare;
   for (const netlink::Link& link : netlink::list_links(socket, "veth")) {
@@ -106,9 +116,8 @@ void PodRoutes::look(netlink::Socket& socket) {
     if (bare.contains(link.index) && bare_.contains(link.index)) unseen_.insert(link.index);
     if (lacks || unseen_.contains(link.index)) due_.insert(link.index);
     end.pod.insert(has.begin(), has.end());
-    for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link.index))
-      if ((neighbour.state & NUD_PERMANENT) != 0) end.known.insert(neighbour.address);
-    end.own.insert(own[link.index].begin(), own[link.index].end());
+    end.known.merge(permanent[link.index]);
+    end.own.merge(own[link.index]);
   }
   ends_ = std::move(ends);
   std::erase_if(bare, [&](std::uint32_t index) { return due_.contains(index); });
@@ -141,20 +150,18 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
   if (!peer || !peer->mac) return;  // its sandbox is about to go
   End& end = ends_[link.index];
   if (unseen_.erase(link.index) != 0 && end.pod.empty()) end.pod = addresses_of_pod(socket, link);
-  std::set<IpAddress> routed, permanent;
+  std::set<IpAddress> routed;
   for (const netlink::Route& route :
        netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
     if (is_attachment_route(route)) routed.insert(route.dst.address);
-  for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link.index))
-    if ((neighbour.state & NUD_PERMANENT) != 0) permanent.insert(neighbour.address);
+  const auto permanent = permanent_neighbours(socket, link.index)[link.index];
   for (const IpPrefix& own : end.own)  // an interface that is set down loses its IPv6 addresses
     socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
   for (const IpAddress& address : end.pod) {
     const bool has_route = routed.contains(address);
     if (has_route) end.taken.erase(address);
-    if (permanent.contains(address) || (has_route && !end.known.contains(address))) {
-      if (has_route) continue;
-    } else {
+    // Not one that was never there beside a route that is.
+    if (!permanent.contains(address) && (!has_route || end.known.contains(address))) {
       socket.execute(netlink::add_neighbour({link.index, address, *peer->mac}, link.name));
       end.known.insert(address);
       if (has_route)
@@ -169,20 +176,20 @@ void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::ve
 void PodRoutes::mend_route(netlink::Socket& socket, const netlink::Link& link, const IpAddress& address,
                            End& end, std::vector<std::string>& done) {
   const netlink::Route route = route_to(address, link);
-  const auto put = [&](netlink::RouteMode mode, const char* words) {
+  const auto put = [&](netlink::RouteMode mode, const char* verb, const char* reason) {
     socket.execute(netlink::add_route(route, mode, link.name));
     end.taken.erase(address);
-    done.push_back(fmt::format(fmt::runtime(words), netlink::to_string(route, link.name)));
+    done.push_back(fmt::format("ip route {} {} ({})", verb, netlink::to_string(route, link.name), reason));
   };
   try {
-    return put(netlink::RouteMode::create, "ip route add {} (it was lost)");
+    return put(netlink::RouteMode::create, "add", "it was lost");
   } catch (const Failure& failure) {
     if (!failure.already_exists()) throw;
   }
   const auto holder = netlink::find_route(socket, route);
   const auto other = holder ? netlink::find_link(socket, holder->link) : std::nullopt;
   if (holder && holder->protocol == netlink::onlink_protocol && !(other && is_host_end(*other)))
-    put(netlink::RouteMode::replace, "ip route replace {} (it led elsewhere)");
+    put(netlink::RouteMode::replace, "replace", "it led elsewhere");
   else if (end.taken.insert(address).second)
     done.push_back(fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));
 }
