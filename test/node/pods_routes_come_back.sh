@@ -30,8 +30,9 @@ reaches A 10.10.0.2
 ip -n A route del 10.10.0.3
 eventually 2 as_before
 
-# The neighbour alone; and what somebody of our protocol puts in the route's place, whatever its shape.
-ip -n A neigh flush dev "$end" nud permanent
+# The neighbour alone (`ip neigh flush` goes on until none is there, and gives up where each comes back at once);
+# and what somebody of our protocol puts in the route's place, whatever its shape.
+ip -n A neigh del 10.10.0.2 dev "$end"
 eventually 2 as_before
 for shape in "via 172.16.91.202" "dev eth0" "dev eth0 metric 0 mtu 900"; do
   # shellcheck disable=SC2086
