@@ -640,7 +640,8 @@ class Model:
         listed = any(key[0] == net and key[1] in valid and a.state == "unknown" for key, a in self.attachments.items())
         if self.killed_in <= {net} and not listed:
             self.require(not now.unfinished(), "GC leaves an interface that a killed ADD has made", now.unfinished())
-        self.killed_in.discard(net)
+        if not listed:
+            self.killed_in.discard(net)
         folder = f"{world.data_dir}/{net}"
         odd = [name for name in (os.listdir(folder) if os.path.isdir(folder) else ())
                if not is_address(name) and not re.fullmatch(r"lock|last_reserved_ip\.\d+|\.onlink-index", name)]
