@@ -79,12 +79,13 @@ bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
   return written.ifname.empty() && owner.container_id.starts_with(written.container_id);
 }
 
-// On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
+// Whether the record is of this reservation, not of an earlier one of its address.
 bool is_of(const Record& record, const Reservation& reservation) {
   return record.file ? *record.file == reservation.file && record.owner == reservation.owner
                      : is_part_of(reservation.owner, record.owner);
 }
 
+// On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
 struct flock lock_of(short type) {
   struct flock lock {};
   lock.l_type = type;
