@@ -19,7 +19,7 @@ namespace onlink::ipam {
 namespace {
 
 constexpr char index_name[] = "index";
-constexpr std::uint64_t magic = 0x34306b6e696c6e6f;  // "onlink04"
+constexpr std::uint64_t magic = 0x35306b6e696c6e6f;  // "onlink05"
 constexpr off_t largest_file = off_t{4} << 30;       // keeps a broken size from being believed
 
 // Runs on while the machine sleeps, and is never set: for how long an address has rested within one boot.
@@ -86,6 +86,7 @@ struct Index::Header {
   std::int64_t modified;  // of the folder
   std::int64_t changed;
   std::int64_t last_due;
+  std::uint64_t is_restore_due;
   std::uint64_t count;
 
   std::uint64_t sum(std::span<const std::byte> entries) const {
@@ -150,6 +151,7 @@ void Index::read() {
       header.folder_device != folder.st_dev || header.folder_inode != folder.st_ino)
     throw Failure("it belongs to another boot or folder");
   last_due_ = header.last_due;
+  is_restore_due_ = header.is_restore_due != 0;
   kept_ = entries_.size();
   if (header.modified != nanoseconds(folder.st_mtim) || header.changed != nanoseconds(folder.st_ctim))
     why_rebuilt_ = "the folder was changed by others, or by a process that died";
@@ -178,7 +180,13 @@ void Index::build() {
   const auto end = std::unique(entries_.begin(), entries_.end(),
                                [](const Entry& a, const Entry& b) { return a.key() == b.key(); });
   entries_.erase(end, entries_.end());
+  is_restore_due_ = true;
   changed_ = true;
+}
+
+void Index::restored() {
+  changed_ = changed_ || is_restore_due_;
+  is_restore_due_ = false;
 }
 
 void Index::rebuild(const std::string& why) {
@@ -293,6 +301,7 @@ void Index::save() {
                 .modified = nanoseconds(status.st_mtim),
                 .changed = nanoseconds(status.st_ctim),
                 .last_due = last_due_,
+                .is_restore_due = is_restore_due_ ? 1u : 0u,
                 .count = entries_.size()};
   evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
   header.checksum = header.sum(entries);

@@ -53,6 +53,10 @@ class Index {
   // False if it answered yes less than `pause` ago: for work that need not be done at each call.
   bool is_due(std::chrono::seconds pause);
 
+  // Whether it has been rebuilt since lost reservations were last looked for (Ledger::restore_lost), by whatever process.
+  bool is_restore_due() const { return is_restore_due_; }
+  void restored();
+
   // For a caller that finds it wrong.
   void rebuild(const std::string& why);
   // Leaves it unsealed: the next process to open it rebuilds it, and clears what dead processes left.
@@ -108,6 +112,7 @@ class Index {
   std::string unreadable_;
   Entries entries_;            // by address
   std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
+  bool is_restore_due_ = false;
   bool changed_ = false;
   std::size_t kept_ = 0;  // this many leading entries are in the file as they are here
   bool is_trusted_ = true;

@@ -84,7 +84,7 @@ Lease reserve(const Config& given, const cni::Request& request, const Notes& not
   const auto wanted = assign_requests(config);
 
   const auto ledger = Ledger::open(config, Folder::IfMissing::create, notes);
-  if (!ledger->index().why_rebuilt().empty()) ledger->restore_lost();
+  if (ledger->index().is_restore_due()) ledger->restore_lost(config.range_sets);
   const auto former = end_former(*ledger, request.attachment);
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
@@ -104,7 +104,7 @@ void give_back(const Config& config, const cni::Request& request, const Lease& l
 }
 
 void restore(const Config& config, const Notes& notes) {
-  Ledger::open(config, Folder::IfMissing::create, notes)->restore_lost();
+  Ledger::open(config, Folder::IfMissing::create, notes)->restore_lost(config.range_sets);
 }
 
 cni::Result preview(const Config& given) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -26,17 +27,14 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 }
 
 // Of processes that died. They die before they seal the index, so only a process that rebuilds it has to look. An empty
-// file goes even where its attachment lives, whose lost reservation was being restored: restore_lost() makes it again.
+// file may be of a living attachment whose lost reservation was being restored: restore_lost() makes it again.
 void Ledger::clear_leftovers() {
   try {
     for (const IpAddress& address : index_.held_by({})) {
       const auto reservation = folder_.read(address);
       if (!reservation) continue;
       const Verdict verdict = judge(*reservation);
-      // It may have an owner by now: a file that could not be read a moment ago is listed as nobody's.
-      const bool is_of_nobody = reservation->owner.container_id.empty() && reservation->obstacle.empty();
-      if (verdict.is_stale() || (is_of_nobody && verdict.state == Verdict::State::alive))
-        give_back(*reservation, "reclaim", verdict.why);
+      if (verdict.is_stale()) give_back(*reservation, "reclaim", verdict.why);
     }
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {
@@ -48,13 +46,19 @@ void Ledger::clear_leftovers() {
   }
 }
 
-void Ledger::restore_lost() {
+void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
   if (evidence_.host_ends() == nullptr) return;
+  const auto is_ours = [&](const IpAddress& address) {
+    return std::any_of(range_sets.begin(), range_sets.end(),
+                       [&](const RangeSet& set) { return set.find(address) != nullptr; });
+  };
   for (const Holding& holding : evidence_.host_ends()->holdings()) {
-    if (folder_.exists(holding.address) || !take(holding.address, holding.owner)) continue;
+    if (!is_ours(holding.address) || folder_.exists(holding.address)) continue;
+    if (!take(holding.address, holding.owner)) continue;
     note(fmt::format("restore {} of {}, which has it: its reservation was gone", holding.address.to_string(),
                      describe(holding.owner)));
   }
+  index_.restored();
   claims_.clear();
 }
 
@@ -105,8 +109,8 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
       note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
                        address.to_string()));
     }
-    const FileId id = folder_.fill(*file, owner, evidence_.boot());
     Folder::mark_pod(*file, pod);
+    const FileId id = folder_.fill(*file, owner, evidence_.boot());
     if (claim) Evidence::complete(*claim, id);
     index_.add(address, owner);
     if (claim) claims_.push_back(std::move(*claim));

@@ -41,8 +41,8 @@ class Ledger {
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
   // Takes back every reservation that is proved dead. True where there was one, or files had gone already.
   bool reclaim_stale();
-  // Restores the reservations of living attachments whose files someone has removed.
-  void restore_lost();
+  // Restores the reservations in these ranges of living attachments whose files someone has removed.
+  void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {
     if (notes_) notes_(text);
   }

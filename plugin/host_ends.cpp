@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -16,7 +17,11 @@ namespace onlink::plugin {
 using netlink::Link;
 
 HostEnds::HostEnds(netlink::Socket& socket, const cni::Request& request, const NetConf& config)
-    : socket_(socket), network_(request.network), prefix_(config.host_interface_prefix) {}
+    : socket_(socket), network_(request.network), prefix_(config.host_interface_prefix) {
+  if (config.ipam)
+    for (const ipam::RangeSet& set : config.ipam->range_sets)
+      families_.insert(set.ranges.front().start.family());
+}
 
 std::string HostEnds::name_of(const cni::Attachment& owner) const {
   return host_interface_name(prefix_, network_, owner);
@@ -81,12 +86,12 @@ bool HostEnds::remove_if_dead(const Link& link) {
 }
 
 // By the host's routes to them: what a pod does to its own addresses says nothing. Only where the host end has lost its
-// routes, as when it was set down, the pod's addresses are all that is left of them.
+// routes of a family that the network has, as when it was set down, the pod's addresses are all that is left of them.
 std::vector<HostEnds::Attached> HostEnds::attached() {
   struct End {
     Link link;
     Owner owner;
-    bool has_route = false;
+    std::set<IpFamily> routed = {};
   };
   std::map<std::uint32_t, End> ends;
   for (const Link& link : netlink::list_links(socket_, "veth"))
@@ -97,14 +102,15 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
   for (const netlink::Route& route : netlink::list_routes(socket_, ours))
     if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host()) {
-      found->second.has_route = true;
+      found->second.routed.insert(route.dst.family());
       all.push_back({found->second.owner, route.dst.address});
     }
   for (const auto& [index, end] : ends) {
-    if (end.has_route) continue;
+    if (std::includes(end.routed.begin(), end.routed.end(), families_.begin(), families_.end())) continue;
     for (const netlink::Address& address :
          netlink::list_addresses_in(socket_, end.link.peer_netns.value_or(-1), end.link.peer))
-      if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE)
+      if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE &&
+          !end.routed.contains(address.prefix.family()))
         all.push_back({end.owner, address.prefix.address});
   }
   return all;

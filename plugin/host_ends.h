@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ class HostEnds : public ipam::HostEnds {
   netlink::Socket& socket_;
   std::string network_;
   std::string prefix_;
+  std::set<IpFamily> families_;  // of the ranges of our own IPAM
 };
 
 }  // namespace onlink::plugin
