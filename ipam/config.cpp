@@ -63,11 +63,20 @@ Range default_range(const IpPrefix& subnet, bool all_addresses) {
   return {subnet, first, first.is_v4() ? subnet.last().previous() : subnet.last(), first};
 }
 
+// host-local takes "" for its default, as Go's net.IP does.
+template <class... Family>
+std::optional<IpAddress> address_if_any(const JsonReader& reader, std::string_view key, Family... family) {
+  const auto* value = reader.find(key);
+  if (value != nullptr && *value == "") return std::nullopt;
+  return reader.address(key, family...);
+}
+
 std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
   const auto subnet = read_subnet(reader, all_addresses);
-  const auto start = reader.address("rangeStart");
-  const auto end = reader.address("rangeEnd");
-  const auto gateway = subnet ? reader.address("gateway", subnet->family()) : reader.address("gateway");
+  const auto start = address_if_any(reader, "rangeStart");
+  const auto end = address_if_any(reader, "rangeEnd");
+  const auto gateway =
+      subnet ? address_if_any(reader, "gateway", subnet->family()) : address_if_any(reader, "gateway");
   if (!subnet) return std::nullopt;
 
   Range range = default_range(*subnet, all_addresses);
@@ -204,7 +213,7 @@ std::vector<cni::Route> read_routes(const JsonReader& ipam) {
       route.dst = *dst;
     else if (!reader.has("dst"))
       reader.problem("dst", "is missing");
-    route.gw = dst ? reader.address("gw", dst->family()) : reader.address("gw");
+    route.gw = dst ? address_if_any(reader, "gw", dst->family()) : address_if_any(reader, "gw");
     route.mtu = read_u32(reader, "mtu");
     route.advmss = read_u32(reader, "advmss");
     route.priority = read_u32(reader, "priority");

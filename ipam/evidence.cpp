@@ -73,16 +73,10 @@ std::optional<Record> from_text(std::string_view text) {
   return good ? std::optional(record) : std::nullopt;
 }
 
-// Whether a reservation may be what a killed maker had written for the record's owner.
-bool is_part_of(const cni::Attachment& written, const cni::Attachment& owner) {
-  if (written.container_id == owner.container_id) return owner.ifname.starts_with(written.ifname);
-  return written.ifname.empty() && owner.container_id.starts_with(written.container_id);
-}
-
-// Whether the record is of this reservation, not of an earlier one of its address.
+// Whether the record is of this reservation, not of an earlier one of its address. One that does not say so is of a
+// maker that was killed before or just after it filled the file: another may have made it again since.
 bool is_of(const Record& record, const Reservation& reservation) {
-  return record.file ? *record.file == reservation.file && record.owner == reservation.owner
-                     : is_part_of(reservation.owner, record.owner);
+  return record.file == reservation.file && record.owner == reservation.owner;
 }
 
 // On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).

@@ -182,8 +182,8 @@ void Folder::mark_pod(const UniqueFd& file, const std::string& pod) noexcept {
 
 FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {
   return with_context(path_, [&] {
-    write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
     set_attribute(file.get(), boot_attributes, boot);
+    write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) throw system_failure("stat a reservation");
     return id_of(status);

@@ -71,11 +71,14 @@ void look_at_records(const Evidence& evidence, Survey& survey) {
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
     if (!address || known[*address] == Known::record) continue;
+    const auto record = evidence.read(*address);
     const char* fault = "the record of an earlier reservation of this address; it is not used";
     if (known[*address] == Known::nothing)
       fault = "a record without its reservation, which is gone; it is not used";
-    else if (!evidence.read(*address))
+    else if (!record)
       fault = "an invalid record; it is not used as evidence";
+    else if (!record->file)
+      continue;  // its maker was killed when the reservation was filled
     survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
   }
 }
