@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace onlink::cni {
 namespace {
 
@@ -35,8 +37,12 @@ std::optional<std::string> problem_of_ifname(std::string_view name) {
   if (name == "." || name == "..") return fmt::format("\"{}\" is not an interface name", name);
   // The kernel takes the byte 0xa0 for white space, whatever character it is a part of.
   constexpr std::string_view refused("/:% \t\n\v\f\r\xa0\0", 11);
-  if (name.find_first_of(refused) == std::string_view::npos) return std::nullopt;
-  return fmt::format("\"{}\" must have no '/', ':', '%' and no white space", name);
+  if (name.find_first_of(refused) != std::string_view::npos)
+    return fmt::format("\"{}\" must have no '/', ':', '%' and no white space", name);
+  // JSON cannot carry other names.
+  if (const std::string shown = printable(name); shown != name)
+    return fmt::format("\"{}\" must be printable UTF-8", shown);
+  return std::nullopt;
 }
 
 std::optional<std::string> problem_of_plugin_type(std::string_view type) {

@@ -88,7 +88,9 @@ void read_environment(const Source& source, Request& request) {
 
 // Throws where the version is not supported, or lacks the command.
 void read_version(const JsonReader& reader, Request& request) {
-  const std::string text = reader.text("cniVersion").value_or("");
+  const auto given = reader.text("cniVersion");
+  if (!given && reader.has("cniVersion")) return;  // no string, which is a problem of the configuration
+  const std::string text = given.value_or("");
   const auto version = text.empty() ? oldest_version : Version::parse(text);
   if (!version || !is_supported(*version)) {
     std::vector<std::string> names;

@@ -110,7 +110,8 @@ Interface read_interface(const JsonReader& reader) {
 }
 
 void read_routes(const JsonReader& reader, std::vector<Route>& routes) {
-  for (const JsonReader& entry : reader.children("routes")) {
+  // As many as an IPAM may give, and those that a main plugin adds.
+  for (const JsonReader& entry : reader.children("routes", 2 * JsonReader::most_entries)) {
     const auto dst = read_prefix(entry, "dst");
     Route route{dst.value_or(IpPrefix()),
                 read_address(entry, "gw"),

@@ -14,6 +14,7 @@
 #include "plugin/leases.h"
 #include "plugin/log.h"
 #include "plugin/mtu.h"
+#include "plugin/teardown.h"
 #include "plugin/verbs.h"
 
 namespace onlink::plugin {
@@ -39,6 +40,7 @@ void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sa
 }
 
 cni::Result attach(const cni::Request& request, const NetConf& config, Host& host, Log& log) {
+  check_request(request, config);
   Sandbox sandbox = open_sandbox(request.netns, host);
   HostEnds ends(host.socket, request, config);
   require_unattached(request, ends, sandbox);
@@ -54,6 +56,8 @@ cni::Result attach(const cni::Request& request, const NetConf& config, Host& hos
   const AttachmentPlan plan =
       plan_attachment(request, config, leased.result, choose_mtu(config, host.socket));
   log.debug([&] { return explain(plan); });
+  undo.add("remove nftables rules that nobody needs",
+           [&, rules = plan.rules] { remove_rules(rules, host.socket, ends, log); });
   apply(plan, host, sandbox, undo, notes);
   log.step("attach " + plan.host.name);
   undo.commit();
@@ -89,6 +93,7 @@ cni::Result add(const cni::Request& request) {
 
 std::string explain_add(const cni::Request& request) {
   const NetConf config = parse_config(request);
+  check_request(request, config);
   Host host = open_host();
   return explain(plan_attachment(request, config, preview_lease(config), choose_mtu(config, host.socket)));
 }

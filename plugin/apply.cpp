@@ -105,17 +105,16 @@ Object on_link(Object object, std::uint32_t link) {
   return object;
 }
 
-// The kernel takes an IPv6 route through a gateway for one more next hop of the route with the same key.
-std::vector<Route> behind_others(std::vector<Route> routes, netlink::Socket& socket) {
-  const auto is_concerned = [](const Route& route) { return route.gateway && !route.dst.address.is_v4(); };
-  if (std::none_of(routes.begin(), routes.end(), is_concerned)) return routes;
-  const auto others = netlink::list_routes(socket, {.family = IpFamily::v6});
-  for (Route& route : routes) {
-    const auto has_its_key = [&](const Route& other) { return same_key(other, netlink::normalised(route)); };
-    while (is_concerned(route) && std::any_of(others.begin(), others.end(), has_its_key))
+// Of a route that another has the key of: the next free metric.
+void add_behind_others(Route route, const End& end, netlink::Socket& socket, const Failure& refusal) {
+  constexpr int attempts = 1000;
+  for (int attempt = 0; attempt < attempts; ++attempt) try {
       route.priority = netlink::normalised(route).priority + 1;
-  }
-  return routes;
+      return socket.execute(netlink::add_route(route, RouteMode::create, end.name));
+    } catch (const Failure& failure) {
+      if (!failure.already_exists()) throw;
+    }
+  throw refusal;
 }
 
 // The end that is set up first cannot send until the kernel's link watch, a worker, has seen that the other end
@@ -132,12 +131,22 @@ void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) 
   for (const auto& address : end.addresses)
     messages.push_back(netlink::add_address(on_link(address, index), end.name));
   messages.push_back(netlink::set_link_up(index, end.name));
-  for (const auto& route : behind_others(end.routes, sandbox.socket))
-    messages.push_back(netlink::add_route(on_link(route, index), container_route_mode, end.name));
   for (const auto& neighbour : end.neighbours)
     messages.push_back(netlink::add_neighbour(on_link(neighbour, index), end.name));
+  const std::size_t first_route = messages.size();
+  for (const auto& route : end.routes)
+    messages.push_back(netlink::add_route(on_link(route, index), container_route_mode(route), end.name));
   messages.push_back(netlink::get_link(index));
-  sandbox.socket.execute(messages);
+  const auto outcomes = sandbox.socket.execute_each(messages);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i]) continue;
+    const Route* route =
+        i >= first_route && i - first_route < end.routes.size() ? &end.routes[i - first_route] : nullptr;
+    if (route == nullptr || container_route_mode(*route) != RouteMode::create ||
+        !outcomes[i]->already_exists())
+      throw *outcomes[i];
+    add_behind_others(on_link(*route, index), end, sandbox.socket, *outcomes[i]);
+  }
 }
 
 void configure_host_link(const AttachmentPlan& plan, std::uint32_t index, Host& host) {
@@ -158,35 +167,56 @@ std::string link_name(Host& host, std::uint32_t index) {
   return link ? link->name : "";
 }
 
-// The alias of a host end names its attachment. An existing route of our own is no failure: onlink-node restores
-// routes of attachments that have lost theirs, and may have taken this for one.
-void require_ours(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
-  const auto holder = netlink::find_route(host.socket, wanted);
-  if (!holder) throw refusal;
-  if (holder->link == wanted.link && holder->protocol == wanted.protocol) return;
-  const auto link = holder->link != 0 ? netlink::find_link(host.socket, holder->link) : std::nullopt;
-  std::string who = "proto " + netlink::protocol_name(holder->protocol);
+// The alias of a host end names its attachment.
+RouteHeld held_by(const Route& holder, const Route& wanted, const End& end, Host& host) {
+  const auto link = holder.link != 0 ? netlink::find_link(host.socket, holder.link) : std::nullopt;
+  std::string who = "proto " + netlink::protocol_name(holder.protocol);
   if (link) who += " dev " + link->name;
   const auto owner = parse_alias(link ? link->alias : "");
   if (owner)
     who = fmt::format("container {}, interface {} of network {} ({})", owner->attachment.container_id,
                       owner->attachment.ifname, owner->network, who);
-  throw RouteHeld(
+  return RouteHeld(
       fmt::format("route {} is held by {}, not this attachment: left alone", wanted.dst.to_string(), who),
       owner && owner->network == parse_alias(end.settings.alias)->network);
+}
+
+std::vector<std::optional<Route>> used_routes(const std::vector<Route>& routes, Host& host) {
+  std::vector<IpAddress> addresses;
+  addresses.reserve(routes.size());
+  for (const auto& route : routes) addresses.push_back(route.dst.address);
+  return netlink::lookup_routes(host.socket, addresses);
+}
+
+// Of another metric, which ours would take the packets from.
+void require_unrouted(const End& end, Host& host) {
+  const auto all_used = used_routes(end.routes, host);
+  for (std::size_t i = 0; i < end.routes.size(); ++i) {
+    const auto& used = all_used[i];
+    if (!used || used->dst != end.routes[i].dst || used->table != RT_TABLE_MAIN) continue;
+    if (!netlink::same_key(*used, netlink::normalised(end.routes[i])))
+      throw held_by(*used, end.routes[i], end, host);
+  }
+}
+
+// An existing route of our own is no failure: onlink-node restores routes of attachments that have lost theirs, and may
+// have taken this for one.
+void require_ours(const Route& wanted, const End& end, Host& host, const Failure& refusal) {
+  const auto holder = netlink::find_route(host.socket, wanted);
+  if (!holder) throw refusal;
+  if (holder->link == wanted.link && holder->protocol == wanted.protocol) return;
+  throw held_by(*holder, wanted, end, host);
 }
 
 // A packet to the address must reach this link. Where the host itself has the address, or another table or rule
 // diverts it, nobody could reach the pod.
 void verify_routes(const std::vector<Route>& routes, const End& end, Host& host) {
-  std::vector<IpAddress> addresses;
-  addresses.reserve(routes.size());
-  for (const auto& route : routes) addresses.push_back(route.dst.address);
-  const auto all_used = netlink::lookup_routes(host.socket, addresses);
+  const auto all_used = used_routes(routes, host);
   for (std::size_t i = 0; i < routes.size(); ++i) {
     const auto& used = all_used[i];
     if (used && used->link == routes[i].link && used->dst == routes[i].dst) continue;
-    throw Failure(fmt::format("{} does not lead to {}: the host uses {}", addresses[i].to_string(), end.name,
+    throw Failure(fmt::format("{} does not lead to {}: the host uses {}", routes[i].dst.address.to_string(),
+                              end.name,
                               used ? netlink::to_string(*used, link_name(host, used->link)) : "no route"));
   }
 }
@@ -241,7 +271,7 @@ Host open_host() { return {netlink::Socket::open()}; }
 
 Sandbox open_sandbox(const std::string& path, const Host& host) {
   auto home = host.socket.netns();
-  auto netns = netlink::Netns::open(path);
+  auto netns = with_context("CNI_NETNS", [&] { return netlink::Netns::open(path); });
   if (netns.same_as(home))
     throw Failure(FailureKind::environment,
                   fmt::format("CNI_NETNS: {} is the plugin's own network namespace", path));
@@ -251,6 +281,7 @@ Sandbox open_sandbox(const std::string& path, const Host& host) {
 
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
            const std::function<void(const std::string&)>& note) {
+  require_unrouted(plan.host, host);
   if (plan.sets_host_sysctls) enable_forwarding(plan.host_sysctls, host.socket);
   const PairIndexes pair = create_pair(plan, host, sandbox);
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
@@ -259,9 +290,11 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& u
   auto watches = watch_addresses(plan, sandbox);
   configure_host_link(plan, pair.host, host);
   configure_container(plan.container, pair.container, sandbox);
-  ensure_rules(plan.rules, note);
+  const bool had_masquerade = ensure_rules(plan.rules, host.socket, note);
   if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host);
+  // Last: an ADD that fails takes nothing from the network's other pods.
+  if (had_masquerade) remove_masquerade(plan.rules, host.socket);
 }
 
 }  // namespace onlink::plugin

@@ -221,6 +221,9 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
   NetConf as_attached = config;
   as_attached.is_default_gateway = false;  // the default route is among prevResult's routes, if it was made
   as_attached.host_interface_prefix = prefix_at_add(request, config);
+  if (own_addresses(result, request).empty())
+    throw Failure(FailureKind::configuration,
+                  fmt::format("prevResult.ips: no address of interface {}", request.attachment.ifname));
   AttachmentPlan plan =
       plan_attachment(request, as_attached, lease_behind(request, config), config.mtu.value_or(0));
   if (const auto* own = own_interface(result, request)) {

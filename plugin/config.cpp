@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "base/json_reader.h"
 #include "cni/annotations.h"
 #include "cni/names.h"
+#include "plugin/delegate.h"
 
 namespace onlink::plugin {
 namespace {
@@ -159,11 +161,28 @@ void check_routes(const std::vector<cni::Route>& routes, Problems& problems) {
   std::set<std::tuple<IpPrefix, std::uint32_t, std::uint32_t>> seen;
   for (const cni::Route& route : routes) {
     const std::uint32_t table = route.table.value_or(0);
-    if (!seen.emplace(route.dst.network(), table != 0 ? table : RT_TABLE_MAIN, route.priority.value_or(0))
-             .second)
+    std::uint32_t priority = route.priority.value_or(0);
+    if (priority == 0 && !route.dst.address.is_v4()) priority = 1024;  // IP6_RT_PRIO_USER
+    if (!seen.emplace(route.dst.network(), table != 0 ? table : RT_TABLE_MAIN, priority).second)
       problems.add("ipam.routes",
                    fmt::format("{} is there twice, with the same table and priority", route.dst.to_string()));
   }
+}
+
+// What a lease of these ranges could not be used with.
+void check_families(const NetConf& config, Problems& problems) {
+  const auto& sets = config.ipam->range_sets;
+  const auto has = [&](IpFamily family) {
+    return std::any_of(sets.begin(), sets.end(),
+                       [&](const ipam::RangeSet& set) { return set.family() == family; });
+  };
+  if (sets.empty()) return;
+  for (const cni::Route& route : config.ipam->routes)
+    if (!has(route.dst.family()))
+      problems.add("ipam.routes", fmt::format("{} is of a family that no range has", route.dst.to_string()));
+  if (config.mtu && *config.mtu < lowest_ipv6_mtu && has(IpFamily::v6))
+    problems.add("mtu", fmt::format("{} is less than the {} that IPv6 needs (RFC 8200)", *config.mtu,
+                                    lowest_ipv6_mtu));
 }
 
 void read_own_ipam(const cni::Request& request, Parsed& parsed) {
@@ -171,6 +190,7 @@ void read_own_ipam(const cni::Request& request, Parsed& parsed) {
   config.ipam = ipam::parse_config(request, parsed.ipam_problems);
   config.run_dir = config.ipam->run_dir;
   check_routes(config.ipam->routes, parsed.ipam_problems);
+  check_families(config, parsed.ipam_problems);
   for (const ipam::RangeSet& set : config.ipam->range_sets)
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6})
       if (const IpAddress& gateway = config.gateway(family); set.find(gateway) != nullptr)
@@ -195,6 +215,9 @@ void read_ipam(const cni::Request& request, Parsed& parsed) {
 }  // namespace
 
 Parsed read_config(const cni::Request& request) {
+  if (::getenv(delegated_by) != nullptr)
+    throw Failure(FailureKind::configuration,
+                  "ipam.type: names a main plugin, onlink itself, not an IPAM plugin");
   Parsed parsed;
   NetConf& config = parsed.config;
   const JsonReader reader(request.config, parsed.problems);

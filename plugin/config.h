@@ -14,6 +14,8 @@
 
 namespace onlink::plugin {
 
+inline constexpr std::uint32_t lowest_ipv6_mtu = 1280;
+
 enum class LogLevel { error, info, debug };
 
 struct NetConf {

@@ -39,6 +39,7 @@ std::vector<std::string> environment_with(cni::Command command) {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
     if (std::string_view(*entry).substr(0, variable.size()) != variable) variables.emplace_back(*entry);
   variables.push_back(fmt::format("{}{}", variable, to_string(command)));
+  variables.push_back(fmt::format("{}=1", delegated_by));
   return variables;
 }
 

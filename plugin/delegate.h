@@ -15,6 +15,10 @@
 
 namespace onlink::plugin {
 
+// In the environment of every plugin that is run. A call of this one that has it was made by itself, in whatever name:
+// it would go on without end.
+inline constexpr const char* delegated_by = "ONLINK_DELEGATED";
+
 // ADD. When it fails, or answers with something that is no result, `withdraw` runs before the failure is
 // thrown: the specification asks for the plugin's DEL. If that fails too, the details say so.
 cni::Result delegate_add(const cni::Request& request, const std::string& type,

@@ -93,7 +93,7 @@ std::string explain(const AttachmentPlan& plan) {
   container.addresses(plan.container);
   container.line(fmt::format("ip link set {} up", pod_name));
   for (const auto& route : plan.container.routes)
-    container.route(route, container_route_mode, plan.container.name);
+    container.route(route, container_route_mode(route), plan.container.name);
   container.neighbours(plan.container);
   text += "# host: rules that all attachments share\n";
   for (const nft::Ruleset& ruleset : plan.rules.wanted())

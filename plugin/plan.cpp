@@ -17,14 +17,6 @@ namespace {
 using netlink::Route;
 
 constexpr std::size_t longest_alias = 254;  // IFALIASZ is 256, and the kernel counts our NUL and its own
-constexpr std::uint32_t ipv6_mtu = 1280;
-
-// /proc/sys has settings of all interfaces, and of new ones, by these names: the kernel refuses them.
-void check_ifname(const std::string& name) {
-  if (name == "all" || name == "default")
-    throw Failure(FailureKind::environment,
-                  fmt::format("CNI_IFNAME: \"{}\" is no name that the kernel takes", name));
-}
 
 // On the host end:
 // - forwarding for this interface, whatever the default is;
@@ -170,7 +162,6 @@ netlink::Neighbour host_neighbour(const IpAddress& address, const MacAddress& ma
 
 Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::Result& lease) {
   Rules rules;
-  rules.lock_folder = config.run_dir;
   rules.sources.table = std::string(sources_table) + config.host_interface_prefix;
   rules.sources.check_sources = true;
   rules.sources.pod_interfaces = config.host_interface_prefix;
@@ -178,6 +169,22 @@ Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::
   rules.masquerades = config.ip_masq;
   rules.masquerade.masqueraded = rules.masquerade.inside = subnets_of(config, lease);
   return rules;
+}
+
+void check_request(const cni::Request& request, const NetConf& config) {
+  const std::string& ifname = request.attachment.ifname;
+  // /proc/sys has settings of all interfaces, and of new ones, by these names: the kernel refuses them.
+  if (ifname == "all" || ifname == "default")
+    throw Failure(FailureKind::environment,
+                  fmt::format("CNI_IFNAME: \"{}\" is no name that the kernel takes", ifname));
+  if (link_alias(request.network, request.attachment).size() > longest_alias)
+    throw Failure(
+        FailureKind::environment,
+        fmt::format("CNI_CONTAINERID: together with the network's name it must have at most {} characters",
+                    longest_alias - ifname.size() - std::string_view("onlink   ").size()));
+  if (config.mac == config.host_mac)
+    throw Failure(FailureKind::configuration,
+                  "mac: the container's equals hostMAC " + config.host_mac.to_string());
 }
 
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
@@ -190,24 +197,15 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
   plan.unfinished_group = unfinished_group(request.network);
   plan.families = families_of(lease.ips);
   check_lease(lease, plan.families);
-  if (mtu != 0 && mtu < ipv6_mtu && plan.has(IpFamily::v6))
+  if (mtu != 0 && mtu < lowest_ipv6_mtu && plan.has(IpFamily::v6))
     throw Failure(FailureKind::configuration,
                   fmt::format("mtu: {} is less than the {} that IPv6 needs (RFC 8200), and the IPAM gave {}",
-                              mtu, ipv6_mtu, first_of(IpFamily::v6, lease).to_string()));
+                              mtu, lowest_ipv6_mtu, first_of(IpFamily::v6, lease).to_string()));
   plan.container.name = request.attachment.ifname;
-  check_ifname(plan.container.name);
   plan.host.name = host_interface_name(config.host_interface_prefix, request.network, request.attachment);
   plan.host.mac = config.host_mac;
   plan.host.settings = host_settings(request);
-  if (plan.host.settings.alias.size() > longest_alias)
-    throw Failure(
-        FailureKind::environment,
-        fmt::format("CNI_CONTAINERID: together with the network's name it must have at most {} characters",
-                    longest_alias - plan.container.name.size() - std::string_view("onlink   ").size()));
   plan.container.mac = config.mac.value_or(container_mac(request.network, request.attachment));
-  if (plan.container.mac == plan.host.mac)
-    throw Failure(FailureKind::configuration,
-                  "mac: the container's equals hostMAC " + plan.host.mac.to_string());
 
   for (const auto& ip : lease.ips) {
     plan.container.addresses.push_back({.prefix = IpPrefix::host(ip.address.address)});

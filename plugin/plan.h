@@ -59,6 +59,9 @@ struct AttachmentPlan {
 // For a network, without an attachment's addresses where there is no lease.
 Rules plan_rules(const cni::Request& request, const NetConf& config, const cni::Result& lease);
 
+// Before anything is leased: Failure where no attachment can have this container ID, interface name or MAC.
+void check_request(const cni::Request& request, const NetConf& config);
+
 // lease: the addresses, routes and dns that the IPAM gave. mtu: of both ends. Throws Failure where the lease
 // cannot be realised: no address, two addresses alike, a route of a family without an address.
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
@@ -67,7 +70,10 @@ AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& confi
 // A container's routes come after those of its other networks with the same destination: the first one stays in
 // use. IPv6 would spread packets over both where a gateway is named: there the later one gets the next free
 // metric (apply.cpp).
-inline constexpr netlink::RouteMode container_route_mode = netlink::RouteMode::append;
+inline netlink::RouteMode container_route_mode(const netlink::Route& route) {
+  return route.gateway && !route.dst.address.is_v4() ? netlink::RouteMode::create
+                                                     : netlink::RouteMode::append;
+}
 
 // The result of ADD: the plan in the protocol's words, after what prevResult contains from earlier plugins of
 // the chain.

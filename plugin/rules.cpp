@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/rules.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,10 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "base/file.h"
 #include "base/lock.h"
-#include "base/unique_fd.h"
 #include "netlink/link.h"
+#include "netlink/netns.h"
 #include "nft/generation.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
@@ -28,11 +26,11 @@ using nft::TableChange;
 using Ranges = std::vector<AddressRange>;
 using Chains = std::vector<nft::Chain>;
 
-UniqueFd lock(const std::string& folder, std::chrono::milliseconds wait = longest_wait) {
-  make_directories(folder);
-  UniqueFd fd = open_file(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
-  lock_exclusively(fd.get(), folder, wait);
-  return fd;
+// By the namespace's own file: networks with other folders change the same tables.
+netlink::Netns lock(const netlink::Socket& host, std::chrono::milliseconds wait = longest_wait) {
+  netlink::Netns netns = host.netns();
+  lock_exclusively(netns.fd(), "the nftables tables of pods", wait);
+  return netns;
 }
 
 bool has_table(const Chains& chains, const Ruleset& ruleset) {
@@ -130,39 +128,46 @@ std::vector<Ruleset> Rules::wanted() const {
   return all;
 }
 
-void require_own_prefix(const Rules& rules) {
+std::string problem_of_prefix(const Rules& rules, netlink::Socket& host) {
   const std::string& prefix = rules.sources.pod_interfaces;
-  auto socket = netlink::Socket::open();
-  for (const netlink::Link& link : netlink::list_links(socket))
+  for (const netlink::Link& link : netlink::list_links(host))
     if (link.name.starts_with(prefix) && !is_host_end(link, prefix))
-      throw Failure(
-          FailureKind::configuration,
-          fmt::format("hostInterfacePrefix: \"{}\" begins the name of {} too, which leads to no pod: "
-                      "its packets might be dropped as forged",
-                      prefix, link.name));
+      return fmt::format(
+          "hostInterfacePrefix: \"{}\" begins the name of {} too, which leads to no pod: "
+          "its packets might be dropped as forged",
+          prefix, link.name);
+  return {};
 }
 
-void ensure_rules(const Rules& rules, const std::function<void(const std::string&)>& note) {
+bool has_table(const Ruleset& ruleset) { return has_table(nft::list_chains(), ruleset); }
+
+bool ensure_rules(const Rules& rules, netlink::Socket& host,
+                  const std::function<void(const std::string&)>& note) {
   const auto without_sources = [&](const Failure& failure) {
     note(fmt::format("{}, ignoring: {}", failure.what(), without_source_rules));
   };
   try {
-    const UniqueFd held = lock(rules.lock_folder);
+    const netlink::Netns held = lock(host);
     const Chains chains = nft::list_chains();
-    if (!has_table(chains, rules.sources)) require_own_prefix(rules);
-    if (rules.masquerades)
-      with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
-    else if (has_table(chains, rules.masquerade))
-      (void)remove(rules.masquerade);
+    const std::string problem = has_table(chains, rules.sources) ? "" : problem_of_prefix(rules, host);
+    if (!problem.empty()) throw Failure(FailureKind::configuration, problem);
+    if (rules.masquerades) with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
     try {
       ensure(chains, rules.sources);
     } catch (const Failure& failure) {
       without_sources(failure);
     }
+    return !rules.masquerades && has_table(chains, rules.masquerade);
   } catch (const Failure& failure) {
     if (rules.masquerades || failure.kind() == FailureKind::configuration) throw;
     without_sources(failure);
+    return false;
   }
+}
+
+void remove_masquerade(const Rules& rules, netlink::Socket& host) {
+  const netlink::Netns held = lock(host);
+  (void)remove(rules.masquerade);
 }
 
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
@@ -175,6 +180,14 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
         fmt::format("host: nftables table inet {} for ipMasq is missing or incomplete", table));
     return missing;
   }
+  for (const auto& [set, wanted] : nft::elements_of(rules.masquerade)) {
+    const Ranges there = list_set(rules.masquerade, set).value_or(Ranges{});
+    if (set.starts_with("inside_") && merged(there, wanted) != merged(there, {}))
+      missing.masquerade.push_back(fmt::format(
+          "host: set {} of nftables table inet {} lacks a part of the pods' subnets: what goes to them is "
+          "masqueraded",
+          set, table));
+  }
   for (const IpAddress& address : addresses) {
     const std::string set = address.is_v4() ? "masqueraded_v4" : "masqueraded_v6";
     if (!covers(list_set(rules.masquerade, set).value_or(Ranges{}), address))
@@ -185,8 +198,8 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
   return missing;
 }
 
-std::optional<Failure> try_rules(const std::string& lock_folder, const Ruleset& ruleset) try {
-  const UniqueFd held = lock(lock_folder);
+std::optional<Failure> try_rules(const Ruleset& ruleset, netlink::Socket& host) try {
+  const netlink::Netns held = lock(host);
   return nft::try_out(ruleset, {TableChange::Whole::replace});
 } catch (const Failure& failure) {
   return failure;
@@ -196,9 +209,10 @@ bool may_have_unused(const Rules& rules, const AllNeeded& all_needed) {
   return !all_needed({&rules.sources, &rules.masquerade});
 }
 
-std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, const AllNeeded& all_needed,
+std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, netlink::Socket& host,
+                                                 const AllNeeded& all_needed,
                                                  std::chrono::milliseconds wait) {
-  const UniqueFd held = lock(rules.lock_folder, wait);
+  const netlink::Netns held = lock(host, wait);
   const Chains chains = nft::list_chains();
   std::vector<netlink::Socket> sockets;
   for (const Ruleset& ruleset : with_other_prefixes(rules, chains))

@@ -49,10 +49,8 @@ void require_host_sysctls(const AttachmentPlan& plan, Remarks& remarks) {
       if (const auto problem = netlink::problem_of_writing(name)) throw unavailable(*problem);
       continue;
     }
-    const std::string off = name + " is off, and \"ipForward\": false forbids turning it on";
-    // IPv6 may be forwarded nevertheless: since Linux 6.17 each interface can have "force_forwarding".
-    if (name.starts_with("net/ipv4/")) throw unavailable(off);
-    remarks.push_back(off);
+    // No failure, as ADD has none: some networks only talk with their host.
+    remarks.push_back(name + " is off, and \"ipForward\": false forbids turning it on");
   }
 }
 
@@ -68,12 +66,20 @@ void require_link_sysctls(const AttachmentPlan& plan) {
   }
 }
 
-void require_rules(const Rules& rules, Remarks& remarks) {
-  require_own_prefix(rules);
-  if (const auto refusal = try_rules(rules.lock_folder, rules.sources))
+// Once the table is there, ADD does not look at the prefix any more.
+void look_at_prefix(const Rules& rules, netlink::Socket& host, Remarks& remarks) {
+  std::string problem = problem_of_prefix(rules, host);
+  if (problem.empty()) return;
+  if (!has_table(rules.sources)) throw Failure(FailureKind::configuration, problem);
+  remarks.push_back(std::move(problem));
+}
+
+void require_rules(const Rules& rules, netlink::Socket& host, Remarks& remarks) {
+  look_at_prefix(rules, host, remarks);
+  if (const auto refusal = try_rules(rules.sources, host))
     remarks.push_back(fmt::format("{}: {}", refusal->what(), without_source_rules));
   if (!rules.masquerades) return;
-  if (const auto refusal = try_rules(rules.lock_folder, rules.masquerade))
+  if (const auto refusal = try_rules(rules.masquerade, host))
     throw unavailable(fmt::format("ipMasq: {}", refusal->what()));
 }
 
@@ -110,9 +116,10 @@ void require_ready(const cni::Request& request, const NetConf& config, Remarks& 
     require_host_sysctls(plan, remarks);
     require_link_sysctls(plan);
     if (plan.has(IpFamily::v4)) look_for_proxy_route(config, host, remarks);
-    require_rules(plan.rules, remarks);
+    require_rules(plan.rules, host.socket, remarks);
   } else {
-    require_rules(plan_rules(request, config, {}), remarks);  // what another IPAM would give is not known
+    require_rules(plan_rules(request, config, {}), host.socket,
+                  remarks);  // what another IPAM would give is not known
   }
   // A full pool is no reason here either.
   require_ready_ipam(request, config, ends, [&](const std::string& note) { remarks.push_back(note); });

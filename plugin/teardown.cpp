@@ -30,23 +30,24 @@ AllNeeded needed_by_interfaces(const HostEnds& ends, std::uint32_t except = 0) {
   };
 }
 
-void remove_rules(const Rules& rules, const HostEnds& ends, Log& log) {
+}  // namespace
+
+void remove_rules(const Rules& rules, netlink::Socket& host, const HostEnds& ends, Log& log) {
   try {
     const AllNeeded all_needed = needed_by_interfaces(ends);
-    if (may_have_unused(rules, all_needed)) (void)remove_unused_rules(rules, all_needed);
+    if (may_have_unused(rules, all_needed)) (void)remove_unused_rules(rules, host, all_needed);
   } catch (const Failure& failure) {
     log.error(fmt::format("{}, ignoring: unused nftables rules may remain", failure.what()));
   }
 }
-
-}  // namespace
 
 std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link) {
   try {
     const AllNeeded needed_by_others = needed_by_interfaces(scene.ends, link.index);
     if (!may_have_unused(scene.rules, needed_by_others)) return {};
     scene.host.socket.execute(netlink::set_link_down(link.index, link.name));
-    return remove_unused_rules(scene.rules, needed_by_others, std::chrono::milliseconds(0));
+    return remove_unused_rules(scene.rules, scene.host.socket, needed_by_others,
+                               std::chrono::milliseconds(0));
   } catch (const Failure&) {
     return {};  // tried again, and reported, when the interface is gone
   }
@@ -64,7 +65,7 @@ void tear_down(const cni::Request& request, const Teardown& teardown) {
     Scene scene{request, parsed.config, host, ends, plan_rules(request, parsed.config, {}), notes};
     Steps steps(log);
     steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
-    remove_rules(scene.rules, ends, log);
+    remove_rules(scene.rules, host.socket, ends, log);
     steps.run(teardown.addresses, [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
       teardown.release(request, parsed.config, ends, notes);

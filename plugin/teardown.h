@@ -57,8 +57,10 @@ struct Teardown {
 // Reports no failure: tear_down() tries again when interfaces are gone.
 std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::Link& link);
 
-// Works with the usable part of the configuration. Throws Failure with all that went wrong. Leftover rules do no harm
-// and are no reason to keep an attachment: they are only logged.
+// Those that no interface needs any more; leftover rules do no harm, so a failure is only logged.
+void remove_rules(const Rules& rules, netlink::Socket& host, const HostEnds& ends, Log& log);
+
+// Works with the usable part of the configuration. Throws Failure with all that went wrong.
 void tear_down(const cni::Request& request, const Teardown& teardown);
 
 }  // namespace onlink::plugin

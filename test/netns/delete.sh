@@ -84,5 +84,15 @@ conf; cni STATUS -; ok STATUS
 conf '.ipam.subnet = "10.30.0.0/30"'; pod full; cni ADD full; ok "the only address"
 cni STATUS - 2>"$work/said"; ok "STATUS of a full pool"
 grep -q 'every address of range set 10.30.0.1-10.30.0.2 is taken' "$work/said" || fail "a full pool is not told: $(cat "$work/said")"
-conf '.ipForward = false'; sysctl -qw net.ipv4.ip_forward=0; cni STATUS -; refused 50 "ip_forward"
+# It fails only where every ADD would: some networks only talk with their host, and a prefix is looked at for the first pod.
+conf '.ipForward = false'; sysctl -qw net.ipv4.ip_forward=0; cni STATUS - 2>"$work/said"; ok "STATUS without forwarding"
+grep -q 'net/ipv4/ip_forward is off' "$work/said" || fail "forwarding that is off is not told: $(cat "$work/said")"
+sysctl -qw net.ipv4.ip_forward=1
+ip link add onlan0 type veth peer name eth9 netns full
+conf; cni STATUS - 2>"$work/said"; ok "STATUS beside an interface with the prefix, after the first pod"
+grep -q 'begins the name of onlan0 too' "$work/said" || fail "the interface is not told: $(cat "$work/said")"
+empty_host
+nft flush ruleset
+pod up; ip link add onlan0 type veth peer name eth0 netns up
+cni STATUS -; refused 50 "begins the name of onlan0 too"
 done_testing

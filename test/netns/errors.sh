@@ -38,11 +38,11 @@ cni_args="MAC=nonsense"; add_refused 4 "MAC"
 cni_args="UNHEARD=1"; add_refused 4 "UNHEARD"
 cni_args=
 
-# STATUS knows what every ADD needs, the lock of the rules too.
+# STATUS knows what every ADD needs; runDir is not, as all that is in it is a hint.
 conf '.gateway4 = "127.0.0.1"'; cni STATUS -; refused 50 gateway4
 echo file >"$work/file"
-conf ".ipMasq = true | .ipam.runDir = \"$work/file\""; cni STATUS -; refused 50 "ipMasq: open $work/file"
-conf ".ipam.runDir = \"$work/file\""; cni STATUS -; ok "STATUS where only the check of sources has no lock"
+conf ".ipMasq = true | .ipam.runDir = \"$work/file\""; cni STATUS -; ok "STATUS where runDir is a file"
+cni ADD p1; ok "ADD where runDir is a file"; cni DEL p1; ok "DEL where runDir is a file"
 conf
 
 # Names.
