@@ -118,7 +118,17 @@ void put_value(Message& message, const Route& route) {
   put_metrics(message, route);
 }
 
+// An IPv6 route whose time is over is not used any more, and still listed until the kernel collects it.
+bool ends_by_itself(const Attributes& attributes) {
+  const auto bytes = attributes.bytes(RTA_CACHEINFO);
+  rta_cacheinfo info{};
+  if (bytes.size() < sizeof info) return false;
+  std::memcpy(&info, bytes.data(), sizeof info);
+  return info.rta_expires != 0;
+}
+
 bool has_more_metrics(const Attributes& attributes) {
+  if (ends_by_itself(attributes)) return true;
   if (attributes.get(route_realms) || attributes.get(route_preference).value_or(0) != 0) return true;
   const auto metrics = attributes.get(route_metrics);
   if (!metrics) return false;

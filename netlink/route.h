@@ -49,7 +49,7 @@ struct Route {
   std::vector<NextHop> multipath = {};  // the next hops, where there are several
   std::uint32_t nexthop_id = 0;         // of a nexthop object (ip-nexthop(8)); 0: none
   std::uint16_t encapsulation = 0;      // LWTUNNEL_ENCAP_*
-  bool more_metrics = false;            // others than the two above, realms, or an IPv6 preference
+  bool more_metrics = false;  // others than the two above, realms, an IPv6 preference, or an end in time
 
   bool operator==(const Route&) const = default;
 };

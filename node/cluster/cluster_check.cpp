@@ -84,6 +84,9 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
   if (address.is_multicast() || std::any_of(std::begin(no_hosts), std::end(no_hosts),
                                             [&](const IpPrefix& range) { return range.contains(address); }))
     problems.add(path(), fmt::format("{} is not the address of a host", address.to_string()));
+  if (!address.is_v4() && address.is_link_local())
+    problems.add(path(),
+                 fmt::format("{} is link-local: it does not say on which interface", address.to_string()));
   if (const auto other = addresses_.find(address); other != addresses_.end())
     problems.add(path(),
                  fmt::format("{} is the address of {} too", address.to_string(), named(*other->second)));

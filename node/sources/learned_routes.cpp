@@ -13,8 +13,10 @@
 namespace onlink::node {
 namespace {
 
-// Routes that say nothing about where another node is, which a daemon keeps for itself.
-bool is_beside_the_point(const netlink::Route& route) { return route.type != RTN_UNICAST; }
+// Routes that say nothing about where another node is, which a daemon keeps for itself, or that are for some packets only.
+bool is_beside_the_point(const netlink::Route& route) {
+  return route.type != RTN_UNICAST || route.tos != 0 || route.from;
+}
 
 }  // namespace
 
@@ -41,6 +43,7 @@ std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gatew
                                         [&](const IpPrefix& prefix) { return prefix.contains(dst); }))
     return "lies in none of bgp.prefixes";
   if (gateway.family() != dst.family()) return "has a next hop of the other family";
+  if (!gateway.is_v4() && gateway.is_link_local()) return "has a link-local next hop, which names no node";
   for (const IpPrefix& own : self_.pod_cidrs)
     if (own.overlaps(dst)) return fmt::format("overlaps {}, which is this node's", own.to_string());
   if (gateway == self_.ipv4 || gateway == self_.ipv6) return "leads to this very node";

@@ -57,7 +57,8 @@ RoutesSource::RoutesSource(const ClusterFile& file, const SourceContext& context
       descriptors_("watch kernel table"),
       timer_("watch kernel table"),
       monitor_(open_monitor()),
-      socket_(netlink::Socket::open()) {
+      socket_(netlink::Socket::open()),
+      resync_ms_(std::int64_t{1000} * file.rules.resync_seconds) {
   for (const int descriptor : {timer_.descriptor(), monitor_.descriptor()}) descriptors_.add(descriptor);
 }
 
@@ -79,7 +80,7 @@ std::optional<NodeList> RoutesSource::read() {
   (void)timer_.expired();  // only clears it: each task has its own time
   drain();
   const std::int64_t now = monotonic_ms();
-  if (look_at_ && *look_at_ <= now) look();
+  if (look_at_ <= now) look();
   news_ = learned_.expire(now) || news_;
   set_timer();
   if (!std::exchange(news_, false)) return std::nullopt;
@@ -101,9 +102,10 @@ void RoutesSource::drain() {
     descriptors_.add(monitor_.descriptor());
     concerned = true;
   }
-  if (concerned && !look_at_) look_at_ = monotonic_ms() + burst_ms;
+  if (concerned) look_at_ = std::min(look_at_, monotonic_ms() + burst_ms);
 }
 
+// Again at each resync: routes whose interface or nexthop object goes leave without a notification.
 void RoutesSource::look() {
   try {
     learned_.update(netlink::list_routes(socket_, {.family = {}, .table = settings_.table}), monotonic_ms());
@@ -112,17 +114,12 @@ void RoutesSource::look() {
     set_timer();
     throw;
   }
-  look_at_.reset();
+  look_at_ = monotonic_ms() + resync_ms_;
   news_ = true;
 }
 
 void RoutesSource::set_timer() {
-  std::optional<std::int64_t> next = learned_.next_event();
-  if (look_at_) next = std::min(next.value_or(*look_at_), *look_at_);
-  if (next)
-    timer_.set(*next - monotonic_ms());
-  else
-    timer_.stop();
+  timer_.set(std::min(learned_.next_event().value_or(look_at_), look_at_) - monotonic_ms());
 }
 
 }  // namespace onlink::node

@@ -52,7 +52,8 @@ class RoutesSource final : public Source {
   netlink::Monitor monitor_;  // opened before the first look
   netlink::Socket socket_;
   std::uint64_t reading_ = 1;
-  std::optional<std::int64_t> look_at_ = 0;  // when the table is to be read again
+  std::int64_t resync_ms_;
+  std::int64_t look_at_ = 0;  // when the table is to be read again
   bool news_ = true;
 };
 

@@ -26,6 +26,9 @@ instead "it is not a regular file" ln -s /dev/zero "$cluster"
 instead "it is not a regular file" mkdir "$cluster"
 instead "No such file or directory" true
 instead "cluster.json" touch "$cluster"
+seed_cluster '.nodes[1].name = "B\n[ok] C\u001b[31m"'
+node A plan
+same "a name that a terminal would obey" "$status $errors" "1 onlink-node: $cluster: nodes[1].name: must be printable, not \"B?[ok] C?[31m\""
 # Whatever begins so: for the rules they would be pods.
 ip -n A link add ppp0 type bridge
 instead "ppp0" seed_cluster '.podInterfacePrefix = "ppp"'
