@@ -113,7 +113,8 @@ Pass Reconciler::plan(const Nodes& nodes) {
   return pass;
 }
 
-// The rules about tunnel senders and their inner sources are widened before routes change, and narrowed after.
+// The rules about tunnel senders and their inner sources come before the devices on which packets could arrive. They are
+// widened before routes change, and narrowed after.
 Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   Pass pass;
   if (!unread_.empty()) load();
@@ -121,26 +122,25 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   remember(pass);
   // Even if no tunnel is wanted now: a pod with this address would block it later.
   attempt(pass, [&] { publish_reserved(directories_, nodes.cluster.self); });
+  attempt(pass, [&] { remove_replaced_vxlan(pass); });
+  const bool creates = pass.changes.tunnel.create || pass.changes.vxlan.create;
+  const bool narrows = creates || !pass.changes.replace.empty() || !pass.changes.remove.empty();
+  attempt(pass, [&] {
+    const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
+    load_rules(narrows ? with_current_peers(rules, pass.host) : rules, pass);
+  });
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   if (pass.changes.vxlan.create) make_vxlan(nodes, pass);
   set_conflicts_apart(pass.changes.replace, pass);
-  const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
-  const bool narrows = !pass.changes.replace.empty() || !pass.changes.remove.empty();
-  attempt(pass, [&] {
-    if (narrows)
-      load_rules(with_current_peers(rules, pass.host), pass);
-    else
-      load_rules(rules, pass);
-  });
   Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
   pass.refused = std::move(routes.refused);
   add_problems(pass.problems, "change-failed", Subject::node, routes.failures);
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_removals(socket_, pass.changes, pass.host).failures);
-  if (narrows) attempt(pass, [&] { load_rules(rules, pass); });
+  if (narrows) attempt(pass, [&] { load_rules(wanted_ruleset(nodes.cluster, pass.desired), pass); });
   attempt(pass, [&] { publish_mtu(directories_, pass.desired.pod_mtu); });
   if (thorough) attempt(pass, [&] { look_around(nodes, pass, {}); });
   note_obstacles(pass);
@@ -180,6 +180,12 @@ void Reconciler::note_obstacles(Pass& pass) const {
     path.obstacle = found->second;
     path.problem = "route-overridden";
   }
+}
+
+// One for another VNI or port goes before the rules change, which are about those of the new one.
+void Reconciler::remove_replaced_vxlan(const Pass& pass) {
+  if (pass.changes.vxlan.create && !pass.changes.vxlan.remove.empty())
+    netlink::delete_link_if_any(socket_, *pass.host.vxlan);
 }
 
 // The device was just requested: now routes need its index; if it is still absent, their peers have no path.

@@ -52,6 +52,7 @@ class Reconciler {
  private:
   void look(const Nodes& nodes, Pass& pass, bool ipip_missing);
   void compare(const Nodes& nodes, Pass& pass, bool ipip_missing);
+  void remove_replaced_vxlan(const Pass& pass);
   void make_tunnel(const Nodes& nodes, Pass& pass);
   void make_vxlan(const Nodes& nodes, Pass& pass);
   void set_conflicts_apart(std::vector<netlink::Route>& routes, Pass& pass);

@@ -76,8 +76,7 @@ void apply_tunnel(netlink::Socket& socket, const TunnelChanges& changes, const H
   if (changes.up) attempt(applied, [&] { socket.execute(netlink::set_link_up(link->index, link->name)); });
 }
 
-void make_vxlan(netlink::Socket& socket, const VxlanChanges& changes, const Host& host) {
-  if (!changes.remove.empty()) netlink::delete_link_if_any(socket, *host.vxlan);
+void make_vxlan(netlink::Socket& socket, const VxlanChanges& changes) {
   const WantedVxlan& wanted = *changes.create;
   socket.execute(netlink::create_vxlan(vxlan_name, wanted.settings, wanted.mac, wanted.mtu));
 }
@@ -166,7 +165,7 @@ Applied apply_basics(netlink::Socket& socket, const Changes& changes, const Host
     attempt(applied, [] { netlink::write_sysctl("net/ipv6/conf/all/forwarding", "1"); });
   apply_tunnel(socket, changes.tunnel, host, applied);
   if (changes.vxlan.create)
-    attempt(applied, [&] { make_vxlan(socket, changes.vxlan, host); });
+    attempt(applied, [&] { make_vxlan(socket, changes.vxlan); });
   else if (host.vxlan && changes.vxlan.remove.empty())
     apply_vxlan(socket, changes.vxlan, *host.vxlan, applied);
   return applied;

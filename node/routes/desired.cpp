@@ -29,6 +29,9 @@ std::string off_link_reason(const Host& host, const IpAddress& address) {
   const netlink::Route* path = host.path_to(address);
   if (path == nullptr) return fmt::format("there is no route to {}", address.to_string());
   if (path->type == RTN_LOCAL) return fmt::format("{} is an address of this very host", address.to_string());
+  if (path->type == RTN_BROADCAST)
+    return fmt::format("{} is the broadcast address of a network of {}", address.to_string(),
+                       host.link_name(path->link));
   return fmt::format("{} is not on-link ({})", address.to_string(), describe(host, *path));
 }
 
@@ -338,7 +341,7 @@ class Planner {
     return fmt::format(
         "this node is on-link for it, but it is not for this node: what it sends arrives on {0}, the way "
         "back is {1}, so rp_filter drops it; use the same prefix length on both nodes, or: sysctl -w "
-        "net.ipv4.conf.{0}.rp_filter=2",
+        "net/ipv4/conf/{0}/rp_filter=2",
         host_.link_name(way.link), path.kind == PathKind::vxlan ? vxlan_name : host_.tunnel_device());
   }
 
@@ -358,7 +361,7 @@ class Planner {
       return;
     }
     const netlink::Route* way = host_.path_to(*node);
-    if (way != nullptr && way->type == RTN_LOCAL)
+    if (way != nullptr && way->type != RTN_UNICAST)  // this very host, or a network's broadcast address
       path.why = off_link_reason(host_, *node);
     else if (path.encapsulation == Encapsulation::vxlan)
       use_vxlan(path, peer, *node);

@@ -222,7 +222,7 @@ std::vector<std::string> commands(const Changes& changes, const Host& host) {
   if (tunnel.mtu != 0) lines.push_back(fmt::format("ip link set {} mtu {}", device, tunnel.mtu));
   if (tunnel.add_address)
     lines.push_back(fmt::format("ip addr add {} dev {}", tunnel.add_address->to_string(), device));
-  if (tunnel.loose) lines.push_back(fmt::format("sysctl -w net.ipv4.conf.{}.rp_filter=2", device));
+  if (tunnel.loose) lines.push_back(fmt::format("sysctl -w net/ipv4/conf/{}/rp_filter=2", device));
   if (tunnel.up) lines.push_back(fmt::format("ip link set {} up", device));
   add_vxlan_commands(changes.vxlan, lines);
   for (const auto& route : changes.add) lines.push_back(route_command("add", route, host));

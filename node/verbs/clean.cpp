@@ -42,9 +42,9 @@ class Cleaner {
 
   Cleaned clean() {
     attempt([&] { remove_conflist(); });  // no new pods
-    attempt([&] { remove_rules(); });
     attempt([&] { remove_routes(); });
     attempt([&] { restore_tunnel(); });
+    attempt([&] { remove_rules(); });  // not before the devices on which packets could arrive
     attempt([&] { restore_forwarding(); });
     if (!result_.failures.empty()) return std::move(result_);  // the next run needs the saved state
     attempt([&] { remove_files(); });
