@@ -87,6 +87,8 @@ conf '.ipMasq = true | .ipam.subnet = "10.50.0.0/24"'; pod p2; cni ADD p2; ok "A
 for pod in p1 p2; do pings $pod 172.16.91.202 || fail "after nft flush table: $pod is not masqueraded"; checks=$((checks + 1)); done
 nft flush set inet onlink-net1 masqueraded_v4
 conf '.ipMasq = true'; with_prev "$first"; cni CHECK p1; refused 101 "lacks 10.10.0."
+nft flush set inet onlink-net1 inside_v4
+cni CHECK p1; refused 101 "set inside_v4 of nftables table inet onlink-net1 lacks a part"
 
 # A network that turned it off has no table after its next pod; a name of 255 bytes has one.
 conf '.ipMasq = false'; pod p3; cni ADD p3; ok "ADD without ipMasq"
