@@ -30,7 +30,7 @@ same "what is not strict stays" "$(rp_filter A tunl0)$(rp_filter B tunl0)" 00
 set_rp_filter A all 1
 cut_off netns01 10.10.1.2
 node A plan
-same "the plan" "$out" "sysctl -w net.ipv4.conf.tunl0.rp_filter=2"
+same "the plan" "$out" "sysctl -w net/ipv4/conf/tunl0/rp_filter=2"
 applied A
 same "the tunnel's and the others'" "$(rp_filter A tunl0)$(rp_filter A eth0)$(rp_filter A all)" 201
 reaches netns01 10.10.1.2
@@ -45,7 +45,7 @@ set_rp_filter B eth0 1
 cut_off netns01 10.10.1.2
 node B apply
 same "exit status" "$status" 1
-case $errors in *"A (10.10.0.0/24): this node is on-link for it, but it is not for this node: what it sends arrives on eth0, the way back is tunl0, so rp_filter drops it; "*"sysctl -w net.ipv4.conf.eth0.rp_filter=2") checks=$((checks + 1)) ;; *) fail "B says: $errors" ;; esac
+case $errors in *"A (10.10.0.0/24): this node is on-link for it, but it is not for this node: what it sends arrives on eth0, the way back is tunl0, so rp_filter drops it; "*"sysctl -w net/ipv4/conf/eth0/rp_filter=2") checks=$((checks + 1)) ;; *) fail "B says: $errors" ;; esac
 same "what is not ours stays" "$(rp_filter B eth0)" 1
 set_rp_filter B eth0 2
 applied B

@@ -51,7 +51,7 @@ TEST(Desired, APeerForWhichWeAreOnLinkIsDroppedByAStrictInterface) {
   host.strict.insert(eth0);
   EXPECT_EQ(obstacle(IpipMode::cross_subnet), "");
   host.near.emplace(eth0, *IpAddress::parse(peer_ip));
-  EXPECT_TRUE(obstacle(IpipMode::cross_subnet).ends_with("sysctl -w net.ipv4.conf.eth0.rp_filter=2"));
+  EXPECT_TRUE(obstacle(IpipMode::cross_subnet).ends_with("sysctl -w net/ipv4/conf/eth0/rp_filter=2"));
   EXPECT_EQ(obstacle(IpipMode::always), "") << "it sends through the tunnel, too";
 }
 
