@@ -78,10 +78,10 @@ TEST(BirdConfig, ProblemsHaveTheirPath) {
 
 // Whatever a node is called, its name ends no line and no string of BIRD's.
 TEST(BirdConfig, StrangeNamesStayInsideTheirLine) {
-  const std::string text = render_bird(
-      R"({"nodes":[{"name":"A","nodeIP":"172.16.91.201","podCIDRs":["10.10.0.0/24"]},)"
-      R"({"name":"x\"; protocol","nodeIP":"172.16.91.202","podCIDRs":[]}],"bgp":{"asNumber":1}})",
-      "cluster.json", "A");
+  const std::string text =
+      render_bird(R"({"nodes":[{"name":"A","nodeIP":"172.16.91.201","podCIDRs":["10.10.0.0/24"]},)"
+                  R"({"name":"x\"; protocol","nodeIP":"172.16.91.202","podCIDRs":[]}],"bgp":{"asNumber":1}})",
+                  "cluster.json", "A");
   EXPECT_TRUE(has(text, "description \"x?; protocol\";"));
 }
 
