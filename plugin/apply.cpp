@@ -105,15 +105,16 @@ Object on_link(Object object, std::uint32_t link) {
   return object;
 }
 
-// Of a route that another has the key of: the next free metric.
+// Adds a route whose key another has with the next free metric.
 void add_behind_others(Route route, const End& end, netlink::Socket& socket, const Failure& refusal) {
   constexpr int attempts = 1000;
-  for (int attempt = 0; attempt < attempts; ++attempt) try {
-      route.priority = netlink::normalised(route).priority + 1;
-      return socket.execute(netlink::add_route(route, RouteMode::create, end.name));
-    } catch (const Failure& failure) {
-      if (!failure.already_exists()) throw;
-    }
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    route.priority = netlink::normalised(route).priority + 1;
+    Message message = netlink::add_route(route, RouteMode::create, end.name);
+    const auto outcome = socket.execute_each({&message, 1}).front();
+    if (!outcome) return;
+    if (!outcome->already_exists()) throw *outcome;
+  }
   throw refusal;
 }
 
