@@ -37,6 +37,18 @@ bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   return node != nodes.end() && route.dst.contains(*node);
 }
 
+bool is_on_vxlan(std::uint32_t link, const Interest& interest) {
+  return interest.desired != nullptr && !interest.desired->vxlan_entries.fdb.empty() &&
+         interest.desired->vxlan_entries.fdb[0].link == link;
+}
+
+// Where IPv6 was off on an interface and comes back, this route is the first that the kernel tells; the link-local address
+// follows after a second, when no duplicate of it was found.
+bool is_ipv6_back(const netlink::Route& seen, const Interest& interest) {
+  return seen.table == RT_TABLE_LOCAL && seen.dst.address.is_multicast() && !seen.dst.is_host() &&
+         is_on_vxlan(seen.link, interest);
+}
+
 // The kernel does not say who changed a VXLAN device's entries: an entry that is as it should be counts as our change.
 bool entry_concerns(const nlmsghdr& message, const Interest& interest) {
   if (interest.desired == nullptr || interest.desired->vxlan_entries.fdb.empty()) return false;
@@ -67,13 +79,13 @@ bool concerns(const nlmsghdr& message, const Interest& interest) {
     case RTM_NEWADDR:
     case RTM_DELADDR: {
       const auto address = netlink::parse_address(message);
-      // Pods' host ends have link-local addresses only.
-      return !address || address->scope != RT_SCOPE_LINK;
+      // Pods' host ends have link-local addresses only. Without its own, vxlan.onlink carries no IPv6.
+      return !address || address->scope != RT_SCOPE_LINK || is_on_vxlan(address->link, interest);
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const auto route = netlink::parse_route(message);
-      return route && route_concerns(*route, interest);
+      return route && (route_concerns(*route, interest) || is_ipv6_back(*route, interest));
     }
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
