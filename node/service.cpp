@@ -278,7 +278,7 @@ bool Service::handle_signals() {
     notify_reloading();
     feed_.refresh();
     read_source();
-    pass_due_ = resync_due_ = true;
+    pass_due_ = resync_due_ = pods_due_ = true;
     earliest_pass_ = 0;
     pass();
     notify_manager("READY=1");
