@@ -37,6 +37,9 @@ constexpr std::int64_t longest_rest_ms = 500;  // also after a pass over very ma
 constexpr std::size_t lines_per_pass = 20;
 // Usually an ADD takes less time between setting an interface's alias and adding its routes.
 constexpr std::int64_t second_look_ms = 50;
+// What could not be given back to a pod is tried again after that time, then after twice as long.
+constexpr std::int64_t first_try_ms = 500;
+constexpr std::int64_t longest_try_ms = 30'000;
 
 constexpr std::size_t causes_per_pass = 10;
 
@@ -188,19 +191,32 @@ void Service::pass() {
 
 // Not part of a pass: these repairs are many, quick, and concern nobody else.
 void Service::mend_pods() {
+  const std::int64_t now = monotonic_ms();
+  bool failing = true;
+  if (next_try_ != 0 && now >= next_try_) {
+    pods_.try_again();
+    next_try_ = 0;
+  }
   try {
-    const std::int64_t now = monotonic_ms();
     if (pods_due_ || (next_look_ != 0 && now >= next_look_)) {
       pods_.look(reconciler_.socket());
       next_look_ = pods_.unsure() ? now + second_look_ms : 0;
     }
     pods_due_ = false;
-    if (!pods_.due()) return;
-    const auto lines = pods_.mend(reconciler_.socket());
-    for (const std::string& line : lines) say(line);
-    if (!lines.empty()) journal_.write("pods", {{"commands", lines}});
+    if (pods_.due()) {
+      const auto lines = pods_.mend(reconciler_.socket());
+      for (const std::string& line : lines) say(line);
+      if (!lines.empty()) journal_.write("pods", {{"commands", lines}});
+    }
+    failing = pods_.failing();
   } catch (const Failure& failure) {
     say(failure.what());
+  }
+  if (!failing) {
+    next_try_ = try_after_ = 0;
+  } else if (next_try_ == 0) {
+    try_after_ = std::clamp(2 * try_after_, first_try_ms, longest_try_ms);
+    next_try_ = now + try_after_;
   }
 }
 
@@ -250,6 +266,7 @@ void Service::wait() {
   std::int64_t until = next_resync_ == 0 ? now + 60'000 : next_resync_;
   if (pass_due_) until = std::min(until, earliest_pass_);
   if (next_look_ != 0) until = std::min(until, next_look_);
+  if (next_try_ != 0) until = std::min(until, next_try_);
   until = std::min(until, telemetry_.due());
   pollfd sources[] = {{signals_.get(), POLLIN, 0},
                       {feed_.descriptor(), POLLIN, 0},

@@ -63,8 +63,10 @@ class Service {
   bool resync_due_ = true;
   bool ended_ = false;
   ProblemList source_problems_;
-  bool pods_due_ = true;            // all pods are to be looked at
-  std::int64_t next_look_ = 0;      // when to look at them again; 0: not soon
+  bool pods_due_ = true;        // all pods are to be looked at
+  std::int64_t next_look_ = 0;  // when to look at them again; 0: not soon
+  std::int64_t next_try_ = 0;   // when to try again what could not be given back to them; 0: there is nothing
+  std::int64_t try_after_ = 0;  // milliseconds
   std::int64_t earliest_pass_ = 0;  // CLOCK_MONOTONIC, milliseconds
   std::int64_t next_resync_ = 0;
   std::int64_t noticed_ = 0;  // when the notification came for which a pass is due, in nanoseconds; 0: none

@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/failure.h"
 #include "netlink/neighbour.h"
+#include "netlink/route_key.h"
 #include "node/routes/host.h"
 
 namespace onlink::node {
@@ -26,13 +28,24 @@ bool is_of_ipv6_link(const netlink::Address& address) {
   return !address.prefix.address.is_v4() && address.scope == RT_SCOPE_LINK;
 }
 
-netlink::Route route_to(const IpAddress& address, const netlink::Link& link) {
+// As ADD makes it.
+netlink::Route route_to(const IpAddress& address, std::uint32_t link) {
   netlink::Route route;
   route.dst = IpPrefix::host(address);
-  route.link = link.index;
+  route.link = link;
   route.protocol = netlink::onlink_protocol;
   route.scope = address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   return route;
+}
+
+bool is_as_made(const netlink::Route& route) {
+  return netlink::normalised(route) == netlink::normalised(route_to(route.dst.address, route.link));
+}
+
+bool is_permanent(const netlink::Neighbour& neighbour) { return (neighbour.state & NUD_PERMANENT) != 0; }
+
+bool is_learned(const netlink::Neighbour& neighbour) {
+  return !is_permanent(neighbour) && (neighbour.flags & NTF_EXT_LEARNED) != 0;
 }
 
 // The addresses on the pod's own end that a plugin may have given: a /32 or /128.
@@ -45,153 +58,307 @@ std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Lin
   return addresses;
 }
 
-// By interface; of one, or of all where link is 0.
-std::map<std::uint32_t, std::set<IpAddress>> permanent_neighbours(netlink::Socket& socket,
-                                                                  std::uint32_t link = 0) {
-  std::map<std::uint32_t, std::set<IpAddress>> addresses;
-  for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, link))
-    if ((neighbour.state & NUD_PERMANENT) != 0) addresses[neighbour.link].insert(neighbour.address);
-  return addresses;
+// Asks each pod once.
+class Pods {
+ public:
+  Pods(netlink::Socket& socket, const std::map<std::uint32_t, netlink::Link>& links)
+      : socket_(socket), links_(links) {}
+  const std::set<IpAddress>& addresses(std::uint32_t end) {
+    const auto found = answers_.find(end);
+    if (found != answers_.end()) return found->second;
+    return answers_[end] = addresses_of_pod(socket_, links_.at(end));
+  }
+
+ private:
+  netlink::Socket& socket_;
+  const std::map<std::uint32_t, netlink::Link>& links_;
+  std::map<std::uint32_t, std::set<IpAddress>> answers_;
+};
+
+// Whose an address is; 0: nobody's, or nobody can tell. A pod may give itself any address, so it is not enough that it has
+// it. The neighbour that ADD made is the best witness, for whoever leads a route elsewhere does not move that. But a
+// lone neighbour may be anything.
+template <class Claims>
+std::uint32_t owner_among(const IpAddress& address, const Claims& claims, Pods& pods) {
+  const auto& [first, only] = *claims.begin();
+  if (claims.size() == 1 && (only.remembered || only.route)) return first;
+  std::tuple<bool, bool, bool, bool, bool> best;
+  std::uint32_t owner = 0;
+  for (const auto& [end, claim] : claims) {
+    const bool has_it = pods.addresses(end).contains(address);
+    if (!has_it && !claim.remembered && !claim.route) continue;
+    const bool is_proven = claim.remembered && claim.neighbour;
+    const std::tuple rank{is_proven, claim.neighbour, has_it, claim.remembered, claim.route};
+    if (rank == best) owner = 0;
+    if (rank > best) owner = end;
+    best = std::max(best, rank);
+  }
+  return owner;
 }
 
 }  // namespace
 
+// One end at work.
+struct PodRoutes::Work {
+  netlink::Socket& socket;
+  const netlink::Link& link;
+  const MacAddress& mac;  // the pod's
+  const Host& host;
+  End& end;
+  std::vector<std::string>& done;
+  std::set<std::string> failures = {};
+
+  // A step that fails stops no other.
+  void attempt(const std::function<void()>& step) {
+    try {
+      step();
+    } catch (const Failure& failure) {
+      failures.insert(failure.what());
+    }
+  }
+};
+
 void PodRoutes::see(const nlmsghdr& message) {
   if (const auto route = netlink::parse_route(message))
-    return see_route(*route, message.nlmsg_type == RTM_NEWROUTE);
-  if (const auto neighbour = netlink::parse_neighbour(message))
-    return see_neighbour(*neighbour, message.nlmsg_type == RTM_NEWNEIGH);
-  if (const auto address = netlink::parse_address(message)) {
-    if (message.nlmsg_type == RTM_NEWADDR && is_of_ipv6_link(*address))
-      ends_[address->link].own.insert(address->prefix);
-    return;
-  }
-  const auto link = netlink::parse_link(message);
-  if (!link || !ends_.contains(link->index)) return;
-  if (message.nlmsg_type == RTM_DELLINK) {
-    ends_.erase(link->index);
-    return;
-  }
-  const bool up = (link->flags & IFF_UP) != 0;
-  if (std::exchange(ends_[link->index].down, !up) && up) due_.insert(link->index);
+    see_route(*route, message.nlmsg_type == RTM_NEWROUTE);
+  else if (const auto neighbour = netlink::parse_neighbour(message))
+    see_neighbour(*neighbour, message.nlmsg_type == RTM_NEWNEIGH);
+  else if (const auto address = netlink::parse_address(message))
+    see_address(*address, message.nlmsg_type == RTM_NEWADDR);
+  else if (const auto link = netlink::parse_link(message))
+    see_link(*link, message.nlmsg_type == RTM_NEWLINK);
 }
 
-// What somebody puts in the place of a pod's route, or takes away from there, concerns the pod too.
+void PodRoutes::try_again_on(std::uint32_t link) {
+  if (failing_.contains(link)) due_.insert(link);
+}
+
+void PodRoutes::see_link(const netlink::Link& link, bool is_new) {
+  if (!is_new) {
+    ends_.erase(link.index);
+    return;
+  }
+  if (!is_host_end(link)) return;
+  try_again_on(link.index);
+  End& end = ends_[link.index];
+  const bool up = (link.flags & IFF_UP) != 0;
+  // The first news of an end come from its ADD.
+  if (std::exchange(end.is_pods, true) && end.down && up) due_.insert(link.index);
+  end.down = !up;
+}
+
+void PodRoutes::see_address(const netlink::Address& address, bool is_new) {
+  if (is_new) try_again_on(address.link);
+  if (!is_of_ipv6_link(address)) return;
+  if (is_new)
+    ends_[address.link].own.insert(address.prefix);
+  else if (const auto end = ends_.find(address.link); end != ends_.end() && end->second.is_pods)
+    due_.insert(address.link);
+}
+
+// What somebody puts in the place of a pod's route or beside it, or takes away from there, concerns the pod too.
 void PodRoutes::see_route(const netlink::Route& route, bool is_new) {
+  // Where IPv6 comes back on an interface, the kernel tells only of its multicast route.
+  if (is_new) try_again_on(route.link);
   if (route.table != RT_TABLE_MAIN || !route.dst.is_host()) return;
-  const bool is_attachments = is_attachment_route(route);
-  if (is_attachments && is_new) ends_[route.link].pod.insert(route.dst.address);
-  for (const auto& [index, end] : ends_)
-    if (end.pod.contains(route.dst.address) && !(is_new && is_attachments && route.link == index))
-      due_.insert(index);
+  const bool as_made = is_new && is_as_made(route);
+  bool is_owned = false;
+  for (const auto& [index, end] : ends_) {
+    if (!end.pod.contains(route.dst.address)) continue;
+    is_owned = true;
+    if (!as_made || route.link != index) due_.insert(index);
+  }
+  if (is_owned || !as_made) return;
+  const auto end = ends_.find(route.link);
+  if (end != ends_.end() && end->second.is_pods) end->second.pod.insert(route.dst.address);
 }
 
 void PodRoutes::see_neighbour(const netlink::Neighbour& neighbour, bool is_new) {
-  const auto end = ends_.find(neighbour.link);
-  if (end == ends_.end()) return;
-  if (is_new && (neighbour.state & NUD_PERMANENT) != 0)
-    end->second.known.insert(neighbour.address);
-  else if (end->second.known.contains(neighbour.address))
-    due_.insert(neighbour.link);
+  const auto found = ends_.find(neighbour.link);
+  if (found == ends_.end() || !found->second.is_pods) return;
+  auto& entries = found->second.entries;
+  const auto known = entries.find(neighbour.address);
+  if (known == entries.end()) {
+    if (is_new && (is_permanent(neighbour) || is_learned(neighbour)))
+      entries[neighbour.address] = {is_learned(neighbour), neighbour.mac};
+    return;
+  }
+  const Entry& entry = known->second;
+  const bool is_right =
+      entry.learned ? is_learned(neighbour) : is_permanent(neighbour) && neighbour.mac == entry.mac;
+  if (!is_new || !is_right) due_.insert(neighbour.link);
+}
+
+PodRoutes::Host PodRoutes::read(netlink::Socket& socket) {
+  Host host;
+  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
+  for (netlink::Route& route : netlink::list_routes(socket, ours))
+    if (is_attachment_route(route)) host.routes[route.dst.address].push_back(netlink::normalised(route));
+  for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket))
+    if (is_permanent(neighbour) || is_learned(neighbour))
+      host.neighbours[neighbour.link].emplace(neighbour.address, neighbour);
+  for (const netlink::Address& address : netlink::list_addresses(socket))
+    if (is_of_ipv6_link(address)) host.own[address.link].insert(address.prefix);
+  return host;
+}
+
+PodRoutes::Claims PodRoutes::claims(const Host& host, const std::map<std::uint32_t, End>& ends) {
+  Claims claims;
+  for (const auto& [index, end] : ends) {
+    for (const IpAddress& address : end.pod) claims[address][index].remembered = true;
+    for (const auto& [address, entry] : end.entries) claims[address][index].neighbour = true;
+  }
+  for (const auto& [address, routes] : host.routes)
+    for (const netlink::Route& route : routes)
+      if (ends.contains(route.link) && is_as_made(route)) claims[address][route.link].route = true;
+  return claims;
 }
 
 void PodRoutes::look(netlink::Socket& socket) {
-  std::map<std::uint32_t, std::set<IpAddress>> routed;
-  const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  for (const netlink::Route& route : netlink::list_routes(socket, ours))
-    if (is_attachment_route(route)) routed[route.link].insert(route.dst.address);
-  std::map<std::uint32_t, std::set<IpPrefix>> own;
-  for (const netlink::Address& address : netlink::list_addresses(socket))
-    if (is_of_ipv6_link(address)) own[address.link].insert(address.prefix);
-  auto permanent = permanent_neighbours(socket);
+  const Host host = read(socket);
+  std::map<std::uint32_t, netlink::Link> links;
   std::map<std::uint32_t, End> ends;
-  std::set<std::uint32_t> bare;
-  for (const netlink::Link& link : netlink::list_links(socket, "veth")) {
+  for (netlink::Link& link : netlink::list_links(socket, "veth")) {
     if (!is_host_end(link)) continue;
-    End& end = ends[link.index] = ends_[link.index];
+    End& end = ends[link.index];
+    if (const auto known = ends_.find(link.index); known != ends_.end()) end = known->second;
+    end.is_pods = true;
     end.down = (link.flags & IFF_UP) == 0;
-    const auto& has = routed[link.index];
-    const bool lacks = !std::includes(has.begin(), has.end(), end.pod.begin(), end.pod.end());
-    if (has.empty() && end.pod.empty()) bare.insert(link.index);
-    if (bare.contains(link.index) && bare_.contains(link.index)) unseen_.insert(link.index);
-    if (lacks || unseen_.contains(link.index)) due_.insert(link.index);
-    end.pod.insert(has.begin(), has.end());
-    end.known.merge(permanent[link.index]);
-    end.own.merge(own[link.index]);
+    if (const auto own = host.own.find(link.index); own != host.own.end())
+      end.own.insert(own->second.begin(), own->second.end());
+    if (const auto there = host.neighbours.find(link.index); there != host.neighbours.end())
+      for (const auto& [address, each] : there->second)
+        end.entries.try_emplace(address, Entry{is_learned(each), each.mac});
+    links.emplace(link.index, std::move(link));
   }
+  Pods pods(socket, links);
+  Claims all = claims(host, ends);
+  std::set<std::uint32_t> bare;
+  for (const auto& [index, end] : ends) bare.insert(index);
+  for (const auto& [address, claims] : all)
+    for (const auto& [index, claim] : claims) bare.erase(index);
+  for (const std::uint32_t index : bare)
+    if (bare_.contains(index))
+      for (const IpAddress& address : pods.addresses(index)) all[address][index];
+  for (auto& [index, end] : ends) end.pod.clear();
+  for (const auto& [address, claims] : all)
+    if (const std::uint32_t owner = owner_among(address, claims, pods); owner != 0)
+      ends[owner].pod.insert(address);
+  for (const auto& [index, end] : ends)
+    if (!end.pod.empty()) due_.insert(index);
   ends_ = std::move(ends);
-  std::erase_if(bare, [&](std::uint32_t index) { return due_.contains(index); });
+  std::erase_if(bare, [&](std::uint32_t index) { return bare_.contains(index); });
   bare_ = std::move(bare);
 }
 
 std::vector<std::string> PodRoutes::mend(netlink::Socket& socket) {
   std::vector<std::string> done;
+  std::optional<Host> host;  // read for the first end that still exists
   for (const std::uint32_t index : std::exchange(due_, {})) {
-    const auto link = netlink::find_link(socket, index);
-    if (!link || !is_host_end(*link)) {
-      ends_.erase(index);
-      continue;
-    }
-    if ((link->flags & IFF_UP) == 0) {
-      ends_[index].down = true;  // when it is up again
-      continue;
-    }
+    failing_.erase(index);
     try {
-      mend(socket, *link, done);
+      mend(socket, index, host, done);
     } catch (const Failure& failure) {
-      done.emplace_back(failure.what());
+      failing_.insert(index);
+      if (ends_[index].failures.insert(failure.what()).second) done.emplace_back(failure.what());
     }
   }
   return done;
 }
 
-void PodRoutes::mend(netlink::Socket& socket, const netlink::Link& link, std::vector<std::string>& done) {
-  const auto peer = netlink::find_peer(socket, link);
+void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional<Host>& host,
+                     std::vector<std::string>& done) {
+  const auto link = netlink::find_link(socket, index);
+  if (!link || !is_host_end(*link)) {
+    ends_.erase(index);
+    return;
+  }
+  End& end = ends_[index];
+  end.down = (link->flags & IFF_UP) == 0;
+  if (end.down) return;  // when it is up again
+  const auto peer = netlink::find_peer(socket, *link);
   if (!peer || !peer->mac) return;  // its sandbox is about to go
-  End& end = ends_[link.index];
-  if (unseen_.erase(link.index) != 0 && end.pod.empty()) end.pod = addresses_of_pod(socket, link);
-  std::set<IpAddress> routed;
-  for (const netlink::Route& route :
-       netlink::list_routes(socket, {.table = RT_TABLE_MAIN, .link = link.index}))
-    if (is_attachment_route(route)) routed.insert(route.dst.address);
-  const auto permanent = permanent_neighbours(socket, link.index)[link.index];
-  for (const IpPrefix& own : end.own)  // an interface that is set down loses its IPv6 addresses
-    socket.execute(netlink::add_address({link.index, own, 0, RT_SCOPE_LINK}, link.name));
-  for (const IpAddress& address : end.pod) {
-    const bool has_route = routed.contains(address);
-    if (has_route) end.taken.erase(address);
-    // Not one that was never there beside a route that is.
-    if (!permanent.contains(address) && (!has_route || end.known.contains(address))) {
-      socket.execute(netlink::add_neighbour({link.index, address, *peer->mac}, link.name));
-      end.known.insert(address);
-      if (has_route)
-        done.push_back(fmt::format("ip neigh replace {} lladdr {} dev {} nud permanent (it was lost)",
-                                   address.to_string(), peer->mac->to_string(), link.name));
+  if (!host) host = read(socket);
+  Work work{socket, *link, *peer->mac, *host, end, done};
+  const auto own = host->own.find(index);
+  for (const IpPrefix& address : end.own)  // an interface that is set down loses its IPv6 addresses
+    if (own == host->own.end() || !own->second.contains(address))
+      work.attempt([&] {
+        socket.execute(netlink::add_address({index, address, 0, RT_SCOPE_LINK}, link->name));
+      });
+  for (const IpAddress& address : end.pod) work.attempt([&] { mend_address(work, address); });
+  for (const std::string& failure : work.failures)
+    if (!end.failures.contains(failure)) done.push_back(failure + "; trying again");
+  if (!work.failures.empty()) failing_.insert(index);
+  end.failures = std::move(work.failures);
+}
+
+void PodRoutes::mend_address(Work& work, const IpAddress& address) {
+  const netlink::Route made = route_to(address, work.link.index), wanted = netlink::normalised(made);
+  const auto found = work.host.routes.find(address);
+  const auto there = found == work.host.routes.end() ? std::vector<netlink::Route>() : found->second;
+  const bool has_route = std::find(there.begin(), there.end(), wanted) != there.end();
+  if (has_route) work.end.taken.erase(address);
+  mend_neighbour(work, address, has_route);
+  if (!has_route) mend_route(work, made);
+  for (const netlink::Route& other : there) {
+    const bool is_replaced = !has_route && other.link == wanted.link && same_key(other, wanted);
+    if (other == wanted || is_replaced) continue;
+    const auto device = netlink::find_link(work.socket, other.link);
+    const std::string name = device ? device->name : fmt::format("if{}", other.link);
+    try {
+      work.socket.execute(netlink::delete_route(other, name));
+      work.done.push_back(
+          fmt::format("ip route del {} (it led elsewhere)", netlink::to_arguments(other, name)));
+    } catch (const Failure& failure) {
+      if (!failure.missing()) throw;  // wanted may have replaced it
     }
-    if (!has_route) mend_route(socket, link, address, end, done);
   }
 }
 
+// Not one that was never there beside a route that is.
+void PodRoutes::mend_neighbour(Work& work, const IpAddress& address, bool has_route) {
+  const auto known = work.end.entries.find(address);
+  const bool is_known = known != work.end.entries.end();
+  if (has_route && !is_known) return;
+  const bool learned = is_known && known->second.learned;
+  netlink::Neighbour wanted{work.link.index, address, work.mac};
+  if (learned) wanted = {wanted.link, address, {}, NUD_NONE, NTF_EXT_LEARNED};
+  const auto here = work.host.neighbours.find(work.link.index);
+  if (here != work.host.neighbours.end())
+    if (const auto there = here->second.find(address); there != here->second.end()) {
+      const netlink::Neighbour& now = there->second;
+      if (learned ? is_learned(now) : is_permanent(now) && now.mac == work.mac) return;
+    }
+  work.socket.execute(netlink::add_neighbour(wanted, work.link.name));
+  work.end.entries[address] = {learned, work.mac};
+  if (has_route)
+    work.done.push_back(
+        fmt::format("ip neigh replace {} {} dev {} (it was lost)", address.to_string(),
+                    learned ? "nud none extern_learn" : "lladdr " + work.mac.to_string() + " nud permanent",
+                    work.link.name));
+}
+
 // A route of our protocol in its place is ours to replace, whatever its shape. Another's stays, until it goes.
-void PodRoutes::mend_route(netlink::Socket& socket, const netlink::Link& link, const IpAddress& address,
-                           End& end, std::vector<std::string>& done) {
-  const netlink::Route route = route_to(address, link);
+void PodRoutes::mend_route(Work& work, const netlink::Route& wanted) {
+  const IpAddress& address = wanted.dst.address;
   const auto put = [&](netlink::RouteMode mode, const char* verb, const char* reason) {
-    socket.execute(netlink::add_route(route, mode, link.name));
-    end.taken.erase(address);
-    done.push_back(fmt::format("ip route {} {} ({})", verb, netlink::to_string(route, link.name), reason));
+    work.socket.execute(netlink::add_route(wanted, mode, work.link.name));
+    work.end.taken.erase(address);
+    work.done.push_back(
+        fmt::format("ip route {} {} ({})", verb, netlink::to_string(wanted, work.link.name), reason));
   };
   try {
     return put(netlink::RouteMode::create, "add", "it was lost");
   } catch (const Failure& failure) {
     if (!failure.already_exists()) throw;
   }
-  const auto holder = netlink::find_route(socket, route);
-  const auto other = holder ? netlink::find_link(socket, holder->link) : std::nullopt;
-  if (holder && holder->protocol == netlink::onlink_protocol && !(other && is_host_end(*other)))
+  const auto holder = netlink::find_route(work.socket, wanted);
+  if (holder && holder->protocol == netlink::onlink_protocol)
     put(netlink::RouteMode::replace, "replace", "it led elsewhere");
-  else if (end.taken.insert(address).second)
-    done.push_back(fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), link.alias));
+  else if (work.end.taken.insert(address).second)
+    work.done.push_back(
+        fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), work.link.alias));
 }
 
 }  // namespace onlink::node

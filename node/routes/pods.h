@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's side of the attachments: restores routes and neighbours that somebody has flushed, or that went when the
-// interface was set down. The plugin makes them; here they are only given back.
+// The host's side of the attachments: restores routes and neighbours that somebody has flushed, replaced or doubled, or
+// that went when the interface was set down. The plugin makes them; here they are only given back.
 //
-// A host end gets back what it was seen with. For one that was never seen with a route, the pod's addresses are read
-// over its link, without entering the pod. All in the network namespace of the socket.
+// An end gets back what the host saw it with. A pod may give itself any address, and anybody may lead a route of ours to
+// any end: so where more than one end could have an address, its neighbour and the pods tell whose it is. Pods are asked over
+// their links, without entering them. All in the network namespace of the socket.
 #pragma once
 
 #include <linux/netlink.h>
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,7 +26,7 @@ namespace onlink::node {
 
 class PodRoutes {
  public:
-  // For links, addresses, routes and neighbours: learns what the ends have, and notes which have lost something.
+  // For links, addresses, routes and neighbours: learns what the ends have, and notes which may have lost something.
   void see(const nlmsghdr& message);
   bool due() const { return !due_.empty(); }
 
@@ -34,28 +36,61 @@ class PodRoutes {
   // Whether look() should come again soon.
   bool unsure() const { return !bare_.empty(); }
 
-  // Gives back what the due ends have lost. Returns what was done, and what could not be done, in words.
+  // Gives back what the due ends have lost. Returns what was done, and what could not be done, in words; the latter once.
   std::vector<std::string> mend(netlink::Socket& socket);
+  // Whether something could not be given back. It is tried again when something happens to the interface, and here.
+  bool failing() const { return !failing_.empty(); }
+  void try_again() { due_.insert(failing_.begin(), failing_.end()); }
 
  private:
+  // A neighbour as ADD makes it: permanent, or without a MAC and learned externally ("hostNeighbour": "learned").
+  struct Entry {
+    bool learned = false;
+    MacAddress mac = {};
+  };
   struct End {
-    std::set<IpAddress> pod;    // the routes' destinations
-    std::set<IpAddress> known;  // those of them that are permanent neighbours
-    std::set<IpAddress> taken;  // those of them that somebody else has a route to, which was said
-    std::set<IpPrefix> own;     // link-local addresses of the host's end
+    bool is_pods =
+        false;  // it is a host end; of other interfaces only `own` is kept, for they may become one
+    std::set<IpAddress> pod;  // the routes' destinations
+    std::map<IpAddress, Entry> entries;
+    std::set<IpAddress> taken;       // those of `pod` that somebody else has a route to, which was said
+    std::set<IpPrefix> own;          // link-local addresses of the host's end
+    std::set<std::string> failures;  // what could not be done the last time, which was said
     bool down = false;
   };
+  // Why an address may be an end's.
+  struct Claim {
+    bool remembered = false;
+    bool neighbour = false;  // there is or was one
+    bool route = false;
+  };
+  using Claims = std::map<IpAddress, std::map<std::uint32_t, Claim>>;  // by end
+  // What the host has now.
+  struct Host {
+    std::map<IpAddress, std::vector<netlink::Route>> routes;  // ours, of an attachment's shape
+    std::map<std::uint32_t, std::map<IpAddress, netlink::Neighbour>> neighbours;
+    std::map<std::uint32_t, std::set<IpPrefix>> own;
+  };
+  struct Work;
 
+  void see_link(const netlink::Link& link, bool is_new);
+  void see_address(const netlink::Address& address, bool is_new);
   void see_route(const netlink::Route& route, bool is_new);
   void see_neighbour(const netlink::Neighbour& neighbour, bool is_new);
-  void mend(netlink::Socket& socket, const netlink::Link& link, std::vector<std::string>& done);
-  static void mend_route(netlink::Socket& socket, const netlink::Link& link, const IpAddress& address,
-                         End& end, std::vector<std::string>& done);
+  void try_again_on(std::uint32_t link);
+
+  static Host read(netlink::Socket& socket);
+  static Claims claims(const Host& host, const std::map<std::uint32_t, End>& ends);
+  void mend(netlink::Socket& socket, std::uint32_t index, std::optional<Host>& host,
+            std::vector<std::string>& done);
+  static void mend_address(Work& work, const IpAddress& address);
+  static void mend_neighbour(Work& work, const IpAddress& address, bool has_route);
+  static void mend_route(Work& work, const netlink::Route& wanted);
 
   std::map<std::uint32_t, End> ends_;  // by index
   std::set<std::uint32_t> due_;
-  std::set<std::uint32_t> bare_;    // without any route at the last look
-  std::set<std::uint32_t> unseen_;  // at the last two looks: the pod's addresses are read
+  std::set<std::uint32_t> failing_;
+  std::set<std::uint32_t> bare_;  // without any claim at the last look
 };
 
 }  // namespace onlink::node
