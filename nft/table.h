@@ -58,25 +58,4 @@ struct Counts {
 // Nothing where there is no such table, no senders where there is no such set.
 Counts list_counts(const std::string& table, const std::string& senders);
 
-// What rules ask of a packet, as far as it is told apart.
-enum class Field : std::uint8_t { other, family, protocol, port, interface, address };
-
-// Packets, in the words of rules: those with this protocol, or this UDP port, or an interface whose name begins so; from
-// or to each of the networks.
-struct Packets {
-  Field field;
-  std::string name;  // the bytes that rules compare with the field
-  std::vector<IpPrefix> networks;
-};
-
-// Chains of a hook (NF_INET_*) in which such packets are lost: a rule that asks for nothing else drops them, before
-// another one names them; or what no rule accepts is dropped, by policy or by a last rule, and none names them. A rule
-// with a network that contains one of theirs, and no other condition, names them, too. Rules in chains that they lead
-// to count; of rules with other conditions it is not known what they do. None where the kernel has no nftables.
-struct DroppingChain {
-  std::string family, table, name;  // family: in nft(8)'s words
-  bool by_name = false;
-};
-std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const Packets& packets);
-
 }  // namespace onlink::nft

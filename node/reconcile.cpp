@@ -165,7 +165,7 @@ void Reconciler::attempt(Pass& pass, const std::function<void()>& step) {
 }
 
 void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<netlink::Route>& not_there) {
-  host_obstacles_ = Firewall::obstacles(nodes.cluster, pass.desired);
+  host_obstacles_ = Firewall::obstacles(nodes.cluster, pass.desired, pass.host);
   std::set<IpPrefix> without_route;
   for (const netlink::Route& route : not_there) without_route.insert(route.dst);
   for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/failure.h"
 #include "base/fnv.h"
+#include "nft/dropping.h"
 #include "nft/generation.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
@@ -104,12 +107,55 @@ std::string obstacle(const nft::DroppingChain& chain, const std::string& what, c
 
 constexpr const char* packets_of_pods = "packets of pods";
 
-std::vector<std::string> forward_obstacles(const nft::Packets& packets) {
+bool are_of(const std::vector<IpPrefix>& networks, IpFamily family) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const IpPrefix& network) { return network.family() == family; });
+}
+
+// To the other nodes' pods and back; on a node that has no others, among its own.
+std::vector<nft::Packets> flows_of_pods(const Cluster& cluster, const Desired& desired, const Host& host,
+                                        IpFamily family) {
+  std::vector<IpPrefix> others;
+  std::set<std::uint32_t> links;
+  for (const netlink::Route& route : desired.routes)
+    if (route.gateway && route.dst.family() == family) {
+      others.push_back(route.dst);
+      links.insert(route.link);
+    }
+  const nft::Values pods = nft::Values::interfaces(cluster.pod_interface_prefix);
+  std::vector<nft::Values> ways;
+  for (const std::uint32_t link : links) ways.push_back(nft::Values::interface(host.link_name(link)));
+  if (others.empty()) {
+    others = cluster.self.pod_cidrs;
+    ways = {pods};
+  }
+  nft::Packets packets(family);
+  packets.with_protocols({IPPROTO_TCP, IPPROTO_UDP});
+  packets.to_any_port();
+  nft::Packets back = packets;
+  packets.set(nft::Field::in, {pods});
+  packets.set(nft::Field::out, ways);
+  packets.from(cluster.self.pod_cidrs);
+  packets.to(others);
+  back.set(nft::Field::in, std::move(ways));
+  back.set(nft::Field::out, {pods});
+  back.from(others);
+  back.to(cluster.self.pod_cidrs);
+  return {std::move(packets), std::move(back)};
+}
+
+std::vector<std::string> forward_obstacles(const Cluster& cluster, const Desired& desired, const Host& host) {
   std::vector<std::string> obstacles;
-  const std::string& pods = packets.name;
-  for (const std::string& program : legacy_forward_drops(packets))
-    obstacles.push_back(obstacle("FORWARD of " + program, packets_of_pods, false, mending_by(program, pods)));
-  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, packets))
+  std::vector<nft::Packets> flows;
+  const std::string& pods = cluster.pod_interface_prefix;
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+    if (!are_of(cluster.self.pod_cidrs, family)) continue;
+    if (const std::string program = legacy_forward_drops(pods, family); !program.empty())
+      obstacles.push_back(
+          obstacle("FORWARD of " + program, packets_of_pods, false, mending_by(program, pods)));
+    for (nft::Packets& flow : flows_of_pods(cluster, desired, host, family)) flows.push_back(std::move(flow));
+  }
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, flows))
     obstacles.push_back(
         obstacle(chain, packets_of_pods, mending(chain.family, chain.table, chain.name, pods)));
   return obstacles;
@@ -118,40 +164,59 @@ std::vector<std::string> forward_obstacles(const nft::Packets& packets) {
 // A tunnel's packets, in the words of firewalls.
 struct TunnelPackets {
   const char* what;
-  nft::Packets packets;
   std::string iptables, nft;
+  nft::Packets packets;  // without their addresses
+  IpAddress local;
+  std::vector<IpPrefix> others;  // the other nodes
 };
 
-// What a chain that is not for arriving packets does not know may well be accepted by their address or interface.
-void add_tunnel_obstacles(const TunnelPackets& tunnel, std::vector<std::string>& obstacles) {
-  for (const auto hook : {NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT})
-    for (const nft::DroppingChain& chain : nft::chains_that_drop(hook, tunnel.packets)) {
-      if (hook != NF_INET_LOCAL_IN && !chain.by_name) continue;
+void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
+                          std::vector<std::string>& obstacles) {
+  std::vector<nft::Values> ways;
+  for (const IpPrefix& other : tunnel.others)
+    if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
+      ways.push_back(nft::Values::interface(host.link_name(path->link)));
+  for (const auto hook : {NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT}) {
+    const bool leave = hook == NF_INET_LOCAL_OUT;
+    const std::vector<IpPrefix> local = {IpPrefix::host(tunnel.local)};
+    nft::Packets packets = tunnel.packets;
+    packets.set(leave ? nft::Field::out : nft::Field::in, ways);
+    packets.from(leave ? local : tunnel.others);
+    packets.to(leave ? tunnel.others : local);
+    for (const nft::DroppingChain& chain : nft::chains_that_drop(hook, {packets})) {
       const bool of_iptables = chain.family != "inet" && chain.table == "filter" && chain.name == "INPUT";
       const char* const program = chain.family == "ip" ? "iptables" : "ip6tables";
-      obstacles.push_back(obstacle(
-          chain, tunnel.what + std::string(hook == NF_INET_LOCAL_OUT ? " to other nodes" : " of other nodes"),
-          of_iptables ? fmt::format("{} -I INPUT {} -j ACCEPT", program, tunnel.iptables)
-                      : fmt::format("nft insert rule {} {} {} {} accept", chain.family, chain.table,
-                                    chain.name, tunnel.nft)));
+      obstacles.push_back(
+          obstacle(chain, tunnel.what + std::string(leave ? " to other nodes" : " of other nodes"),
+                   of_iptables ? fmt::format("{} -I INPUT {} -j ACCEPT", program, tunnel.iptables)
+                               : fmt::format("nft insert rule {} {} {} {} accept", chain.family, chain.table,
+                                             chain.name, tunnel.nft)));
     }
+  }
 }
 
-TunnelPackets vxlan_packets(const netlink::VxlanSettings& vxlan) {
-  const auto port = vxlan.port;
-  return {"VXLAN packets",
-          {nft::Field::port,
-           {static_cast<char>(port >> 8u), static_cast<char>(port & 0xffu)},
-           {IpPrefix::host(*vxlan.local)}},
-          fmt::format("-p udp --dport {}", port),
-          fmt::format("udp dport {}", port)};
+TunnelPackets vxlan_packets(const Desired& desired) {
+  const netlink::VxlanSettings& vxlan = desired.vxlan->settings;
+  TunnelPackets tunnel{"VXLAN packets",
+                       fmt::format("-p udp --dport {}", vxlan.port),
+                       fmt::format("udp dport {}", vxlan.port),
+                       nft::Packets(vxlan.local->family()),
+                       *vxlan.local,
+                       {}};
+  tunnel.packets.with_protocols({IPPROTO_UDP});
+  tunnel.packets.to_port(vxlan.port);
+  for (const netlink::FdbEntry& entry : desired.vxlan_entries.fdb)
+    if (entry.remote) tunnel.others.push_back(IpPrefix::host(*entry.remote));
+  return tunnel;
 }
 
-TunnelPackets ipip_packets(const IpAddress& local) {
-  return {"IPIP packets",
-          {nft::Field::protocol, {IPPROTO_IPIP}, {IpPrefix::host(local)}},
-          "-p 4",
-          "ip protocol 4"};
+TunnelPackets ipip_packets(const IpAddress& local, const Desired& desired, const Host& host) {
+  TunnelPackets tunnel{"IPIP packets", "-p 4", "ip protocol 4", nft::Packets(IpFamily::v4), local, {}};
+  tunnel.packets.with_protocols({IPPROTO_IPIP});
+  for (const netlink::Route& route : desired.routes)
+    if (route.gateway && (route.link == tunnel_to_come || host.is_tunnel(route.link)))
+      tunnel.others.push_back(IpPrefix::host(*route.gateway));
+  return tunnel;
 }
 
 // The listing of a table that was just made; empty if somebody has changed it already: the rest must not pass for ours.
@@ -310,13 +375,14 @@ bool Firewall::remove(const std::string& table) {
   return true;
 }
 
-std::vector<std::string> Firewall::obstacles(const Cluster& cluster, const Desired& desired) try {
-  auto obstacles =
-      forward_obstacles({nft::Field::interface, cluster.pod_interface_prefix, cluster.self.pod_cidrs});
+std::vector<std::string> Firewall::obstacles(const Cluster& cluster, const Desired& desired,
+                                             const Host& host) try {
+  auto obstacles = forward_obstacles(cluster, desired, host);
   const bool tunnels = std::any_of(desired.paths.begin(), desired.paths.end(),
                                    [](const PeerPath& path) { return path.kind == PathKind::tunnel; });
-  if (tunnels && cluster.self.ipv4) add_tunnel_obstacles(ipip_packets(*cluster.self.ipv4), obstacles);
-  if (desired.vxlan) add_tunnel_obstacles(vxlan_packets(desired.vxlan->settings), obstacles);
+  if (tunnels && cluster.self.ipv4)
+    add_tunnel_obstacles(ipip_packets(*cluster.self.ipv4, desired, host), host, obstacles);
+  if (desired.vxlan) add_tunnel_obstacles(vxlan_packets(desired), host, obstacles);
   return obstacles;
 } catch (const Failure& failure) {
   if (failure.error() == EPERM || failure.error() == EACCES) return {};  // a plan says so (Pass::unseen)

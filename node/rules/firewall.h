@@ -51,7 +51,7 @@ class Firewall {
 
   // Others' chains that drop packets of pods, or of a tunnel that is in use (nft::chains_that_drop), each with the
   // commands that let these through.
-  static std::vector<std::string> obstacles(const Cluster& cluster, const Desired& desired);
+  static std::vector<std::string> obstacles(const Cluster& cluster, const Desired& desired, const Host& host);
   // What was dropped so far.
   static nft::Counts counts(const std::string& table);
 

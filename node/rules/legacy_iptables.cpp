@@ -99,15 +99,9 @@ bool drops(const std::string& pods) {
 
 }  // namespace
 
-std::vector<std::string> legacy_forward_drops(const nft::Packets& pods) {
-  const auto has = [&](IpFamily family) {
-    return std::any_of(pods.networks.begin(), pods.networks.end(),
-                       [&](const IpPrefix& network) { return network.family() == family; });
-  };
-  std::vector<std::string> programs;
-  if (has(IpFamily::v4) && drops<Ipv4>(pods.name)) programs.emplace_back(Ipv4::program);
-  if (has(IpFamily::v6) && drops<Ipv6>(pods.name)) programs.emplace_back(Ipv6::program);
-  return programs;
+std::string legacy_forward_drops(const std::string& pods, IpFamily family) {
+  if (family == IpFamily::v4) return drops<Ipv4>(pods) ? Ipv4::program : "";
+  return drops<Ipv6>(pods) ? Ipv6::program : "";
 }
 
 }  // namespace onlink::node

@@ -3,15 +3,14 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "nft/table.h"
+#include "base/ip.h"
 
 namespace onlink::node {
 
-// The programs ("iptables-legacy", "ip6tables-legacy") whose FORWARD chain drops what no rule accepts, and has no rule
-// with an interface of pods. Only those of the families of their networks. In the caller's network namespace. Only looks: creates no table. A table
-// that cannot be read counts as absent.
-std::vector<std::string> legacy_forward_drops(const nft::Packets& pods);
+// The program ("iptables-legacy", "ip6tables-legacy") whose FORWARD chain drops what no rule accepts, and has no rule
+// with an interface of pods; empty: it does not. pods: how their interfaces' names begin. In the caller's network
+// namespace. Only looks: creates no table. A table that cannot be read counts as absent.
+std::string legacy_forward_drops(const std::string& pods, IpFamily family);
 
 }  // namespace onlink::node

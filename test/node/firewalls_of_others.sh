@@ -105,7 +105,7 @@ done
 # Not all of them, others', or after a rule that lets them through.
 for rule in 'iifname "onl*" tcp dport 25 drop' 'ip saddr 10.10.0.2 drop' 'ip saddr 10.10.0.0/20 tcp dport 25 drop' 'iifname "docker0" drop' \
   'iifname != "onl*" drop' 'iifname "onl*" oifname != "eth0" drop' 'oifname != "eth0" drop' 'iifname "onl*" accept; iifname "onl*" drop' \
-  'iifname "wan0" jump wan' 'ip saddr 10.9.0.0/16 drop' 'ip6 daddr fd00::/8 drop' 'iifname "lo" return; iifname "onl*" drop'; do
+  'iifname "wan0" jump wan' 'ip saddr 10.9.0.0/16 drop' 'ip6 daddr fd00::/8 drop'; do
   dropped "$rule" forward "" 'chain wan { ip saddr 10.10.0.0/16 drop; }'
   same "$rule" "$errors" ""
   on A nft delete table inet f

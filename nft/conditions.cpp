@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nft/conditions.h"
+
+#include <endian.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/udp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "nft/request.h"
+
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Attributes;
+using netlink::Nested;
+namespace {
+
+std::string text(std::span<const std::uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
+
+std::string data_of(const Attributes& expression, std::uint16_t type) {
+  const auto value = expression.get(Attribute<Nested>{type});
+  return value ? text(value->bytes(NFTA_DATA_VALUE)) : "";
+}
+
+Verdict verdict_in(const Attributes& expression, std::uint16_t type) {
+  const auto value = expression.get(Attribute<Nested>{type});
+  const auto verdict = value ? value->get(Attribute<Nested>{NFTA_DATA_VERDICT}) : std::nullopt;
+  if (!verdict) return {};
+  const std::string chain = text_of(*verdict, NFTA_VERDICT_CHAIN);
+  switch (static_cast<std::int32_t>(number_of(*verdict, NFTA_VERDICT_CODE, 0))) {
+    case NF_DROP:
+      return {Verdict::Kind::drop};
+    case NF_ACCEPT:
+      return {Verdict::Kind::accept};
+    case NFT_RETURN:
+      return {Verdict::Kind::leave};
+    case NFT_JUMP:
+      return {Verdict::Kind::jump, chain};
+    case NFT_GOTO:
+      return {Verdict::Kind::go, chain};
+    default:
+      return {};
+  }
+}
+
+Condition load_meta(const Attributes& data) {
+  switch (number_of(data, NFTA_META_KEY, NFT_META_LEN)) {
+    case NFT_META_NFPROTO:
+      return {Field::family};
+    case NFT_META_PROTOCOL:
+      return {Field::ether_type};
+    case NFT_META_L4PROTO:
+      return {Field::protocol};
+    case NFT_META_IIFNAME:
+      return {Field::in};
+    case NFT_META_OIFNAME:
+      return {Field::out};
+    case NFT_META_IIF:
+      return {Field::in, true};
+    case NFT_META_OIF:
+      return {Field::out, true};
+    case NFT_META_MARK:
+      return {Field::mark};
+    default:
+      return {};
+  }
+}
+
+Condition load_connection(const Attributes& data) {
+  switch (number_of(data, NFTA_CT_KEY, NFT_CT_DIRECTION)) {
+    case NFT_CT_STATE:
+      return {Field::state};
+    case NFT_CT_STATUS:
+      return {Field::status};
+    default:
+      return {};
+  }
+}
+
+// No two of them at one place: what another protocol has there is a field that these packets do not have.
+Condition load_payload(std::uint32_t base, std::size_t offset) {
+  if (base == NFT_PAYLOAD_TRANSPORT_HEADER && offset == offsetof(udphdr, dest)) return {Field::port};
+  if (base != NFT_PAYLOAD_NETWORK_HEADER) return {};
+  switch (offset) {
+    case offsetof(iphdr, protocol):
+    case offsetof(ipv6hdr, nexthdr):
+      return {Field::protocol};
+    case offsetof(iphdr, saddr):
+      return {Field::source_v4};
+    case offsetof(iphdr, daddr):
+      return {Field::destination_v4};
+    case offsetof(ipv6hdr, saddr):
+      return {Field::source_v6};
+    case offsetof(ipv6hdr, daddr):
+      return {Field::destination_v6};
+    default:
+      return {};
+  }
+}
+
+// A mask of the first bits is a range: values that differ in the others.
+bool is_prefix(const std::string& mask) {
+  const auto other = std::find_if(mask.begin(), mask.end(), [](char byte) { return byte != '\xff'; });
+  if (other == mask.end()) return true;
+  const auto rest = static_cast<unsigned>(static_cast<std::uint8_t>(~*other));
+  return (rest & (rest + 1)) == 0 && std::all_of(other + 1, mask.end(), [](char byte) { return byte == 0; });
+}
+
+// Reads the expressions of one rule, in their order.
+class Reader {
+ public:
+  void read(const std::string& name, const Attributes& data) {
+    if (name == "meta")
+      data.bytes(NFTA_META_SREG).empty() ? load(load_meta(data)) : use();
+    else if (name == "ct")
+      data.bytes(NFTA_CT_SREG).empty() ? load(load_connection(data)) : use();
+    else if (name == "payload")
+      data.bytes(NFTA_PAYLOAD_SREG).empty() ? load_from_packet(data) : use();
+    else if (name == "bitwise")
+      take_mask(data);
+    else if (name == "cmp")
+      compare(data);
+    else if (name == "range")
+      ask({{data_of(data, NFTA_RANGE_FROM_DATA), data_of(data, NFTA_RANGE_TO_DATA)}}, "",
+          number_of(data, NFTA_RANGE_OP, NFT_RANGE_EQ) == NFT_RANGE_NEQ);
+    else if (name == "lookup")
+      look_up(data);
+    else if (name == "immediate")
+      decide(verdict_in(data, NFTA_IMMEDIATE_DATA));
+    else if (name == "match")
+      match(text_of(data, NFTA_MATCH_NAME), data.bytes(NFTA_MATCH_INFO));
+    else if (name == "target")
+      decide_as_iptables(text_of(data, NFTA_TARGET_NAME));
+    else if (name == "reject")
+      decide({Verdict::Kind::drop});
+    else if (name == "queue")
+      decide({Verdict::Kind::accept});  // by a program
+    else if (name != "byteorder" && !asks_nothing(name, data))
+      load_unknown();
+  }
+
+  JudgedRule rule;
+
+ private:
+  static bool asks_nothing(const std::string& name, const Attributes& data) {
+    constexpr std::array<std::string_view, 5> statements = {"counter", "log", "notrack", "last",
+                                                            "flow_offload"};
+    return std::find(statements.begin(), statements.end(), name) != statements.end() ||
+           (name == "objref" && number_of(data, NFTA_OBJREF_IMM_TYPE, 0) == NFT_OBJECT_COUNTER);
+  }
+
+  void load(Condition field) {
+    loaded_ = std::move(field);
+    base_ = NFT_PAYLOAD_LL_HEADER;
+    // Of several fields that are compared together it is not known what is asked.
+    if (++loads_ > 1) loaded_ = {};
+  }
+  void use() { loads_ = 0; }
+
+  void load_from_packet(const Attributes& data) {
+    const auto base = number_of(data, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_LL_HEADER);
+    offset_ = number_of(data, NFTA_PAYLOAD_OFFSET, 0);
+    load(load_payload(base, offset_));
+    base_ = base;
+  }
+
+  // An expression of its own, or one that another one compares.
+  void load_unknown() {
+    rule.conditions.emplace_back();
+    loaded_ = {};
+    use();
+  }
+
+  void take_mask(const Attributes& data) {
+    loaded_.mask = data_of(data, NFTA_BITWISE_MASK);
+    const std::string flipped = data_of(data, NFTA_BITWISE_XOR);
+    if (loaded_.mask.empty() ||
+        std::any_of(flipped.begin(), flipped.end(), [](char byte) { return byte != 0; }))
+      loaded_ = {};
+  }
+
+  void compare(const Attributes& data) {
+    const std::string value = data_of(data, NFTA_CMP_DATA);
+    switch (number_of(data, NFTA_CMP_OP, NFT_CMP_EQ)) {
+      case NFT_CMP_EQ:
+        return ask_all(value);
+      case NFT_CMP_NEQ:
+        return ask({{value, value}}, "", true);
+      case NFT_CMP_LT:
+        return ask({{value, ""}}, "", true);
+      case NFT_CMP_LTE:
+        return ask({{"", value}}, "", false);
+      case NFT_CMP_GT:
+        return ask({{"", value}}, "", true);
+      case NFT_CMP_GTE:
+        return ask({{value, ""}}, "", false);
+      default:
+        return load_unknown();
+    }
+  }
+
+  // nft compares neighbouring addresses of a header in one go.
+  void ask_all(std::string value) {
+    constexpr std::size_t width = 4;
+    while (loaded_.field == Field::source_v4 && value.size() > width && loaded_.mask.empty()) {
+      ask({{value.substr(0, width), value.substr(0, width)}}, "", false);
+      value.erase(0, width);
+      loaded_ = load_payload(base_, offset_ += width);
+    }
+    ask({{value, value}}, "", false);
+  }
+
+  void ask(std::vector<Values> values, const std::string& set, bool is_negated) {
+    Condition asked = loaded_;
+    asked.is_negated = is_negated;
+    asked.set = set;
+    if (!values.empty() && values[0].first == values[0].last && is_prefix(asked.mask))
+      for (std::string& last = values[0].last; !asked.mask.empty(); asked.mask.pop_back())
+        if (const std::size_t at = asked.mask.size() - 1; at < last.size())
+          last[at] = static_cast<char>(last[at] | ~asked.mask[at]);
+    asked.values = std::move(values);
+    rule.conditions.push_back(std::move(asked));
+    use();
+  }
+
+  void look_up(const Attributes& data) {
+    ask({}, text_of(data, NFTA_LOOKUP_SET), (number_of(data, NFTA_LOOKUP_FLAGS, 0) & NFT_LOOKUP_F_INV) != 0);
+    const auto target = data.get(Attribute<std::uint32_t>{NFTA_LOOKUP_DREG});
+    if (!target) return;
+    if (be32toh(*target) == NFT_REG_VERDICT) {
+      rule.map.push_back(std::move(rule.conditions.back()));
+      rule.conditions.pop_back();
+    } else {
+      loaded_ = {};  // it is found for some packets, and what is found may be compared
+      rule.conditions.back() = {};
+    }
+  }
+
+  void decide(Verdict verdict) {
+    if (verdict.kind != Verdict::Kind::none) rule.verdict = std::move(verdict);
+  }
+
+  void decide_as_iptables(const std::string& target) {
+    if (target == "REJECT") decide({Verdict::Kind::drop});
+    if (target == "NFQUEUE") decide({Verdict::Kind::accept});
+  }
+
+  // A match of iptables that nft has no words for.
+  void match(const std::string& name, std::span<const std::uint8_t> info) {
+    constexpr std::array<std::string_view, 5> ports = {"tcp", "udp", "multiport", "icmp", "icmp6"};
+    if (name == "comment") return;
+    Condition condition;
+    if (std::find(ports.begin(), ports.end(), name) != ports.end())
+      condition = {Field::some_port, false, {{"\x01", "\x01"}}};
+    else if (name == "conntrack")
+      condition = of_connection(info);
+    else if (name == "mark")
+      condition = of_mark(info);
+    rule.conditions.push_back(std::move(condition));
+  }
+
+  template <class Info>
+  static std::optional<Info> copy(std::span<const std::uint8_t> bytes) {
+    Info info{};
+    if (bytes.size() < sizeof info) return std::nullopt;
+    std::memcpy(&info, bytes.data(), sizeof info);
+    return info;
+  }
+  static std::string word(std::uint32_t value) {
+    return {reinterpret_cast<const char*>(&value), sizeof value};
+  }
+
+  static Condition of_connection(std::span<const std::uint8_t> bytes) {
+    const auto info = copy<xt_conntrack_mtinfo3>(bytes);
+    if (!info || (info->match_flags & ~XT_CONNTRACK_STATE_ALIAS) != XT_CONNTRACK_STATE) return {};
+    const bool is_negated = (info->invert_flags & XT_CONNTRACK_STATE) != 0;
+    return {Field::state, false, {{word(0), word(0)}}, "", word(info->state_mask), !is_negated};
+  }
+  static Condition of_mark(std::span<const std::uint8_t> bytes) {
+    const auto info = copy<xt_mark_mtinfo1>(bytes);
+    if (!info) return {};
+    return {Field::mark,      false, {{word(info->mark), word(info->mark)}}, "", word(info->mask),
+            info->invert != 0};
+  }
+
+  Condition loaded_;
+  int loads_ = 0;  // that nothing has used yet
+  std::uint32_t base_ = NFT_PAYLOAD_LL_HEADER;
+  std::size_t offset_ = 0;
+};
+
+std::optional<JudgedRule> parse_rule(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  Reader reader;
+  for (const Attributes& each :
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}))
+    reader.read(text_of(each, NFTA_EXPR_NAME),
+                each.get(Attribute<Nested>{NFTA_EXPR_DATA}).value_or(Attributes({})));
+  return std::move(reader.rule);
+}
+
+struct Bound {
+  Element element;
+  bool is_end;  // the first value after an interval
+};
+
+std::optional<std::vector<Bound>> parse_bounds(const nlmsghdr& message) {
+  const nfgenmsg* header = nullptr;
+  std::vector<Bound> bounds;
+  for (const Attributes& element :
+       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
+    const std::string key = data_of(element, NFTA_SET_ELEM_KEY);
+    const std::uint32_t flags = number_of(element, NFTA_SET_ELEM_FLAGS, 0);
+    bounds.push_back(
+        {{{key, key}, (flags & NFT_SET_ELEM_CATCHALL) != 0, verdict_in(element, NFTA_SET_ELEM_DATA)},
+         (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
+  }
+  return bounds;
+}
+
+std::string before(std::string value) {
+  for (auto byte = value.rbegin(); byte != value.rend(); ++byte)
+    if ((*byte)-- != 0) break;
+  return value;
+}
+
+// As ranges_of() in table.cpp: with an end there are intervals, without one they are single values. The rest comes last.
+std::vector<Element> elements_of(std::vector<Bound> bounds) {
+  std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
+    if (a.element.is_rest != b.element.is_rest) return b.element.is_rest;
+    const std::string &x = a.element.values.first, &y = b.element.values.first;
+    return x != y ? x < y : a.is_end > b.is_end;
+  });
+  const bool intervals =
+      std::any_of(bounds.begin(), bounds.end(), [](const Bound& bound) { return bound.is_end; });
+  std::vector<Element> elements;
+  bool open = false;
+  for (Bound& bound : bounds) {
+    if (open && !bound.element.is_rest) elements.back().values.last = before(bound.element.values.first);
+    open = intervals && !bound.is_end && !bound.element.is_rest;
+    if (open) bound.element.values.last.clear();
+    if (!bound.is_end) elements.push_back(std::move(bound.element));
+  }
+  return elements;
+}
+
+}  // namespace
+
+const std::vector<JudgedRule>& TableContent::rules(const std::string& chain) {
+  const auto [rules, is_new] = rules_.try_emplace(chain);
+  if (!is_new) return rules->second;
+  auto request = request_for(NFT_MSG_GETRULE, table_, "list the rules", family_);
+  request.put(Attribute<std::string>{NFTA_RULE_CHAIN}, chain);
+  return rules->second = socket_.dump<JudgedRule>(request, parse_rule);
+}
+
+const std::vector<Element>& TableContent::elements(const std::string& set) {
+  const auto [elements, is_new] = elements_.try_emplace(set);
+  if (!is_new) return elements->second;
+  auto request = request_for(NFT_MSG_GETSETELEM, table_, "list set " + set, family_);
+  request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+  std::vector<Bound> bounds;
+  for (std::vector<Bound>& part : socket_.dump<std::vector<Bound>>(request, parse_bounds))
+    std::move(part.begin(), part.end(), std::back_inserter(bounds));
+  return elements->second = elements_of(std::move(bounds));
+}
+
+}  // namespace onlink::nft

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nft/request.h"
+
+#include <endian.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace onlink::nft {
+
+using netlink::Attribute;
+using netlink::Attributes;
+using netlink::Message;
+namespace {
+
+std::uint16_t message_type(std::uint16_t type) {
+  return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type);
+}
+
+}  // namespace
+
+Message request_for(std::uint16_t type, const std::string& table, const std::string& what,
+                    std::uint8_t family) {
+  Message request(message_type(type), 0, [what, table] { return what + " of nftables table " + table; });
+  request.header<nfgenmsg>().nfgen_family = family;
+  // The table's name is the first attribute for everything in a table.
+  request.put(Attribute<std::string>{NFTA_TABLE_NAME}, table);
+  return request;
+}
+
+Message list_all(std::uint16_t type, const char* what, std::uint8_t family) {
+  Message request(message_type(type), 0, [what] { return std::string("list the ") + what + " of nftables"; });
+  request.header<nfgenmsg>().nfgen_family = family;
+  return request;
+}
+
+std::uint32_t number_of(const Attributes& attributes, std::uint16_t type, std::uint32_t otherwise) {
+  const auto number = attributes.get(Attribute<std::uint32_t>{type});
+  return number ? be32toh(*number) : otherwise;
+}
+
+std::string text_of(const Attributes& attributes, std::uint16_t type) {
+  return attributes.get(Attribute<std::string>{type}).value_or("");
+}
+
+}  // namespace onlink::nft

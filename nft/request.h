@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests about tables, and how answers are read: nftables has its numbers in network order.
+#pragma once
+
+#include <linux/netfilter.h>
+
+#include <cstdint>
+#include <string>
+
+#include "netlink/message.h"
+
+namespace onlink::nft {
+
+// type: NFT_MSG_*. family: NFPROTO_*.
+netlink::Message request_for(std::uint16_t type, const std::string& table, const std::string& what,
+                             std::uint8_t family = NFPROTO_INET);
+// Without a table: all of that type.
+netlink::Message list_all(std::uint16_t type, const char* what, std::uint8_t family = NFPROTO_UNSPEC);
+
+std::uint32_t number_of(const netlink::Attributes& attributes, std::uint16_t type, std::uint32_t otherwise);
+std::string text_of(const netlink::Attributes& attributes, std::uint16_t type);
+
+}  // namespace onlink::nft
