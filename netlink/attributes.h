@@ -83,6 +83,7 @@ inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};
 // Policy rules, after a struct fib_rule_hdr
 inline constexpr Attribute<std::uint32_t> rule_priority{FRA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> rule_table{FRA_TABLE};
+inline constexpr Attribute<IpAddress> rule_dst{FRA_DST};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};

@@ -17,7 +17,10 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWRULE) return std::nullopt;
   const fib_rule_hdr* header = nullptr;
   const auto attributes = Attributes::of(message, header);
-  return Rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header->table)};
+  Rule rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header->table)};
+  if (const auto dst = attributes.get(rule_dst); dst && header->dst_len <= dst->bits())
+    rule.dst = IpPrefix{*dst, header->dst_len};
+  return rule;
 }
 
 }  // namespace

@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <vector>
 
+#include "base/ip.h"
 #include "netlink/message.h"
 #include "netlink/socket.h"
 
 namespace onlink::netlink {
 
 struct Rule {
-  std::uint32_t priority = 0;  // the lowest is tried first
-  std::uint32_t table = 0;     // that it leads to; 0: none
+  std::uint32_t priority = 0;        // the lowest is tried first
+  std::uint32_t table = 0;           // that it leads to; 0: none, as where it refuses packets
+  std::optional<IpPrefix> dst = {};  // only for packets to there
 };
 
 // Of both families: a dump.

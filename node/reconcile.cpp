@@ -169,7 +169,7 @@ void Reconciler::look_around(const Nodes& nodes, Pass& pass, const std::vector<n
   std::set<IpPrefix> without_route;
   for (const netlink::Route& route : not_there) without_route.insert(route.dst);
   for (const Conflict& conflict : pass.changes.conflicts) without_route.insert(conflict.wanted.dst);
-  obstacles_ = find_obstacles(socket_, pass.desired, without_route);
+  obstacles_ = find_obstacles(socket_, nodes.cluster, pass.host, pass.desired, without_route);
 }
 
 void Reconciler::note_obstacles(Pass& pass) const {

@@ -4,12 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <vector>
 
 #include "netlink/link.h"
 #include "netlink/route.h"
 #include "netlink/route_key.h"
+#include "netlink/rule.h"
 #include "node/routes/host.h"
 
 namespace onlink::node {
@@ -31,47 +35,129 @@ bool is_same_way(const netlink::Route& route, const std::vector<netlink::Route>&
          ours->link == route.link;
 }
 
-void ask_the_kernel(netlink::Socket& socket, const std::vector<IpPrefix>& cidrs,
-                    const std::vector<netlink::Route>& wanted, Obstacles& obstacles) {
-  std::vector<IpAddress> addresses;
-  addresses.reserve(cidrs.size());
-  for (const IpPrefix& cidr : cidrs) addresses.push_back(cidr.is_host() ? cidr.address : cidr.address.next());
-  const auto routes = netlink::lookup_routes(socket, addresses);
-  for (std::size_t i = 0; i < cidrs.size(); ++i)
-    if (!routes[i])
-      obstacles[cidrs[i]] = fmt::format("a route or rule refuses packets to {}", addresses[i].to_string());
-    else if ((routes[i]->dst != cidrs[i] || !is_node_route(*routes[i])) &&
-             !is_same_way(*routes[i], wanted, cidrs[i]))
-      obstacles[cidrs[i]] =
-          fmt::format("packets to {} take {}", addresses[i].to_string(), describe(socket, *routes[i]));
+// An address whose way is asked for, in place of others of its subnet.
+struct Probe {
+  IpAddress address;
+  IpPrefix subnet;
+  bool is_pod = false;  // one of this node's
+};
+
+// Subnets that do not overlap: the one that has this in it, or nothing.
+const IpPrefix* holder_of(const std::set<IpPrefix>& subnets, const IpPrefix& part) {
+  const auto after = subnets.upper_bound(part);
+  if (after == subnets.begin()) return nullptr;
+  const IpPrefix& subnet = *std::prev(after);
+  return subnet.contains(part) ? &subnet : nullptr;
 }
 
-void look_for_more_specific(netlink::Socket& socket, const std::vector<IpPrefix>& cidrs,
+// What a rule or a table is about may go another way than the rest of its subnet, which begins anew behind it.
+void add_bounds(const IpPrefix& part, const std::set<IpPrefix>& subnets, std::vector<Probe>& probes) {
+  const IpPrefix* subnet = holder_of(subnets, part);
+  if (subnet == nullptr || part.length == subnet->length) return;
+  probes.push_back({part.network().address, *subnet});
+  if (const IpAddress behind = part.last().next(); subnet->contains(behind))
+    probes.push_back({behind, *subnet});
+}
+
+// So each way that packets to a subnet take, by their destination, is that of one of its probes; except for what table
+// main has, which is compared (look_for_more_specific). attachments: routes to this node's pods.
+std::vector<Probe> probes_of(netlink::Socket& socket, const std::set<IpPrefix>& subnets,
+                             const std::vector<netlink::Route>& attachments) {
+  std::vector<Probe> probes;
+  probes.reserve(subnets.size());
+  for (const IpPrefix& subnet : subnets)
+    probes.push_back({subnet.is_host() ? subnet.address : subnet.address.next(), subnet});
+  const auto rules = netlink::list_rules(socket);
+  auto tables = netlink::tables_before_main(rules);
+  // Without these nothing is before the pods' own routes.
+  if (!tables.empty() ||
+      std::any_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.table == 0; }))
+    for (const netlink::Route& route : attachments)
+      if (const IpPrefix* subnet = holder_of(subnets, route.dst))
+        probes.push_back({route.dst.address, *subnet, true});
+  for (const netlink::Rule& rule : rules)
+    if (rule.dst) add_bounds(*rule.dst, subnets, probes);
+  tables.insert(RT_TABLE_LOCAL);
+  for (const std::uint32_t table : tables)
+    for (const netlink::Route& route : netlink::list_routes(socket, {.table = table}))
+      add_bounds(route.dst, subnets, probes);
+  return probes;
+}
+
+std::string refusal(const Probe& probe) {
+  return fmt::format("a route or rule refuses packets to {}", probe.address.to_string());
+}
+std::string detour(netlink::Socket& socket, const Probe& probe, const netlink::Route& route) {
+  return fmt::format("packets to {} take {}", probe.address.to_string(), describe(socket, route));
+}
+
+bool is_ours(const netlink::Route& route, const IpPrefix& cidr) {
+  return route.dst == cidr && is_node_route(route);
+}
+
+// Whether packets to this node's pods come to table main, or to what leads to one interface as the pods' routes there.
+// Main itself refuses what no pod has.
+bool is_for_pods(const std::optional<netlink::Route>& route, const Probe& probe) {
+  if (!route) return !probe.is_pod;
+  return route->table == RT_TABLE_MAIN || route->table == RT_TABLE_LOCAL ||
+         has_the_shape_of_an_attachment(*route);
+}
+
+// own: this node's subnets. What is in the way of packets to these concerns all peers of their family.
+void ask_the_kernel(netlink::Socket& socket, const std::vector<Probe>& probes, const std::set<IpPrefix>& own,
+                    const std::vector<netlink::Route>& wanted, Obstacles& obstacles) {
+  std::vector<IpAddress> addresses;
+  addresses.reserve(probes.size());
+  for (const Probe& probe : probes) addresses.push_back(probe.address);
+  const auto routes = netlink::lookup_routes(socket, addresses);
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    const Probe& probe = probes[i];
+    const auto& route = routes[i];
+    const bool is_right = own.contains(probe.subnet) ? is_for_pods(route, probe)
+                                                     : route && (is_ours(*route, probe.subnet) ||
+                                                                 is_same_way(*route, wanted, probe.subnet));
+    if (!is_right && !obstacles.contains(probe.subnet))
+      obstacles[probe.subnet] = route ? detour(socket, probe, *route) : refusal(probe);
+  }
+}
+
+void look_for_more_specific(netlink::Socket& socket, const std::set<IpPrefix>& cidrs,
                             const std::vector<netlink::Route>& wanted, Obstacles& obstacles) {
-  const std::set<IpPrefix> starts(cidrs.begin(), cidrs.end());  // they do not overlap
   for (const netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN})) {
-    const auto after = starts.upper_bound(route.dst);
-    if (after == starts.begin() || is_node_route(route)) continue;
-    const IpPrefix& cidr = *std::prev(after);
-    if (cidr.contains(route.dst.address) && route.dst.length > cidr.length &&
-        !is_same_way(route, wanted, cidr))
+    const IpPrefix* cidr = is_node_route(route) ? nullptr : holder_of(cidrs, route.dst);
+    if (cidr != nullptr && route.dst.length > cidr->length && !is_same_way(route, wanted, *cidr))
       obstacles.try_emplace(
-          cidr, fmt::format("packets to {} take {}", route.dst.to_string(), describe(socket, route)));
+          *cidr, fmt::format("packets to {} take {}", route.dst.to_string(), describe(socket, route)));
+  }
+}
+
+// Takes what was found about this node's own subnets out, and puts it to the peers.
+void share(const std::set<IpPrefix>& own, const std::set<IpPrefix>& cidrs, Obstacles& obstacles) {
+  for (const IpPrefix& subnet : own) {
+    const auto found = obstacles.extract(subnet);
+    if (found.empty()) continue;
+    for (const IpPrefix& cidr : cidrs)
+      if (cidr.family() == subnet.family())
+        obstacles.try_emplace(cidr, "what comes back to this node's pods: " + found.mapped());
   }
 }
 
 }  // namespace
 
-Obstacles find_obstacles(netlink::Socket& socket, const Desired& desired,
-                         const std::set<IpPrefix>& without_route) {
-  std::vector<IpPrefix> cidrs;
+Obstacles find_obstacles(netlink::Socket& socket, const Cluster& cluster, const Host& host,
+                         const Desired& desired, const std::set<IpPrefix>& without_route) {
+  std::set<IpPrefix> cidrs, own;
   for (const PeerPath& path : desired.paths)
     if (path.kind != PathKind::none && path.obstacle.empty() && !without_route.contains(path.cidr.network()))
-      cidrs.push_back(path.cidr.network());
+      cidrs.insert(path.cidr.network());
   Obstacles obstacles;
   if (cidrs.empty()) return obstacles;
-  ask_the_kernel(socket, cidrs, desired.routes, obstacles);
+  for (const IpPrefix& cidr : cluster.self.pod_cidrs) own.insert(cidr.network());
+  std::set<IpPrefix> subnets = own;
+  subnets.insert(cidrs.begin(), cidrs.end());
+  ask_the_kernel(socket, probes_of(socket, subnets, host.attachments), own, desired.routes, obstacles);
   look_for_more_specific(socket, cidrs, desired.routes, obstacles);
+  share(own, cidrs, obstacles);
   return obstacles;
 }
 
