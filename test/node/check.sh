@@ -138,7 +138,7 @@ on A nft 'add table ip test; add chain ip test f { type filter hook forward prio
 finds 1 forward-dropped "is dropped on this node" netns01
 on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.0.2 drop'
 finds 1 forward-dropped "the answer of B (172.16.91.202) arrives and is dropped on this node" netns01
-on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.1.0/24 drop'
+on A nft 'flush table ip test; add rule ip test f ip daddr 10.10.1.1 drop'
 finds 1 forward-dropped "what it sends to B (10.10.1.1) is dropped on this node" netns01
 on A nft 'delete table ip test'
 well netns01
