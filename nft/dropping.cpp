@@ -224,7 +224,7 @@ class Walk {
   static bool pad(Values& values, std::size_t size) {
     if (std::max(values.first.size(), values.last.size()) > size) return false;
     values.first.resize(size, '\0');
-    values.last.resize(size, '\xff');
+    while (values.last.size() < size) values.last.push_back('\xff');
     return true;
   }
 

@@ -53,7 +53,7 @@ Values Values::interface(const std::string& name) {
 Values Values::interfaces(const std::string& beginning) {
   Values values = interface(beginning);
   values.last = beginning;
-  values.last.resize(IFNAMSIZ, '\xff');
+  while (values.last.size() < IFNAMSIZ) values.last.push_back('\xff');
   return values;
 }
 
