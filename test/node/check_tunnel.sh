@@ -53,7 +53,7 @@ finds 3 mtu "packets of 1480 bytes do not pass, of 1384 do" # the bridge leaves 
 ip link set plug2 mtu 1500
 well
 chain A forward 'ip daddr 10.10.1.0/24 drop'
-finds 1 forward-dropped "is dropped on this node"
+finds 1 'firewall", "forward-dropped' "is dropped on this node"
 unchain A
 well
 done_testing
