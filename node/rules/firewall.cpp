@@ -124,6 +124,7 @@ std::vector<nft::Packets> flows_of_pods(const Cluster& cluster, const Desired& d
     }
   const nft::Values pods = nft::Values::interfaces(cluster.pod_interface_prefix);
   std::vector<nft::Values> ways;
+  ways.reserve(links.size());
   for (const std::uint32_t link : links) ways.push_back(nft::Values::interface(host.link_name(link)));
   if (others.empty()) {
     others = cluster.self.pod_cidrs;
@@ -173,6 +174,7 @@ struct TunnelPackets {
 void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
                           std::vector<std::string>& obstacles) {
   std::vector<nft::Values> ways;
+  ways.reserve(links.size());
   for (const IpPrefix& other : tunnel.others)
     if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
       ways.push_back(nft::Values::interface(host.link_name(path->link)));
