@@ -174,7 +174,6 @@ struct TunnelPackets {
 void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
                           std::vector<std::string>& obstacles) {
   std::vector<nft::Values> ways;
-  ways.reserve(links.size());
   for (const IpPrefix& other : tunnel.others)
     if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
       ways.push_back(nft::Values::interface(host.link_name(path->link)));
