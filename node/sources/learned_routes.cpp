@@ -86,8 +86,10 @@ std::map<IpPrefix, IpAddress> LearnedRoutes::usable(const std::vector<netlink::R
   return found;
 }
 
-void LearnedRoutes::update(const std::vector<netlink::Route>& table, std::int64_t now) {
+bool LearnedRoutes::update(const std::vector<netlink::Route>& table, std::int64_t now) {
+  const auto problems = table_problems_;
   auto found = usable(table);
+  const bool changed = found != present_ || table_problems_ != problems;
   const bool refilled = present_.empty() && !found.empty();
   if (!found.empty() && !filled_) filled_ = now;
   for (const auto& [dst, gateway] : present_)
@@ -98,7 +100,7 @@ void LearnedRoutes::update(const std::vector<netlink::Route>& table, std::int64_
     for (auto& [dst, gone] : gone_) gone.until = now + rules_.hold;
   present_ = std::move(found);
   choose();
-  (void)expire(now);
+  return expire(now) || changed;
 }
 
 bool LearnedRoutes::expire(std::int64_t now) {

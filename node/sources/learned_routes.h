@@ -30,8 +30,8 @@ class LearnedRoutes {
   // subnets only this node's count. Throws Failure if node_name is not among them.
   LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name);
 
-  // What the table holds now. Times are milliseconds that never run backwards.
-  void update(const std::vector<netlink::Route>& table, std::int64_t now);
+  // What the table holds now. Times are milliseconds that never run backwards. True: the list has changed.
+  bool update(const std::vector<netlink::Route>& table, std::int64_t now);
   // Drops subnets whose time is over, but none while the table has no usable route. True: the list has changed.
   bool expire(std::int64_t now);
   // When expire() next has something to do; nothing: not without another update().

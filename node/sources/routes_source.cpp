@@ -108,14 +108,15 @@ void RoutesSource::drain() {
 // Again at each resync: routes whose interface or nexthop object goes leave without a notification.
 void RoutesSource::look() {
   try {
-    learned_.update(netlink::list_routes(socket_, {.family = {}, .table = settings_.table}), monotonic_ms());
+    const auto table = netlink::list_routes(socket_, {.family = {}, .table = settings_.table});
+    news_ = learned_.update(table, monotonic_ms()) || news_;
   } catch (const Failure&) {
+    news_ = true;  // once it can be read again
     look_at_ = monotonic_ms() + retry_ms;
     set_timer();
     throw;
   }
   look_at_ = monotonic_ms() + resync_ms_;
-  news_ = true;
 }
 
 void RoutesSource::set_timer() {
