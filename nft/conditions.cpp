@@ -281,20 +281,17 @@ class Reader {
     std::memcpy(&info, bytes.data(), sizeof info);
     return info;
   }
-  static std::string word(std::uint32_t value) {
-    return {reinterpret_cast<const char*>(&value), sizeof value};
-  }
 
   static Condition of_connection(std::span<const std::uint8_t> bytes) {
     const auto info = copy<xt_conntrack_mtinfo3>(bytes);
     if (!info || (info->match_flags & ~XT_CONNTRACK_STATE_ALIAS) != XT_CONNTRACK_STATE) return {};
     const bool is_negated = (info->invert_flags & XT_CONNTRACK_STATE) != 0;
-    return {Field::state, false, {{word(0), word(0)}}, "", word(info->state_mask), !is_negated};
+    return {Field::state, false, {Values::word(0)}, "", Values::word(info->state_mask).first, !is_negated};
   }
   static Condition of_mark(std::span<const std::uint8_t> bytes) {
     const auto info = copy<xt_mark_mtinfo1>(bytes);
     if (!info) return {};
-    return {Field::mark,      false, {{word(info->mark), word(info->mark)}}, "", word(info->mask),
+    return {Field::mark,      false, {Values::word(info->mark)}, "", Values::word(info->mask).first,
             info->invert != 0};
   }
 

@@ -19,13 +19,6 @@ Values number(std::uint16_t value) {
   return {bytes, bytes};
 }
 
-// As registers have it.
-Values word(std::uint32_t value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return {bytes, bytes};
-}
-
 Values byte(char value) { return {std::string(1, value), std::string(1, value)}; }
 
 std::string text(const IpAddress& address) {
@@ -57,13 +50,19 @@ Values Values::interfaces(const std::string& beginning) {
   return values;
 }
 
+Values Values::word(std::uint32_t value) {
+  std::string bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return {bytes, bytes};
+}
+
 Packets::Packets(IpFamily its) : family(its) {
   const bool is_v4 = family == IpFamily::v4;
   set(Field::family, {byte(is_v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)});
   set(Field::ether_type, {number(is_v4 ? ETH_P_IP : ETH_P_IPV6)});
-  set(Field::state, {word(NF_CT_STATE_BIT(IP_CT_NEW))});
-  set(Field::status, {word(0)});
-  set(Field::mark, {word(0)});
+  set(Field::state, {Values::word(NF_CT_STATE_BIT(IP_CT_NEW))});
+  set(Field::status, {Values::word(0)});
+  set(Field::mark, {Values::word(0)});
 }
 
 void Packets::set(Field field, std::vector<Values> values) {

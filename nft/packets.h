@@ -37,6 +37,7 @@ struct Values {
   static Values of(const IpPrefix& prefix);
   static Values interface(const std::string& name);
   static Values interfaces(const std::string& beginning);
+  static Values word(std::uint32_t value);  // as registers have it
 
   auto operator<=>(const Values&) const = default;
 };

@@ -125,14 +125,18 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   attempt(pass, [&] { remove_replaced_vxlan(pass); });
   const bool creates = pass.changes.tunnel.create || pass.changes.vxlan.create;
   const bool narrows = creates || !pass.changes.replace.empty() || !pass.changes.remove.empty();
+  nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
   attempt(pass, [&] {
-    const nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
-    load_rules(narrows ? with_current_peers(rules, pass.host) : rules, pass);
+    if (narrows)
+      load_rules(with_current_peers(rules, pass.host), pass);
+    else
+      load_rules(rules, pass);
   });
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   if (pass.changes.vxlan.create) make_vxlan(nodes, pass);
+  if (creates) rules = wanted_ruleset(nodes.cluster, pass.desired);  // where there is a device, or still none
   set_conflicts_apart(pass.changes.replace, pass);
   Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;
@@ -140,7 +144,7 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   add_problems(pass.problems, "change-failed", Subject::node, routes.failures);
   add_problems(pass.problems, "change-failed", Subject::node,
                apply_removals(socket_, pass.changes, pass.host).failures);
-  if (narrows) attempt(pass, [&] { load_rules(wanted_ruleset(nodes.cluster, pass.desired), pass); });
+  if (narrows) attempt(pass, [&] { load_rules(rules, pass); });
   attempt(pass, [&] { publish_mtu(directories_, pass.desired.pod_mtu); });
   if (thorough) attempt(pass, [&] { look_around(nodes, pass, {}); });
   note_obstacles(pass);

@@ -49,8 +49,8 @@ class PodRoutes {
     MacAddress mac = {};
   };
   struct End {
-    bool is_pods =
-        false;  // it is a host end; of other interfaces only `own` is kept, for they may become one
+    // It is a host end. Of other interfaces only `own` is kept, for they may become one.
+    bool is_pods = false;
     std::set<IpAddress> pod;  // the routes' destinations
     std::map<IpAddress, Entry> entries;
     std::set<IpAddress> taken;       // those of `pod` that somebody else has a route to, which was said

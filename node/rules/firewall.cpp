@@ -177,9 +177,9 @@ void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
   for (const IpPrefix& other : tunnel.others)
     if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
       ways.push_back(nft::Values::interface(host.link_name(path->link)));
+  const std::vector<IpPrefix> local = {IpPrefix::host(tunnel.local)};
   for (const auto hook : {NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT}) {
     const bool leave = hook == NF_INET_LOCAL_OUT;
-    const std::vector<IpPrefix> local = {IpPrefix::host(tunnel.local)};
     nft::Packets packets = tunnel.packets;
     packets.set(leave ? nft::Field::out : nft::Field::in, ways);
     packets.from(leave ? local : tunnel.others);
