@@ -25,9 +25,6 @@ namespace {
 
 constexpr int receive_seconds = 10;
 constexpr int dump_attempts = 20;
-// A dump's datagrams are as large as the buffer, up to 32 KiB (net/netlink/af_netlink.c, netlink_dump). Two
-// such buffers fit into what malloc takes from the kernel at first.
-constexpr std::size_t buffer_size = std::size_t{16} * 1024;
 
 void set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0)
@@ -86,7 +83,7 @@ void Socket::receive(const Message& about, const Answer& each) {
   // Not zeroed: an answer touches only the pages that it fills, mostly one. Not on the stack, which may be
   // small.
   if (!buffer_ || size > static_cast<ssize_t>(buffer_size_)) {
-    buffer_size_ = std::max(buffer_size, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    buffer_size_ = std::max(least_buffer_, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
     buffer_ = std::make_unique_for_overwrite<char[]>(buffer_size_);
   }
   const auto datagram = size < 0 ? std::nullopt : receive_datagram(fd_.get(), {buffer_.get(), buffer_size_});
@@ -204,6 +201,8 @@ std::optional<Failure> Socket::execute_whole(std::span<Message> messages) {
 }
 
 bool Socket::dump_until(const Message& request, const std::function<bool(const nlmsghdr&)>& is_it) {
+  // While we read one datagram, the kernel fills the next: small ones, as few of them are needed.
+  least_buffer_ = 0;
   bool found = false;
   run_dump(
       request, [] {}, [&](const nlmsghdr& message) { found = found || is_it(message); }, found);

@@ -94,6 +94,9 @@ class Socket {
   std::uint32_t sequence_ = 0;
   std::unique_ptr<char[]> buffer_;  // for one datagram; made at the first answer
   std::size_t buffer_size_ = 0;
+  // A dump's datagrams are as large as the buffer, up to 32 KiB (net/netlink/af_netlink.c, netlink_dump). Two
+  // such buffers fit into what malloc takes from the kernel at first.
+  std::size_t least_buffer_ = std::size_t{16} * 1024;
 };
 
 // What an NLMSG_ERROR message says: the errno (0 = success) and the extended-ack sentence ("" where there is
