@@ -122,12 +122,16 @@ def install(target, *sources):
 
 
 def contestants(folder):
-    """By name: what is compared; all programs are in one folder."""
+    """By name: what is compared; all programs are in one folder, the newest peers in one below it."""
     everybody = [Floor(folder),
                  Plugin("onlink", folder, "onlink", "onlink-ipam"),
                  Plugin("onlink + host-local", folder, "onlink", "host-local"),
                  Plugin("ptp + host-local", folder, "ptp", "host-local"),
                  Plugin("bridge + host-local", folder, "bridge", "host-local", bridge="cni0", isGateway=True)]
+    newest = f"{folder}/newest"
+    if os.path.isdir(newest):
+        everybody += [Plugin("newest ptp + host-local", newest, "ptp", "host-local"),
+                      Plugin("newest bridge + host-local", newest, "bridge", "host-local", bridge="cni0", isGateway=True)]
     return {each.name: each for each in everybody}
 
 

@@ -5,7 +5,7 @@ import statistics
 
 import plot
 from datapath import NAMES as DATA_PATH_NAMES
-from scenarios import BRIDGE, EVERYBODY, FLOOR, NOTHING, ONLINK, PTP
+from scenarios import BRIDGE, EVERYBODY, FLOOR, NEWEST, NOTHING, ONLINK, PTP
 
 WALL, CPU = 0, 1
 
@@ -75,6 +75,8 @@ def goals(results):
 def attachments(figures, names):
     rows = []
     for name in names:
+        if f"{name} ADD" not in figures:
+            continue
         cells = [name]
         for command in ("ADD", "DEL"):
             runs = figures[f"{name} {command}"]
@@ -152,7 +154,7 @@ def node_path(measured):
 
 
 SECTIONS = (
-    ("One attachment, IPv4, no leases", "one", lambda measured: attachments(measured["nothing attached"], EVERYBODY)),
+    ("One attachment, IPv4, no leases", "one", lambda measured: attachments(measured["nothing attached"], (*EVERYBODY, *NEWEST))),
     ("Addresses taken", "leases", lambda measured: varied("leases", measured, (FLOOR, ONLINK, PTP))),
     ("Address families", "families", lambda measured: varied("", measured, (FLOOR, ONLINK, PTP))),
     ("Pods attached already", "attached", lambda measured: varied("pods", measured, (FLOOR, ONLINK, PTP, BRIDGE))),
