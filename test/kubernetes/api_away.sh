@@ -69,8 +69,11 @@ kubectl delete node goes >>$work/log/apply
 fake_node comes 172.16.91.52 10.10.52.0/24
 for i in $(seq 20); do kubectl annotate --overwrite node stays "count=$i" >>$work/log/apply; done
 kill_hard $api
-revision=$(ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 get / --write-out=json | jq .header.revision)
-ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 compact "$revision" >>$work/log/apply
+store() { ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 "$@"; }
+# All changes of nodes may wait in the frozen agent's socket; the version of the last of them is to be gone as well.
+store put /another kind >>$work/log/apply
+revision=$(store get / --write-out=json | jq .header.revision)
+store compact "$revision" >>$work/log/apply
 start_api_with_audit
 wait_api
 kill -CONT "$frozen"
