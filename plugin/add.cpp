@@ -33,6 +33,7 @@ void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sa
   if (netlink::find_link(sandbox.socket, ifname))
     throw Failure(fmt::format("interface {} exists already in {}", ifname, request.netns), EEXIST);
   const auto end = ends.find_by_name(request.attachment);
+  if (end && !ends.is_of(*end, request.attachment)) throw taken_by(*end);
   if (end && !ends.remove_if_dead(*end))
     throw Failure(fmt::format("{} is attached already: its host interface {} exists, and its namespace lives",
                               request.attachment.container_id, end->name),

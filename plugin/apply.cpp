@@ -72,10 +72,7 @@ Failure taken_name(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, con
   if (netlink::find_link(sandbox.socket, plan.container.name))
     return Failure(fmt::format("interface {} exists already in {}", plan.container.name, plan.netns), EEXIST);
   const auto holder = netlink::find_link(host.socket, plan.host.name);
-  if (!holder) return refusal;
-  return Failure(fmt::format("host interface {} exists already ({})", holder->name,
-                             holder->alias.empty() ? "no alias" : holder->alias),
-                 EEXIST);
+  return holder ? taken_by(*holder) : refusal;
 }
 
 PairIndexes create_pair(const AttachmentPlan& plan, Host& host, Sandbox& sandbox) {
@@ -268,6 +265,12 @@ void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& 
 
 }  // namespace
 
+Failure taken_by(const netlink::Link& holder) {
+  return Failure(fmt::format("host interface {} exists already ({})", holder.name,
+                             holder.alias.empty() ? "no alias" : holder.alias),
+                 EEXIST);
+}
+
 Host open_host() { return {netlink::Socket::open()}; }
 
 Sandbox open_sandbox(const std::string& path, const Host& host) {
@@ -283,7 +286,6 @@ Sandbox open_sandbox(const std::string& path, const Host& host) {
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
            const std::function<void(const std::string&)>& note) {
   require_unrouted(plan.host, host);
-  if (plan.sets_host_sysctls) enable_forwarding(plan.host_sysctls, host.socket);
   const PairIndexes pair = create_pair(plan, host, sandbox);
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
@@ -294,7 +296,8 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& u
   const bool had_masquerade = ensure_rules(plan.rules, host.socket, note);
   if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host);
-  // Last: an ADD that fails takes nothing from the network's other pods.
+  // Last: an ADD that fails leaves the host's settings, and takes nothing from the network's other pods.
+  if (plan.sets_host_sysctls) enable_forwarding(plan.host_sysctls, host.socket);
   if (had_masquerade) remove_masquerade(plan.rules, host.socket);
 }
 

@@ -41,6 +41,9 @@ class RouteHeld : public Failure {
   bool by_same_network_;
 };
 
+// Another interface has the name that the attachment's host end would have.
+Failure taken_by(const netlink::Link& holder);
+
 // All or nothing together with `undo`: the host link is registered there as soon as it exists, and everything
 // else hangs on it. An existing link or route is never replaced: the Failure (EEXIST) names its holder. note:
 // receives what had to be ignored.

@@ -43,12 +43,11 @@ bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
 }
 
 std::optional<Link> HostEnds::find_by_name(const cni::Attachment& owner) {
-  auto link = netlink::find_link(socket_, name_of(owner));
-  return link && is_of(*link, owner) ? link : std::nullopt;
+  return netlink::find_link(socket_, name_of(owner));
 }
 
 std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
-  if (auto link = find_by_name(owner)) return link;
+  if (auto link = find_by_name(owner); link && is_of(*link, owner)) return link;
   for (const Link& link : list())
     if (is_of(link, owner)) return link;
   return std::nullopt;

@@ -37,7 +37,7 @@ class HostEnds : public ipam::HostEnds {
   // The attachment's end: found by name, else by alias (a dump), as it may have been renamed. A pair without
   // an alias belongs to an ADD that was killed, or has not set it yet.
   std::optional<netlink::Link> find(const cni::Attachment& owner);
-  // The same by name only: never a dump.
+  // The interface that has its name, whatever it is: never a dump.
   std::optional<netlink::Link> find_by_name(const cni::Attachment& owner);
   // All of this network, each with its alias, and unfinished ones.
   std::vector<netlink::Link> list();

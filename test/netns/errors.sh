@@ -6,7 +6,7 @@
 
 sysctl -qw net.ipv4.ip_forward=1
 pod p1
-state() { snapshot; snapshot p1; files; }
+state() { snapshot; snapshot p1; files; cat /proc/sys/net/ipv4/ip_forward; }
 before=$(state)
 unchanged() { same "unchanged after: $1" "$(state)" "$before"; }
 add_refused() { # CODE TEXT
@@ -68,11 +68,21 @@ for given in 127.0.0.5/8 224.0.0.1/4 255.255.255.255/32 fe80::5/64; do
 done
 
 # A prefix that an interface of the host has: packets from it would be dropped as a pod's that are forged.
+sysctl -qw net.ipv4.ip_forward=0
 ip link add upl0 type bridge; before=$(state)
 conf '.hostInterfacePrefix = "up"'; add_refused 7 'begins the name of upl0 too'
 cni STATUS -; refused 50 hostInterfacePrefix
 ip link del upl0; before=$(state)
+
+# Another interface has the name of the host end.
 conf
+cni ADD p1; ok ADD; name=$(jq -r '.interfaces[0].name' <<<"$out"); cni DEL p1; ok DEL
+sysctl -qw net.ipv4.ip_forward=0
+find /var/lib/cni -type f -delete
+ip link add "$name" type bridge; before=$(state)
+add_refused 100 "host interface $name exists already (no alias)"
+same "files" "$(find /var/lib/cni -type f)" ""
+ip link del "$name"; before=$(state)
 
 # The namespace.
 mkfifo "$work/fifo"
