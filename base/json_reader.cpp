@@ -144,9 +144,11 @@ void Problems::add(std::string_view path, std::string_view reason) {
 }
 
 void Problems::add(std::string problem) {
-  // Nobody reads on after that many, and a hostile document must not fill our memory.
+  // Nobody reads on after that many, and a hostile document must not fill our memory. What is wrong with a section is
+  // found by each of its readers.
+  if (list_.size() > most_problems || std::find(list_.begin(), list_.end(), problem) != list_.end()) return;
   if (list_.size() == most_problems) problem = "and more";
-  if (list_.size() <= most_problems) list_.push_back(std::move(problem));
+  list_.push_back(std::move(problem));
 }
 
 void Problems::throw_if_any(std::string_view what) const {

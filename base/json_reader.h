@@ -38,7 +38,7 @@ nlohmann::json parse_unambiguous_json(std::string_view text, std::string_view na
 class Problems {
  public:
   void add(std::string_view path, std::string_view reason);
-  void add(std::string problem);  // after the 50th, only "and more"
+  void add(std::string problem);  // once each; after the 50th, only "and more"
   bool empty() const noexcept { return list_.empty(); }
   const std::vector<std::string>& list() const noexcept { return list_; }
   // One Failure of kind configuration: "<what>: <path>: <reason>; <path>: <reason>".

@@ -34,6 +34,8 @@ conf '.cniVersion = "9.9.9"'; add_refused 1 "9.9.9"
 conf '.runtimeConfig.mac = "01:00:00:00:00:01"'; add_refused 7 "mac"
 conf; conf='{"name": "net1"'; add_refused 6 "standard input"
 conf
+conf '.runtimeConfig = "x"'; cni ADD p1
+same "said once" "$(jq -r .msg <<<"$out")" 'configuration of network net1: runtimeConfig: must be an object, not "x"'
 cni_args="MAC=nonsense"; add_refused 4 "MAC"
 cni_args="UNHEARD=1"; add_refused 4 "UNHEARD"
 cni_args=

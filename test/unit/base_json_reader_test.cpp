@@ -109,9 +109,17 @@ TEST(ParseJson, AKeyThatIsThereTwiceIsNamed) {
 
 TEST(JsonReader, ManyMistakesGiveAShortMessage) {
   Problems problems;
-  for (int i = 0; i < 100'000; ++i) problems.add("key", "wrong");
+  for (int i = 0; i < 100'000; ++i) problems.add("key" + std::to_string(i), "wrong");
   EXPECT_LT(problems.list().size(), 100u);
   EXPECT_EQ(problems.list().back(), "and more");
+}
+
+TEST(JsonReader, AMistakeThatSeveralReadersFindIsToldOnce) {
+  Problems problems;
+  const nlohmann::json document = {{"runtimeConfig", "x"}};
+  const JsonReader reader(document, problems);
+  for (int i = 0; i < 3; ++i) (void)reader.child("runtimeConfig");
+  EXPECT_EQ(problems.list(), std::vector<std::string>{"runtimeConfig: must be an object, not \"x\""});
 }
 
 }  // namespace
