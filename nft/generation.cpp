@@ -18,6 +18,7 @@
 
 #include "netlink/socket.h"
 #include "netlink/sysctl.h"
+#include "nft/request.h"
 
 namespace onlink::nft {
 
@@ -28,12 +29,8 @@ using netlink::read_sysctl;
 using netlink::Socket;
 
 bool has_nft_table(const std::string& name) {
-  Message request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0,
-                  [name] { return "look up nftables table " + name; });
-  request.header<nfgenmsg>().nfgen_family = NFPROTO_INET;
-  request.put(Attribute<std::string>{NFTA_TABLE_NAME}, name);
   try {
-    Socket::open(NETLINK_NETFILTER).execute(std::move(request));
+    Socket::open(NETLINK_NETFILTER).execute(request_for(NFT_MSG_GETTABLE, name, "look at the flags"));
     return true;
   } catch (const Failure& failure) {
     if (failure.error() == ENOENT || is_without_nftables(failure)) return false;

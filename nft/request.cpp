@@ -20,7 +20,8 @@ std::uint16_t message_type(std::uint16_t type) {
 
 Message request_for(std::uint16_t type, const std::string& table, const std::string& what,
                     std::uint8_t family) {
-  Message request(message_type(type), 0, [what, table] { return what + " of nftables table " + table; });
+  Message request =
+      Message::question(message_type(type), [what, table] { return what + " of nftables table " + table; });
   request.header<nfgenmsg>().nfgen_family = family;
   // The table's name is the first attribute for everything in a table.
   request.put(Attribute<std::string>{NFTA_TABLE_NAME}, table);

@@ -196,17 +196,25 @@ Counts list_counts(const std::string& table, const std::string& senders) {
   return counts;
 }
 
-std::vector<Chain> list_chains() try {
-  Socket socket = Socket::open(NETLINK_NETFILTER);
+bool is_awake(Socket& socket, const std::string& table) try {
+  std::uint32_t flags = 0;
+  socket.execute(request_for(NFT_MSG_GETTABLE, table, "look at the flags"), [&](const nlmsghdr& message) {
+    const nfgenmsg* header = nullptr;
+    flags = number_of(Attributes::of(message, header), NFTA_TABLE_FLAGS, 0);
+  });
+  return (flags & NFT_TABLE_F_DORMANT) == 0;
+} catch (const Failure& failure) {
+  if (failure.error() == ENOENT) return false;
+  throw;
+}
+
+std::vector<Chain> list_chains(Socket& socket) {
   return socket.dump<Chain>(list_all(NFT_MSG_GETCHAIN, "chains", NFPROTO_INET), [](const nlmsghdr& message) {
     const nfgenmsg* header = nullptr;
     const auto attributes = Attributes::of(message, header);
     return std::optional(Chain{text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME),
                                number_of(attributes, NFTA_CHAIN_USE, 0)});
   });
-} catch (const Failure& failure) {
-  if (is_without_nftables(failure)) return {};
-  throw;
 }
 
 }  // namespace onlink::nft

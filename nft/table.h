@@ -31,12 +31,15 @@ struct AddressRange {
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,
                                                   const std::string& set, IpFamily sender = IpFamily::v4);
 
-// Every chain of family inet. None where the kernel has no nftables.
+// Whether the table is there, and its chains see packets: it may be dormant.
+bool is_awake(netlink::Socket& socket, const std::string& table);
+
+// Every chain of family inet.
 struct Chain {
   std::string table, name;
   std::uint32_t rules = 0;  // their number, plus the jumps to it (NFTA_CHAIN_USE)
 };
-std::vector<Chain> list_chains();
+std::vector<Chain> list_chains(netlink::Socket& socket);
 
 // The table, its chains and their rules, as bytes that stay the same until one of them changes, or a set or an object
 // is added or removed. Elements of sets and counted values are not included. Empty: there is no such table. In the

@@ -259,9 +259,8 @@ Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& san
   std::vector<IpAddress> addresses;
   for (const auto& address : expected.container.addresses) addresses.push_back(address.prefix.address);
   Missing missing = missing_rules(expected.rules, addresses);
-  if (missing.sources)
-    found.remarks.push_back(fmt::format("host: nftables table inet {} is missing or incomplete: {}",
-                                        expected.rules.sources.table, without_source_rules));
+  if (!missing.sources.empty())
+    found.remarks.push_back(fmt::format("{}: {}", missing.sources, without_source_rules));
   for (auto& fault : missing.masquerade) found.faults.push_back(std::move(fault));
   return found;
 }

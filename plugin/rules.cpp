@@ -26,6 +26,21 @@ using nft::TableChange;
 using Ranges = std::vector<AddressRange>;
 using Chains = std::vector<nft::Chain>;
 
+// What the kernel has of nftables; nothing where it has none.
+struct Found {
+  std::optional<netlink::Socket> socket;
+  Chains chains;
+};
+
+Found look() try {
+  Found found{netlink::Socket::open(NETLINK_NETFILTER), {}};
+  found.chains = nft::list_chains(*found.socket);
+  return found;
+} catch (const Failure& failure) {
+  if (nft::is_without_nftables(failure)) return {};
+  throw;
+}
+
 // By the namespace's own file: networks with other folders change the same tables.
 netlink::Netns lock(const netlink::Socket& host, std::chrono::milliseconds wait = longest_wait) {
   netlink::Netns netns = host.netns();
@@ -36,11 +51,6 @@ netlink::Netns lock(const netlink::Socket& host, std::chrono::milliseconds wait 
 bool has_table(const Chains& chains, const Ruleset& ruleset) {
   return std::any_of(chains.begin(), chains.end(),
                      [&](const nft::Chain& chain) { return chain.table == ruleset.table; });
-}
-
-std::optional<Ranges> list_set(const Ruleset& ruleset, const std::string& set) {
-  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
-  return nft::list_set(socket, ruleset.table, set);
 }
 
 // The addresses of both, as disjoint ranges.
@@ -57,15 +67,15 @@ Ranges merged(Ranges ranges, const Ranges& others) {
 }
 
 // What makes the table complete. A table that must be replaced keeps its elements.
-TableChange completion(const Chains& chains, const Ruleset& ruleset) {
-  if (!has_table(chains, ruleset)) return {TableChange::Whole::create};
+TableChange completion(Found& found, const Ruleset& ruleset) {
+  if (!has_table(found.chains, ruleset)) return {TableChange::Whole::create};
   const auto wanted = nft::elements_of(ruleset);
   std::map<std::string, Ranges> there;
-  bool is_whole = nft::has_all_rules(chains, ruleset);
+  bool is_whole = nft::has_all_rules(found.chains, ruleset) && nft::is_awake(*found.socket, ruleset.table);
   for (const auto& [set, ranges] : wanted) {
-    const auto found = list_set(ruleset, set);
-    is_whole = is_whole && found;
-    there[set] = found.value_or(Ranges{});
+    const auto elements = nft::list_set(*found.socket, ruleset.table, set);
+    is_whole = is_whole && elements;
+    there[set] = elements.value_or(Ranges{});
   }
   TableChange change{is_whole ? TableChange::Whole::keep : TableChange::Whole::replace};
   for (const auto& [set, ranges] : wanted)
@@ -73,12 +83,13 @@ TableChange completion(const Chains& chains, const Ruleset& ruleset) {
   return change;
 }
 
-void ensure(const Chains& chains, const Ruleset& ruleset) {
-  TableChange change = completion(chains, ruleset);
+void ensure(Found& found, const Ruleset& ruleset) {
+  TableChange change = completion(found, ruleset);
   if (change.empty()) return;
   auto refusal = nft::carry_out(ruleset, change);
   if (refusal && change.whole == TableChange::Whole::create && refusal->already_exists()) {
-    change = completion(nft::list_chains(), ruleset);
+    Found again = look();
+    change = completion(again, ruleset);
     if (change.whole == TableChange::Whole::create)
       change.whole = TableChange::Whole::replace;  // it has no chain
     refusal = nft::carry_out(ruleset, change);
@@ -96,6 +107,14 @@ bool covers(const Ranges& ranges, const IpAddress& address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) {
     return range.first <= address && address <= range.last;
   });
+}
+
+// In words; empty where the table is in force.
+std::string problem_of(const Ruleset& ruleset, Found& found) {
+  const bool is_whole = nft::has_all_rules(found.chains, ruleset);
+  if (is_whole && nft::is_awake(*found.socket, ruleset.table)) return {};
+  return fmt::format("host: nftables table inet {} is {}", ruleset.table,
+                     is_whole ? "dormant" : "missing or incomplete");
 }
 
 // These, and the rules of prefixes that a configuration had before.
@@ -139,7 +158,7 @@ std::string problem_of_prefix(const Rules& rules, netlink::Socket& host) {
   return {};
 }
 
-bool has_table(const Ruleset& ruleset) { return has_table(nft::list_chains(), ruleset); }
+bool has_table(const Ruleset& ruleset) { return has_table(look().chains, ruleset); }
 
 bool ensure_rules(const Rules& rules, netlink::Socket& host,
                   const std::function<void(const std::string&)>& note) {
@@ -148,16 +167,16 @@ bool ensure_rules(const Rules& rules, netlink::Socket& host,
   };
   try {
     const netlink::Netns held = lock(host);
-    const Chains chains = nft::list_chains();
-    const std::string problem = has_table(chains, rules.sources) ? "" : problem_of_prefix(rules, host);
+    Found found = look();
+    const std::string problem = has_table(found.chains, rules.sources) ? "" : problem_of_prefix(rules, host);
     if (!problem.empty()) throw Failure(FailureKind::configuration, problem);
-    if (rules.masquerades) with_context("ipMasq", [&] { ensure(chains, rules.masquerade); });
+    if (rules.masquerades) with_context("ipMasq", [&] { ensure(found, rules.masquerade); });
     try {
-      ensure(chains, rules.sources);
+      ensure(found, rules.sources);
     } catch (const Failure& failure) {
       without_sources(failure);
     }
-    return !rules.masquerades && has_table(chains, rules.masquerade);
+    return !rules.masquerades && has_table(found.chains, rules.masquerade);
   } catch (const Failure& failure) {
     if (rules.masquerades || failure.kind() == FailureKind::configuration) throw;
     without_sources(failure);
@@ -171,17 +190,19 @@ void remove_masquerade(const Rules& rules, netlink::Socket& host) {
 }
 
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses) {
-  const Chains chains = nft::list_chains();
-  Missing missing{!nft::has_all_rules(chains, rules.sources), {}};
+  Found found = look();
+  Missing missing{problem_of(rules.sources, found), {}};
   if (!rules.masquerades) return missing;
-  const std::string& table = rules.masquerade.table;
-  if (!nft::has_all_rules(chains, rules.masquerade)) {
-    missing.masquerade.push_back(
-        fmt::format("host: nftables table inet {} for ipMasq is missing or incomplete", table));
+  if (auto problem = problem_of(rules.masquerade, found); !problem.empty()) {
+    missing.masquerade.push_back(problem + ": ipMasq does nothing");
     return missing;
   }
+  const std::string& table = rules.masquerade.table;
+  const auto list_set = [&](const std::string& set) {
+    return nft::list_set(*found.socket, table, set).value_or(Ranges{});
+  };
   for (const auto& [set, wanted] : nft::elements_of(rules.masquerade)) {
-    const Ranges there = list_set(rules.masquerade, set).value_or(Ranges{});
+    const Ranges there = list_set(set);
     if (set.starts_with("inside_") && merged(there, wanted) != merged(there, {}))
       missing.masquerade.push_back(fmt::format(
           "host: set {} of nftables table inet {} lacks a part of the pods' subnets: what goes to them is "
@@ -190,7 +211,7 @@ Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresse
   }
   for (const IpAddress& address : addresses) {
     const std::string set = address.is_v4() ? "masqueraded_v4" : "masqueraded_v6";
-    if (!covers(list_set(rules.masquerade, set).value_or(Ranges{}), address))
+    if (!covers(list_set(set), address))
       missing.masquerade.push_back(
           fmt::format("host: set {} of nftables table inet {} lacks {}: it is not masqueraded", set, table,
                       address.to_string()));
@@ -213,7 +234,7 @@ std::vector<netlink::Socket> remove_unused_rules(const Rules& rules, netlink::So
                                                  const AllNeeded& all_needed,
                                                  std::chrono::milliseconds wait) {
   const netlink::Netns held = lock(host, wait);
-  const Chains chains = nft::list_chains();
+  const Chains chains = look().chains;
   std::vector<netlink::Socket> sockets;
   for (const Ruleset& ruleset : with_other_prefixes(rules, chains))
     if (has_table(chains, ruleset) && !all_needed({&ruleset})) sockets.push_back(remove(ruleset));

@@ -58,8 +58,8 @@ void remove_masquerade(const Rules& rules, netlink::Socket& host);
 
 // What of that is missing. Nothing is changed.
 struct Missing {
-  bool sources = false;                 // their rules
-  std::vector<std::string> masquerade;  // for masquerading these addresses, in words
+  std::string sources;                  // their rules, in words; empty: nothing
+  std::vector<std::string> masquerade;  // for masquerading these addresses
 };
 Missing missing_rules(const Rules& rules, const std::vector<IpAddress>& addresses);
 

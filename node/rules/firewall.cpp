@@ -223,7 +223,8 @@ TunnelPackets ipip_packets(const IpAddress& local, const Desired& desired, const
 // The listing of a table that was just made; empty if somebody has changed it already: the rest must not pass for ours.
 std::string listing_of(const Ruleset& made) {
   std::string listing = fingerprint(nft::rules_of_table(made.table));
-  return nft::has_all_rules(nft::list_chains(), made) ? listing : "";
+  auto socket = netlink::Socket::open(NETLINK_NETFILTER);
+  return nft::has_all_rules(nft::list_chains(socket), made) ? listing : "";
 }
 
 // Another's change meanwhile must not pass for ours: if there was more than one commit, or the earlier state was not

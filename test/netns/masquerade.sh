@@ -82,9 +82,18 @@ two "a smaller subnet" '{"type":"static","addresses":[{"address":"10.40.1.5/16"}
 # Rules that somebody has flushed are told by CHECK and made again by the next ADD, with the elements of the others.
 conf '.ipMasq = true'; pod p1; cni ADD p1; ok ADD; first=$out
 nft flush table inet onlink-net1
-with_prev "$first"; cni CHECK p1; refused 101 "table inet onlink-net1 for ipMasq"
+with_prev "$first"; cni CHECK p1; refused 101 "table inet onlink-net1 is missing or incomplete: ipMasq does nothing"
 conf '.ipMasq = true | .ipam.subnet = "10.50.0.0/24"'; pod p2; cni ADD p2; ok "ADD after nft flush table"
 for pod in p1 p2; do pings $pod 172.16.91.202 || fail "after nft flush table: $pod is not masqueraded"; checks=$((checks + 1)); done
+# Rules that somebody has put to sleep, too.
+conf '.ipMasq = true'; cni DEL p2; ok "DEL p2"
+for table in onlink-net1 onlink_onl; do nft "add table inet $table { flags dormant; }"; done
+conf ".ipMasq = true | .log = {\"file\": \"$work/log\"}"; with_prev "$first"; cni CHECK p1
+refused 101 "table inet onlink-net1 is dormant: ipMasq does nothing"
+same "told of the check of sources" "$(grep -c "table inet onlink_onl is dormant: only rp_filter" "$work/log")" 1
+conf '.ipMasq = true'; cni ADD p2; ok "ADD where the tables sleep"
+same "sleeping tables" "$(nft list ruleset | grep dormant)" ""
+with_prev "$first"; cni CHECK p1; ok "CHECK after that ADD"
 nft flush set inet onlink-net1 masqueraded_v4
 conf '.ipMasq = true'; with_prev "$first"; cni CHECK p1; refused 101 "lacks 10.10.0."
 nft flush set inet onlink-net1 inside_v4
