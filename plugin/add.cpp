@@ -7,6 +7,7 @@
 
 #include "base/rollback.h"
 #include "netlink/link.h"
+#include "netlink/socket.h"
 #include "plugin/apply.h"
 #include "plugin/attachment_lock.h"
 #include "plugin/explain.h"
@@ -43,7 +44,7 @@ void require_unattached(const cni::Request& request, HostEnds& ends, Sandbox& sa
 cni::Result attach(const cni::Request& request, const NetConf& config, Host& host, Log& log) {
   check_request(request, config);
   Sandbox sandbox = open_sandbox(request.netns, host);
-  HostEnds ends(host.socket, request, config);
+  HostEnds ends(host, request, config);
   require_unattached(request, ends, sandbox);
   const auto notes = [&](const std::string& note) { log.info(note); };
   const ipam::Lease leased = lease(request, config, ends, notes);
@@ -75,7 +76,7 @@ cni::Result attach_beside_lost_leases(const cni::Request& request, const NetConf
     if (!held.by_same_network() || !config.ipam) throw;
     log.error(held.what());
   }
-  HostEnds ends(host.socket, request, config);
+  HostEnds ends(host, request, config);
   restore_leases(config, ends, [&](const std::string& note) { log.info(note); });
   return attach(request, config, host, log);
 }
@@ -95,8 +96,8 @@ cni::Result add(const cni::Request& request) {
 std::string explain_add(const cni::Request& request) {
   const NetConf config = parse_config(request);
   check_request(request, config);
-  Host host = open_host();
-  return explain(plan_attachment(request, config, preview_lease(config), choose_mtu(config, host.socket)));
+  auto socket = netlink::Socket::open();  // looking needs no privilege, and the host's namespace would
+  return explain(plan_attachment(request, config, preview_lease(config), choose_mtu(config, socket)));
 }
 
 }  // namespace onlink::plugin

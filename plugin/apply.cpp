@@ -118,9 +118,9 @@ void add_behind_others(Route route, const End& end, netlink::Socket& socket, con
 // The end that is set up first cannot send until the kernel's link watch, a worker, has seen that the other end
 // is up too. A look at the link (rtnl_getlink) brings that forward since Linux 6.8: so the container's side ends
 // with one, and the host's routes begin with one.
-void configure_container(const End& end, std::uint32_t index, Sandbox& sandbox) {
+void configure_container(const End& end, std::uint32_t index, const Host& host, Sandbox& sandbox) {
   if (!end.sysctls.empty()) {
-    const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
+    const netlink::NetnsScope inside(sandbox.netns, host.netns);
     netlink::write_sysctls(end.sysctls);
   }
   // Setting the link down and up would drop the routes and the permanent neighbour: they come after "up".
@@ -249,9 +249,9 @@ struct Watches {
   netlink::AddressWatch container;
 };
 
-std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Sandbox& sandbox) {
+std::optional<Watches> watch_addresses(const AttachmentPlan& plan, const Host& host, const Sandbox& sandbox) {
   if (!plan.has(IpFamily::v6)) return std::nullopt;
-  return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns, sandbox.home)};
+  return Watches{netlink::AddressWatch::open(), netlink::AddressWatch::open_in(sandbox.netns, host.netns)};
 }
 
 // The kernel finishes with an IPv6 address once its link carries packets; on a host with many links coming and
@@ -271,16 +271,19 @@ Failure taken_by(const netlink::Link& holder) {
                  EEXIST);
 }
 
-Host open_host() { return {netlink::Socket::open()}; }
+Host open_host() {
+  auto socket = netlink::Socket::open();
+  auto netns = socket.netns();
+  return {std::move(socket), std::move(netns)};
+}
 
 Sandbox open_sandbox(const std::string& path, const Host& host) {
-  auto home = host.socket.netns();
   auto netns = with_context("CNI_NETNS", [&] { return netlink::Netns::open(path); });
-  if (netns.same_as(home))
+  if (netns.same_as(host.netns))
     throw Failure(FailureKind::environment,
                   fmt::format("CNI_NETNS: {} is the plugin's own network namespace", path));
-  auto socket = netlink::Socket::open_in(netns, home);
-  return {std::move(home), std::move(netns), std::move(socket)};
+  auto socket = netlink::Socket::open_in(netns, host.netns);
+  return {std::move(netns), std::move(socket)};
 }
 
 void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& undo,
@@ -290,9 +293,9 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& u
   undo.add("delete " + plan.host.name, [&host, pair, name = plan.host.name] {
     host.socket.execute(netlink::delete_link(pair.host, name));
   });
-  auto watches = watch_addresses(plan, sandbox);
+  auto watches = watch_addresses(plan, host, sandbox);
   configure_host_link(plan, pair.host, host);
-  configure_container(plan.container, pair.container, sandbox);
+  configure_container(plan.container, pair.container, host, sandbox);
   const bool had_masquerade = ensure_rules(plan.rules, host.socket, note);
   if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host);

@@ -18,9 +18,9 @@ namespace onlink::plugin {
 // the namespace in which it was opened, so nothing switches namespaces while these are used.
 struct Host {
   netlink::Socket socket;
+  netlink::Netns netns;
 };
 struct Sandbox {
-  netlink::Netns home;  // the host's, to come back to
   netlink::Netns netns;
   netlink::Socket socket;
 };

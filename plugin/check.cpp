@@ -38,7 +38,7 @@ void check_attachment(const cni::Request& request, const NetConf& config, Log& l
     throw Failure(FailureKind::not_as_attached,
                   fmt::format("not as attached: {}", fmt::join(found.faults, "; ")));
   Host host = open_host();
-  HostEnds ends(host.socket, request, config);
+  HostEnds ends(host, request, config);
   check_lease(request, config, ends);
 }
 

@@ -196,13 +196,14 @@ void compare_host(const AttachmentPlan& expected, Host& host, Differences& found
                      expected.mac_by_other ? found.remarks : found.faults);
 }
 
-void compare_container(const AttachmentPlan& expected, Sandbox& sandbox, Differences& found) {
+void compare_container(const AttachmentPlan& expected, const Host& host, Sandbox& sandbox,
+                       Differences& found) {
   const End& end = expected.container;
   const auto link = netlink::find_link(sandbox.socket, end.name);
   compare_link("container", end, expected.container_mtu, link, found);
   if (!link) return;
   if (!end.sysctls.empty()) {
-    const netlink::NetnsScope inside(sandbox.netns, sandbox.home);
+    const netlink::NetnsScope inside(sandbox.netns, host.netns);
     compare_sysctls("container", end.sysctls, found.remarks);
   }
   compare_addresses("container", end, link->index, sandbox.socket, found);
@@ -255,7 +256,7 @@ std::vector<std::string> missing_interfaces(const cni::Request& request, Host& h
 Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox) {
   Differences found;
   compare_host(expected, host, found);
-  compare_container(expected, sandbox, found);
+  compare_container(expected, host, sandbox, found);
   std::vector<IpAddress> addresses;
   for (const auto& address : expected.container.addresses) addresses.push_back(address.prefix.address);
   Missing missing = missing_rules(expected.rules, addresses);

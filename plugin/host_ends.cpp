@@ -16,8 +16,8 @@ namespace onlink::plugin {
 
 using netlink::Link;
 
-HostEnds::HostEnds(netlink::Socket& socket, const cni::Request& request, const NetConf& config)
-    : socket_(socket), network_(request.network), prefix_(config.host_interface_prefix) {
+HostEnds::HostEnds(Host& host, const cni::Request& request, const NetConf& config)
+    : host_(host), network_(request.network), prefix_(config.host_interface_prefix) {
   if (config.ipam)
     for (const ipam::RangeSet& set : config.ipam->range_sets)
       families_.insert(set.ranges.front().start.family());
@@ -43,7 +43,7 @@ bool HostEnds::is_of(const Link& link, const cni::Attachment& owner) const {
 }
 
 std::optional<Link> HostEnds::find_by_name(const cni::Attachment& owner) {
-  return netlink::find_link(socket_, name_of(owner));
+  return netlink::find_link(host_.socket, name_of(owner));
 }
 
 std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
@@ -54,7 +54,7 @@ std::optional<Link> HostEnds::find(const cni::Attachment& owner) {
 }
 
 std::vector<Link> HostEnds::list() {
-  auto links = netlink::list_links(socket_, "veth");
+  auto links = netlink::list_links(host_.socket, "veth");
   std::erase_if(links, [&](const Link& link) { return !owner_of(link) && !is_unfinished(link); });
   return links;
 }
@@ -63,7 +63,7 @@ std::vector<Link> HostEnds::list() {
 std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
   std::map<std::string, const Link*> names;
   std::map<cni::Attachment, const Link*> attached;
-  const auto links = netlink::list_links(socket_, "veth");
+  const auto links = netlink::list_links(host_.socket, "veth");
   for (const Link& link : links) {
     names[link.name] = &link;
     if (const auto owner = owner_of(link)) attached[*owner] = &link;
@@ -79,8 +79,8 @@ std::vector<bool> HostEnds::exist(std::span<const Suspect> suspects) {
 }
 
 bool HostEnds::remove_if_dead(const Link& link) {
-  if (netlink::peer_lives(socket_, link)) return false;
-  netlink::delete_link_if_any(socket_, link);
+  if (netlink::peer_lives(host_.socket, link)) return false;
+  netlink::delete_link_if_any(host_.socket, link);
   return true;
 }
 
@@ -93,13 +93,13 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
     std::set<IpFamily> routed = {};
   };
   std::map<std::uint32_t, End> ends;
-  for (const Link& link : netlink::list_links(socket_, "veth"))
-    if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(socket_, link))
+  for (const Link& link : netlink::list_links(host_.socket, "veth"))
+    if (auto owner = parse_alias(link.alias); owner && netlink::peer_lives(host_.socket, link))
       ends.emplace(link.index, End{link, std::move(*owner)});
   std::vector<Attached> all;
   if (ends.empty()) return all;
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
-  for (const netlink::Route& route : netlink::list_routes(socket_, ours))
+  for (const netlink::Route& route : netlink::list_routes(host_.socket, ours))
     if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host()) {
       found->second.routed.insert(route.dst.family());
       all.push_back({found->second.owner, route.dst.address});
@@ -107,7 +107,7 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
   for (const auto& [index, end] : ends) {
     if (std::includes(end.routed.begin(), end.routed.end(), families_.begin(), families_.end())) continue;
     for (const netlink::Address& address :
-         netlink::list_addresses_in(socket_, end.link.peer_netns.value_or(-1), end.link.peer))
+         netlink::list_addresses_in(host_.socket, end.link.peer_netns.value_or(-1), end.link.peer))
       if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE &&
           !end.routed.contains(address.prefix.family()))
         all.push_back({end.owner, address.prefix.address});

@@ -11,18 +11,18 @@
 #include "cni/request.h"
 #include "ipam/host_ends.h"
 #include "netlink/link.h"
-#include "netlink/socket.h"
+#include "plugin/apply.h"
 #include "plugin/config.h"
 #include "plugin/identity.h"
 
 namespace onlink::plugin {
 
-// socket: of the host's namespace; it must stay where it is as long as this object lives.
+// host: must stay where it is as long as this object lives.
 class HostEnds : public ipam::HostEnds {
  public:
-  HostEnds(netlink::Socket& socket, const cni::Request& request, const NetConf& config);
+  HostEnds(Host& host, const cni::Request& request, const NetConf& config);
 
-  std::string home() const override { return socket_.netns().identity(); }
+  std::string home() const override { return host_.netns.identity(); }
   std::string name_of(const cni::Attachment& owner) const override;
   std::vector<bool> exist(std::span<const Suspect> suspects) override;
   std::vector<ipam::Holding> holdings() override;
@@ -51,7 +51,7 @@ class HostEnds : public ipam::HostEnds {
   bool is_unfinished(const netlink::Link& link) const;
 
  private:
-  netlink::Socket& socket_;
+  Host& host_;
   std::string network_;
   std::string prefix_;
   std::set<IpFamily> families_;  // of the ranges of our own IPAM

@@ -108,7 +108,7 @@ void find_overlaps(const NetConf& config, const cni::Request& request, HostEnds&
 
 void require_ready(const cni::Request& request, const NetConf& config, Remarks& remarks) {
   Host host = open_host();
-  HostEnds ends(host.socket, request, config);
+  HostEnds ends(host, request, config);
   const std::uint32_t mtu = choose_mtu(config, host.socket);
   if (config.ipam) {
     find_overlaps(config, request, ends, remarks);

@@ -60,7 +60,7 @@ void tear_down(const cni::Request& request, const Teardown& teardown) {
     UniqueFd lock;
     if (request.command == cni::Command::del) lock = lock_attachment(request, parsed.config, log);
     Host host = open_host();
-    HostEnds ends(host.socket, request, parsed.config);
+    HostEnds ends(host, request, parsed.config);
     const ipam::Notes notes = [&](const std::string& note) { log.info(note); };
     Scene scene{request, parsed.config, host, ends, plan_rules(request, parsed.config, {}), notes};
     Steps steps(log);
