@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "plugin/compare.h"
@@ -21,10 +20,7 @@ Differences read_differences(const cni::Request& request, const NetConf& config)
   try {
     Host host = open_host();
     Sandbox sandbox = open_sandbox(request.netns, host);
-    Differences found = differences(expected_plan(request, config), host, sandbox);
-    for (auto& missing : missing_interfaces(request, host, sandbox))
-      found.faults.push_back(std::move(missing));
-    return found;
+    return differences(request, expected_plan(request, config), host, sandbox);
   } catch (const Failure& failure) {
     if (failure.kind() != FailureKind::internal) throw;
     throw Failure(FailureKind::try_again, failure.what(), failure.error());
@@ -39,7 +35,7 @@ void check_attachment(const cni::Request& request, const NetConf& config, Log& l
                   fmt::format("not as attached: {}", fmt::join(found.faults, "; ")));
   Host host = open_host();
   HostEnds ends(host, request, config);
-  check_lease(request, config, ends);
+  tell_ipam(request, config, ends, {});
 }
 
 }  // namespace

@@ -215,6 +215,17 @@ void compare_container(const AttachmentPlan& expected, const Host& host, Sandbox
     compare_neighbours("container", end, link->index, sandbox.socket, found.faults);
 }
 
+void find_others(const cni::Request& request, Host& host, Sandbox& sandbox, Differences& found) {
+  for (const auto& interface : request.prev_result->interfaces) {
+    const bool on_host = interface.sandbox.empty();
+    const bool ours = interface.name == request.attachment.ifname && !on_host;
+    if (ours || (!on_host && interface.sandbox != request.netns)) continue;
+    if (!netlink::find_link(on_host ? host.socket : sandbox.socket, interface.name))
+      found.faults.push_back(fmt::format("{}: interface {} of prevResult is missing",
+                                         on_host ? "host" : "container", interface.name));
+  }
+}
+
 }  // namespace
 
 AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config) {
@@ -240,20 +251,8 @@ AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config)
   return plan;
 }
 
-std::vector<std::string> missing_interfaces(const cni::Request& request, Host& host, Sandbox& sandbox) {
-  std::vector<std::string> found;
-  for (const auto& interface : request.prev_result->interfaces) {
-    const bool on_host = interface.sandbox.empty();
-    const bool ours = interface.name == request.attachment.ifname && !on_host;
-    if (ours || (!on_host && interface.sandbox != request.netns)) continue;
-    if (!netlink::find_link(on_host ? host.socket : sandbox.socket, interface.name))
-      found.push_back(fmt::format("{}: interface {} of prevResult is missing", on_host ? "host" : "container",
-                                  interface.name));
-  }
-  return found;
-}
-
-Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox) {
+Differences differences(const cni::Request& request, const AttachmentPlan& expected, Host& host,
+                        Sandbox& sandbox) {
   Differences found;
   compare_host(expected, host, found);
   compare_container(expected, host, sandbox, found);
@@ -263,6 +262,7 @@ Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& san
   if (!missing.sources.empty())
     found.remarks.push_back(fmt::format("{}: {}", missing.sources, without_source_rules));
   for (auto& fault : missing.masquerade) found.faults.push_back(std::move(fault));
+  find_others(request, host, sandbox, found);
   return found;
 }
 

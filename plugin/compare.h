@@ -14,16 +14,14 @@ namespace onlink::plugin {
 // and what is not ours is not checked.
 AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config);
 
-// The interfaces of prevResult that others made and that no longer exist; those of other containers are not
-// checked.
-std::vector<std::string> missing_interfaces(const cni::Request& request, Host& host, Sandbox& sandbox);
-
 // Every difference, in words that name the object, what is expected and what was found.
 struct Differences {
   std::vector<std::string> faults;   // the attachment has changed, or cannot be reached; empty: as attached
   std::vector<std::string> remarks;  // on settings that harden or tune it: for the log
 };
+// Of the plan, and of the interfaces of prevResult that others made on the host or in this container: that they exist.
 // Throws Failure where the kernel's state cannot be read.
-Differences differences(const AttachmentPlan& expected, Host& host, Sandbox& sandbox);
+Differences differences(const cni::Request& request, const AttachmentPlan& expected, Host& host,
+                        Sandbox& sandbox);
 
 }  // namespace onlink::plugin

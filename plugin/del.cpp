@@ -17,7 +17,7 @@ void remove_interface(Scene& scene, Steps&) {
 }  // namespace
 
 void del(const cni::Request& request) {
-  tear_down(request, {"delete interface", remove_interface, "release", release});
+  tear_down(request, {"delete interface", remove_interface, "release"});
 }
 
 }  // namespace onlink::plugin

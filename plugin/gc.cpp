@@ -44,8 +44,7 @@ void remove_stale_interfaces(Scene& scene, Steps& steps) {
 }  // namespace
 
 void gc(const cni::Request& request) {
-  tear_down(request,
-            {"delete stale interfaces", remove_stale_interfaces, "release stale addresses", collect_leases});
+  tear_down(request, {"delete stale interfaces", remove_stale_interfaces, "release stale addresses"});
 }
 
 }  // namespace onlink::plugin

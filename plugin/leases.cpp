@@ -77,34 +77,16 @@ void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& no
   ipam::restore(with(ends, config.ipam.value()), notes);
 }
 
-void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
-  if (config.ipam)
-    ipam::release(with(ends, *config.ipam), request, notes);
-  else
-    delegate(request, config.ipam_type, cni::Command::del);
-}
-
-void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends) {
-  if (config.ipam)
-    ipam::check(with(ends, *config.ipam), request);
-  else
-    delegate(with_given_gateways(request, config), config.ipam_type, cni::Command::check);
-}
-
-void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                        const ipam::Notes& notes) {
-  if (config.ipam)
-    ipam::require_ready(with(ends, *config.ipam), notes);
-  else
-    delegate(request, config.ipam_type, cni::Command::status);
-}
-
-void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                    const ipam::Notes& notes) {
-  if (config.ipam)
-    ipam::collect(with(ends, *config.ipam), request, notes);
-  else
-    delegate(request, config.ipam_type, cni::Command::gc);
+void tell_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
+  using cni::Command;
+  if (!config.ipam && request.command == Command::check)
+    return delegate(with_given_gateways(request, config), config.ipam_type, request.command);
+  if (!config.ipam) return delegate(request, config.ipam_type, request.command);
+  const ipam::Config own = with(ends, *config.ipam);
+  if (request.command == Command::del) ipam::release(own, request, notes);
+  if (request.command == Command::check) ipam::check(own, request);
+  if (request.command == Command::status) ipam::require_ready(own, notes);
+  if (request.command == Command::gc) ipam::collect(own, request, notes);
 }
 
 std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,

@@ -22,14 +22,8 @@ void give_back(const cni::Request& request, const NetConf& config, const ipam::L
                const ipam::Notes& notes);
 // Restores missing reservations of living attachments. Only for our own IPAM.
 void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
-// DEL. Nothing leased is success.
-void release(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
-// CHECK, STATUS, GC.
-void check_lease(const cni::Request& request, const NetConf& config, HostEnds& ends);
-void require_ready_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                        const ipam::Notes& notes);
-void collect_leases(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                    const ipam::Notes& notes);
+// DEL, CHECK, STATUS, GC: what the request's command asks of the IPAM (ipam/ipam.h).
+void tell_ipam(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes);
 // The attachments that were leased addresses after a GC had begun, in order. Only our own IPAM knows them.
 std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,
                                           const ipam::Notes& notes);

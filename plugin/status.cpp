@@ -122,7 +122,7 @@ void require_ready(const cni::Request& request, const NetConf& config, Remarks& 
                   remarks);  // what another IPAM would give is not known
   }
   // A full pool is no reason here either.
-  require_ready_ipam(request, config, ends, [&](const std::string& note) { remarks.push_back(note); });
+  tell_ipam(request, config, ends, [&](const std::string& note) { remarks.push_back(note); });
 }
 
 }  // namespace

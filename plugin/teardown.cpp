@@ -68,7 +68,7 @@ void tear_down(const cni::Request& request, const Teardown& teardown) {
     remove_rules(scene.rules, host.socket, ends, log);
     steps.run(teardown.addresses, [&] {
       parsed.ipam_problems.throw_if_any("release addresses");
-      teardown.release(request, parsed.config, ends, notes);
+      tell_ipam(request, parsed.config, ends, notes);
     });
     steps.finish();
   });

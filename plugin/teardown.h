@@ -48,8 +48,6 @@ struct Teardown {
   const char* interfaces;
   void (*remove_interfaces)(Scene& scene, Steps& steps);
   const char* addresses;
-  void (*release)(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                  const ipam::Notes& notes);
 };
 
 // If an interface is the last to need rules, sets it down and removes the rules. For both the kernel waits for packets
