@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "netlink/address_watch.h"
+#include "netlink/forwarding.h"
 #include "netlink/route_key.h"
 #include "netlink/sysctl.h"
-#include "plugin/forwarding.h"
 #include "plugin/identity.h"
 
 namespace onlink::plugin {
@@ -263,6 +263,19 @@ void await_addresses(const AttachmentPlan& plan, const PairIndexes& pair, Host& 
   (void)watches.container.wait(pair.container, plan.container.addresses, limit_ms);
 }
 
+// A host that has its IPv6 default route from a router advertisement keeps it (netlink/forwarding.h).
+void enable_forwarding(const AttachmentPlan& plan, Host& host) {
+  if (!plan.sets_host_sysctls) return;
+  for (const auto& [name, value] : plan.host_sysctls) {
+    if (netlink::read_sysctl(name) == value) continue;
+    // A dump, but only at the first IPv6 attachment after boot.
+    if (name.starts_with("net/ipv6/"))
+      for (const std::string& link : netlink::links_that_need_accept_ra(host.socket))
+        netlink::write_sysctl(netlink::accept_ra_setting(link), "2");
+    netlink::write_sysctl(name, value);
+  }
+}
+
 }  // namespace
 
 Failure taken_by(const netlink::Link& holder) {
@@ -300,7 +313,7 @@ void apply(const AttachmentPlan& plan, Host& host, Sandbox& sandbox, Rollback& u
   if (watches) await_addresses(plan, pair, host, *watches);
   configure_host_routes(plan.host, pair.host, host);
   // Last: an ADD that fails leaves the host's settings, and takes nothing from the network's other pods.
-  if (plan.sets_host_sysctls) enable_forwarding(plan.host_sysctls, host.socket);
+  enable_forwarding(plan, host);
   if (had_masquerade) remove_masquerade(plan.rules, host.socket);
 }
 
