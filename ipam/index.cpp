@@ -9,11 +9,13 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/fnv.h"
 
 namespace onlink::ipam {
 namespace {
@@ -25,13 +27,9 @@ constexpr off_t largest_file = off_t{4} << 30;       // keeps a broken size from
 // Runs on while the machine sleeps, and is never set: for how long an address has rested within one boot.
 std::int64_t boot_time() { return nanoseconds(time_by(CLOCK_BOOTTIME)); }
 
-// FNV-1a with a final mix: names that people give differ in their last letters.
+// With a final mix: names that people give differ in their last letters.
 std::uint64_t hash_of(const cni::Attachment& owner) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3; };
-  for (const char c : owner.container_id) add(static_cast<unsigned char>(c));
-  add(0);
-  for (const char c : owner.ifname) add(static_cast<unsigned char>(c));
+  std::uint64_t hash = fnv1a(owner.ifname, fnv1a(std::string_view("\0", 1), fnv1a(owner.container_id)));
   hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
   return hash ^ hash >> 33;
 }

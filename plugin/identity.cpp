@@ -3,22 +3,21 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
+#include "base/fnv.h"
 #include "netlink/link.h"
 
 namespace onlink::plugin {
 namespace {
 
-// FNV-1a over 64 bits, then the finaliser of MurmurHash3 so that every output bit depends on every input bit
-// (in FNV alone the last characters hardly reach the upper bits). Not for secrets: the runtime chooses the
-// keys, and the link's alias distinguishes two attachments with the same name.
+// With the finaliser of MurmurHash3, so that every output bit depends on every input bit (in FNV alone the last
+// characters hardly reach the upper bits). Not for secrets: the runtime chooses the keys, and the link's alias
+// distinguishes two attachments with the same name.
 std::uint64_t key_hash(const std::string& network, const cni::Attachment& key, char purpose) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  const auto mix = [&](char c) { hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u; };
-  mix(purpose);
-  for (const std::string* part : {&network, &key.container_id, &key.ifname}) {
-    for (const char c : *part) mix(c);
-    mix('\0');
-  }
+  std::uint64_t hash = fnv1a(std::string_view(&purpose, 1));
+  for (const std::string* part : {&network, &key.container_id, &key.ifname})
+    hash = fnv1a(std::string_view("\0", 1), fnv1a(*part, hash));
   hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
   hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
   return hash ^ hash >> 33;
