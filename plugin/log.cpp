@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -21,10 +20,9 @@ constexpr std::string_view level_names[] = {"error", "info", "debug"};
 
 std::string utc_now() {
   const timespec now = time_by(CLOCK_REALTIME);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, now.tv_nsec / 1'000'000);
+  std::string text = in_utc(now.tv_sec);
+  text.back() = '.';  // for the "Z"
+  return text + fmt::format("{:03}Z", now.tv_nsec / 1'000'000);
 }
 
 // "ADD <container>:<ifname>"; STATUS and GC are about no container.
