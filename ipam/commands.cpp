@@ -133,16 +133,10 @@ std::string to_table(const json& rows) {
   return fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
-std::size_t count_stale(const Survey& survey) {
-  return static_cast<std::size_t>(
-      std::count_if(survey.items.begin(), survey.items.end(),
-                    [](const Survey::Item& item) { return item.verdict.is_stale(); }));
-}
-
 // "network net1: 4 reserved, 1 of them stale"
 std::string sum_up(const Survey& survey) {
   return fmt::format("network {}: {} reserved, {} of them stale", survey.network, survey.items.size(),
-                     count_stale(survey));
+                     survey.count(Verdict::State::stale));
 }
 
 Answer list(const Options& options) {
@@ -228,7 +222,7 @@ Answer check(const Options& options) {
   for (const Survey& survey : surveys)
     rows.push_back({{"network", survey.network},
                     {"reserved", survey.items.size()},
-                    {"stale", count_stale(survey)},
+                    {"stale", survey.count(Verdict::State::stale)},
                     {"faults", survey.faults},
                     {"remarks", survey.remarks}});
   if (options.json) answer.output = dump_json(rows, 2) + "\n";

@@ -143,11 +143,9 @@ void compare(const Config& config, const cni::Request& request, const std::vecto
   bool any_held = false;
   for (const cni::IpConfig& ip : request.prev_result->ips) {
     const IpAddress& address = ip.address.address;
-    const bool ours = std::any_of(config.range_sets.begin(), config.range_sets.end(),
-                                  [&](const RangeSet& set) { return set.find(address) != nullptr; });
     const bool is_held = holds(held, address);
     any_held = any_held || is_held;
-    if (ours && !is_held) missing.push_back(address);
+    if (!is_held && any_contains(config.range_sets, address)) missing.push_back(address);
   }
   const std::string owner = describe(request.attachment);
   if (!missing.empty())

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -48,12 +47,8 @@ void Ledger::clear_leftovers() {
 
 void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
   if (evidence_.host_ends() == nullptr) return;
-  const auto is_ours = [&](const IpAddress& address) {
-    return std::any_of(range_sets.begin(), range_sets.end(),
-                       [&](const RangeSet& set) { return set.find(address) != nullptr; });
-  };
   for (const Holding& holding : evidence_.host_ends()->holdings()) {
-    if (!is_ours(holding.address) || folder_.exists(holding.address)) continue;
+    if (!any_contains(range_sets, holding.address) || folder_.exists(holding.address)) continue;
     if (!take(holding.address, holding.owner)) continue;
     note(fmt::format("restore {} of {}, which has it: its reservation was gone", holding.address.to_string(),
                      describe(holding.owner)));

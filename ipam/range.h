@@ -3,6 +3,7 @@
 // which is never given out. An attachment gets one address from each range set.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,5 +53,10 @@ struct RangeSet {
 
   bool operator==(const RangeSet&) const = default;
 };
+
+inline bool any_contains(const std::vector<RangeSet>& sets, const IpAddress& address) {
+  return std::any_of(sets.begin(), sets.end(),
+                     [&](const RangeSet& set) { return set.find(address) != nullptr; });
+}
 
 }  // namespace onlink::ipam

@@ -2,6 +2,8 @@
 // Everything about a network's reservations, looked at without changing anything.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +29,10 @@ struct Survey {
   std::vector<std::string> faults;   // what does not fit together, each a sentence with what to do about it
   std::vector<std::string> remarks;  // what is harmless but worth knowing
 
+  std::size_t count(Verdict::State state) const {
+    return static_cast<std::size_t>(std::count_if(
+        items.begin(), items.end(), [&](const Item& item) { return item.verdict.state == state; }));
+  }
   // The state at one moment. The lock is held only briefly, unless the folder changes all the time. Nothing
   // where there is no such network. Throws Failure.
   static std::optional<Survey> consistent(const Config& config);

@@ -43,17 +43,8 @@ Usage usage_of(const Config& given) {
   Survey survey;
   if (const auto folder = Folder::peek(config.data_dir, config.network))
     survey = Survey::make(*folder, config);
-  Usage usage;
-  for (const Survey::Item& item : survey.items) switch (item.verdict.state) {
-      case Verdict::State::alive:
-        ++usage.alive;
-        break;
-      case Verdict::State::stale:
-        ++usage.stale;
-        break;
-      default:
-        ++usage.unknown;
-    }
+  using enum Verdict::State;
+  Usage usage{survey.count(alive), survey.count(stale), survey.count(unknown), {}};
   for (const RangeSet& set : config.range_sets) {
     const double free = free_in(set, config, survey);
     usage.free = usage.free ? std::min(*usage.free, free) : free;

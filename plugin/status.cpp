@@ -4,7 +4,6 @@
 // after minutes: so a full pool counts as ready, as the next pod that ends cures it.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -96,10 +95,9 @@ void look_for_proxy_route(const NetConf& config, Host& host, Remarks& remarks) {
 void find_overlaps(const NetConf& config, const cni::Request& request, HostEnds& ends, Remarks& remarks) {
   for (const HostEnds::Attached& attached : ends.attached()) {
     const auto& [network, attachment] = attached.owner;
-    const bool is_ours =
-        std::any_of(config.ipam->range_sets.begin(), config.ipam->range_sets.end(),
-                    [&](const ipam::RangeSet& set) { return set.find(attached.address) != nullptr; });
-    if (!is_ours || network == short_name(request.network)) continue;
+    if (!ipam::any_contains(config.ipam->range_sets, attached.address) ||
+        network == short_name(request.network))
+      continue;
     return remarks.push_back(
         fmt::format("the ranges of network {} overlap with those of {}, where container {} has {}",
                     request.network, network, attachment.container_id, attached.address.to_string()));
