@@ -39,16 +39,15 @@ Message delete_address(const Address& address, const std::string& link_name) {
 
 std::optional<Address> parse_address(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWADDR && message.nlmsg_type != RTM_DELADDR) return std::nullopt;
-  const ifaddrmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<ifaddrmsg>(message);
   // IFA_ADDRESS is the other end's on a point-to-point link; IFA_LOCAL, where given, is ours.
   auto own = attributes.get(address_local);
   if (!own) own = attributes.get(address_address);
-  if (!own || header->ifa_prefixlen > own->bits()) return std::nullopt;
-  return Address{header->ifa_index,
-                 {*own, header->ifa_prefixlen},
-                 attributes.get(address_flags).value_or(header->ifa_flags),
-                 header->ifa_scope};
+  if (!own || header.ifa_prefixlen > own->bits()) return std::nullopt;
+  return Address{header.ifa_index,
+                 {*own, header.ifa_prefixlen},
+                 attributes.get(address_flags).value_or(header.ifa_flags),
+                 header.ifa_scope};
 }
 
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link) {

@@ -42,13 +42,12 @@ Message delete_fdb_entry(const FdbEntry& entry, const std::string& link_name) {
 
 std::optional<FdbEntry> parse_fdb_entry(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWNEIGH && message.nlmsg_type != RTM_DELNEIGH) return std::nullopt;
-  const ndmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<ndmsg>(message);
   const auto mac = attributes.get(neighbour_mac);
-  const auto has = [&](std::uint16_t type) { return !attributes.bytes(type).empty(); };
+  const auto has = [&attributes = attributes](std::uint16_t type) { return !attributes.bytes(type).empty(); };
   // Those of a bridge that the device is in have its index, too.
-  if (header->ndm_family != AF_BRIDGE || !mac || has(NDA_MASTER)) return std::nullopt;
-  FdbEntry entry{static_cast<std::uint32_t>(header->ndm_ifindex), *mac};
+  if (header.ndm_family != AF_BRIDGE || !mac || has(NDA_MASTER)) return std::nullopt;
+  FdbEntry entry{static_cast<std::uint32_t>(header.ndm_ifindex), *mac};
   // The kernel names these only where they are not the device's own (vxlan_fdb_info).
   if (!has(NDA_PORT) && !has(NDA_VNI) && !has(NDA_IFINDEX)) entry.remote = attributes.get(neighbour_address);
   return entry;

@@ -72,14 +72,12 @@ std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<
 }
 
 std::optional<bool> parse_xdp(const nlmsghdr& message) {
-  const ifinfomsg* header = nullptr;
-  const auto xdp = Attributes::of(message, header).get(link_xdp);
+  const auto xdp = parts_of<ifinfomsg>(message).attributes.get(link_xdp);
   return xdp && xdp->get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
 }
 
 std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
-  const ifinfomsg* header = nullptr;
-  const auto bytes = Attributes::of(message, header).bytes(link_counters.type);
+  const auto bytes = parts_of<ifinfomsg>(message).attributes.bytes(link_counters.type);
   rtnl_link_stats64 stats{};  // later kernels append to it, earlier ones have less
   std::memcpy(&stats, bytes.data(), std::min(bytes.size(), sizeof stats));
   return LinkCounters{stats.rx_packets, stats.tx_packets, stats.rx_bytes,
@@ -295,11 +293,10 @@ Message get_link(std::uint32_t index) {
 
 std::optional<Link> parse_link(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWLINK && message.nlmsg_type != RTM_DELLINK) return std::nullopt;
-  const ifinfomsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<ifinfomsg>(message);
   Link link;
-  link.index = static_cast<std::uint32_t>(header->ifi_index);
-  link.flags = header->ifi_flags;
+  link.index = static_cast<std::uint32_t>(header.ifi_index);
+  link.flags = header.ifi_flags;
   link.name = attributes.get(link_name).value_or("");
   link.alias = attributes.get(link_alias).value_or("");
   link.group = attributes.get(link_group).value_or(0);
@@ -342,10 +339,8 @@ std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
   (void)request.header<rtgenmsg>();
   request.put(netns_descriptor, static_cast<std::uint32_t>(netns.fd()));
   std::optional<std::int32_t> id;
-  socket.execute(std::move(request), [&](const nlmsghdr& answer) {
-    const rtgenmsg* header = nullptr;
-    id = Attributes::of(answer, header).get(netns_id);
-  });
+  socket.execute(std::move(request),
+                 [&](const nlmsghdr& answer) { id = parts_of<rtgenmsg>(answer).attributes.get(netns_id); });
   return id && *id >= 0 ? id : std::nullopt;
 }
 

@@ -112,14 +112,7 @@ class Message {
 // The attributes of a received message, or of a nested attribute. Views into the receive buffer.
 class Attributes {
  public:
-  // After the fixed header of the message.
-  template <class Header>
-  static Attributes of(const nlmsghdr& message, const Header*& header) {
-    if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header))
-      throw Failure("netlink answer shorter than its header");
-    header = static_cast<const Header*>(mnl_nlmsg_get_payload(&message));
-    return after(message, sizeof(Header));
-  }
+  // Behind a fixed header of this size.
   static Attributes after(const nlmsghdr& message, std::size_t header_size);
   explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}
 
@@ -145,5 +138,19 @@ class Attributes {
 
   std::span<const std::uint8_t> area_;
 };
+
+// A received message: the fixed header of its type, and the attributes behind it. Throws Failure where it is too short.
+template <class Header>
+struct Parts {
+  const Header& header;
+  Attributes attributes;
+};
+template <class Header>
+Parts<Header> parts_of(const nlmsghdr& message) {
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header))
+    throw Failure("netlink answer shorter than its header");
+  return {*static_cast<const Header*>(mnl_nlmsg_get_payload(&message)),
+          Attributes::after(message, sizeof(Header))};
+}
 
 }  // namespace onlink::netlink

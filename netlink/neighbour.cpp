@@ -40,13 +40,11 @@ Message delete_neighbour(const Neighbour& neighbour, const std::string& link_nam
 
 std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWNEIGH && message.nlmsg_type != RTM_DELNEIGH) return std::nullopt;
-  const ndmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<ndmsg>(message);
   const auto address = attributes.get(neighbour_address);
   if (!address) return std::nullopt;
-  return Neighbour{static_cast<std::uint32_t>(header->ndm_ifindex), *address,
-                   attributes.get(neighbour_mac).value_or(MacAddress{}), header->ndm_state,
-                   header->ndm_flags};
+  return Neighbour{static_cast<std::uint32_t>(header.ndm_ifindex), *address,
+                   attributes.get(neighbour_mac).value_or(MacAddress{}), header.ndm_state, header.ndm_flags};
 }
 
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {

@@ -234,26 +234,25 @@ Message delete_route(const Route& route, const std::string& link_name) {
 
 std::optional<Route> parse_route(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return std::nullopt;
-  const rtmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
-  if ((header->rtm_family != AF_INET && header->rtm_family != AF_INET6) ||
-      (header->rtm_flags & RTM_F_CLONED) != 0)
+  const auto [header, attributes] = parts_of<rtmsg>(message);
+  if ((header.rtm_family != AF_INET && header.rtm_family != AF_INET6) ||
+      (header.rtm_flags & RTM_F_CLONED) != 0)
     return std::nullopt;
-  const auto family = static_cast<IpFamily>(header->rtm_family);
+  const auto family = static_cast<IpFamily>(header.rtm_family);
   Route route;
-  route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header->rtm_dst_len};
+  route.dst = {attributes.get(route_dst).value_or(IpPrefix::any(family).address), header.rtm_dst_len};
   if (route.dst.length > route.dst.address.bits()) return std::nullopt;  // makes no sense
   route.gateway = read_gateway(attributes);
   route.link = attributes.get(route_oif).value_or(0);
-  route.table = attributes.get(route_table).value_or(header->rtm_table);
+  route.table = attributes.get(route_table).value_or(header.rtm_table);
   route.priority = attributes.get(route_priority).value_or(0);
-  route.protocol = header->rtm_protocol;
-  route.scope = header->rtm_scope;
-  route.type = header->rtm_type;
-  route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
+  route.protocol = header.rtm_protocol;
+  route.scope = header.rtm_scope;
+  route.type = header.rtm_type;
+  route.onlink = (header.rtm_flags & RTNH_F_ONLINK) != 0;
   route.source = attributes.get(route_prefsrc);
-  route.tos = header->rtm_tos;
-  if (const auto from = attributes.get(route_src)) route.from = {*from, header->rtm_src_len};
+  route.tos = header.rtm_tos;
+  if (const auto from = attributes.get(route_src)) route.from = {*from, header.rtm_src_len};
   route.multipath = read_multipath(attributes);
   route.nexthop_id = attributes.get(route_nexthop).value_or(0);
   route.encapsulation = attributes.get(route_encapsulation).value_or(0);
@@ -353,8 +352,7 @@ std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {
   Message request = question_for(dst, 0);  // with the true prefix, no source is chosen
   std::optional<IpAddress> source;
   const auto outcomes = socket.execute_each({&request, 1}, [&](std::size_t, const nlmsghdr& answer) {
-    const rtmsg* header = nullptr;
-    source = Attributes::of(answer, header).get(route_prefsrc);
+    source = parts_of<rtmsg>(answer).attributes.get(route_prefsrc);
   });
   if (outcomes.front() && !no_usable_route(outcomes.front()->error())) throw *outcomes.front();
   return source;

@@ -15,11 +15,10 @@ namespace {
 
 std::optional<Rule> parse_rule(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWRULE) return std::nullopt;
-  const fib_rule_hdr* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
-  Rule rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header->table)};
-  if (const auto dst = attributes.get(rule_dst); dst && header->dst_len <= dst->bits())
-    rule.dst = IpPrefix{*dst, header->dst_len};
+  const auto [header, attributes] = parts_of<fib_rule_hdr>(message);
+  Rule rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header.table)};
+  if (const auto dst = attributes.get(rule_dst); dst && header.dst_len <= dst->bits())
+    rule.dst = IpPrefix{*dst, header.dst_len};
   return rule;
 }
 

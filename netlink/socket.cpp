@@ -250,14 +250,13 @@ bool Socket::dump_once(Message request, const Answer& each, const bool& enough) 
 }
 
 Refusal parse_refusal(const nlmsghdr& message) {
-  const nlmsgerr* error = nullptr;
-  (void)Attributes::of(message, error);
-  Refusal refusal{errno_of(error->error), {}};
+  const nlmsgerr& error = parts_of<nlmsgerr>(message).header;
+  Refusal refusal{errno_of(error.error), {}};
   if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return refusal;
   // Without NLM_F_CAPPED the refused request comes back whole, in front of the attributes.
   std::size_t header = sizeof(nlmsgerr);
-  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0 && error->msg.nlmsg_len > sizeof(nlmsghdr))
-    header += MNL_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
+  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0 && error.msg.nlmsg_len > sizeof(nlmsghdr))
+    header += MNL_ALIGN(error.msg.nlmsg_len) - sizeof(nlmsghdr);
   refusal.extended_ack = Attributes::after(message, header).get(extended_ack_message).value_or("");
   return refusal;
 }

@@ -28,6 +28,7 @@ namespace onlink::nft {
 using netlink::Attribute;
 using netlink::Attributes;
 using netlink::Nested;
+using netlink::parts_of;
 namespace {
 
 std::string text(std::span<const std::uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
@@ -302,10 +303,9 @@ class Reader {
 };
 
 std::optional<JudgedRule> parse_rule(const nlmsghdr& message) {
-  const nfgenmsg* header = nullptr;
   Reader reader;
   for (const Attributes& each :
-       Attributes::of(message, header).list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}))
+       parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}))
     reader.read(text_of(each, NFTA_EXPR_NAME),
                 each.get(Attribute<Nested>{NFTA_EXPR_DATA}).value_or(Attributes({})));
   return std::move(reader.rule);
@@ -317,10 +317,9 @@ struct Bound {
 };
 
 std::optional<std::vector<Bound>> parse_bounds(const nlmsghdr& message) {
-  const nfgenmsg* header = nullptr;
   std::vector<Bound> bounds;
   for (const Attributes& element :
-       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
+       parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
     const std::string key = data_of(element, NFTA_SET_ELEM_KEY);
     const std::uint32_t flags = number_of(element, NFTA_SET_ELEM_FLAGS, 0);
     bounds.push_back(

@@ -27,6 +27,7 @@ namespace onlink::nft {
 using netlink::Attribute;
 using netlink::Attributes;
 using netlink::Nested;
+using netlink::parts_of;
 using netlink::Socket;
 namespace {
 
@@ -57,22 +58,20 @@ struct BaseChain {
 };
 
 std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_number) {
-  const nfgenmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<nfgenmsg>(message);
   const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
-  const char* family = name_of_family(header->nfgen_family);
+  const char* family = name_of_family(header.nfgen_family);
   if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
     return std::nullopt;
-  return BaseChain{header->nfgen_family,
+  return BaseChain{header.nfgen_family,
                    {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},
                    number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP};
 }
 
 std::optional<TableKey> parse_dormant(const nlmsghdr& message) {
-  const nfgenmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto [header, attributes] = parts_of<nfgenmsg>(message);
   if ((number_of(attributes, NFTA_TABLE_FLAGS, 0) & NFT_TABLE_F_DORMANT) == 0) return std::nullopt;
-  return TableKey{header->nfgen_family, text_of(attributes, NFTA_TABLE_NAME)};
+  return TableKey{header.nfgen_family, text_of(attributes, NFTA_TABLE_NAME)};
 }
 
 // Whether a condition is true for the packets; maybe: for some, or it is not known.

@@ -23,8 +23,8 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
-using netlink::Attributes;
 using netlink::Message;
+using netlink::parts_of;
 using netlink::read_sysctl;
 using netlink::Socket;
 
@@ -53,8 +53,7 @@ std::string ruleset_generation() {
   std::optional<std::uint32_t> generation;
   try {
     socket.execute(std::move(request), [&](const nlmsghdr& answer) {
-      const nfgenmsg* header = nullptr;
-      generation = Attributes::of(answer, header).get(Attribute<std::uint32_t>{NFTA_GEN_ID});
+      generation = parts_of<nfgenmsg>(answer).attributes.get(Attribute<std::uint32_t>{NFTA_GEN_ID});
     });
   } catch (const Failure&) {
     return "";  // the caller then reads the rules themselves

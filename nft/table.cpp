@@ -22,6 +22,7 @@ using netlink::Attribute;
 using netlink::Attributes;
 using netlink::Message;
 using netlink::Nested;
+using netlink::parts_of;
 using netlink::Socket;
 namespace {
 
@@ -53,8 +54,7 @@ std::optional<Bound> read_bound(const Attributes& element) {
 }
 
 std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender) {
-  const nfgenmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto attributes = parts_of<nfgenmsg>(message).attributes;
   Elements elements;
   for (const Attributes& element : attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
     if (const auto first = read_pair(element, NFTA_SET_ELEM_KEY, sender)) {
@@ -92,8 +92,7 @@ Count read_count(const Attributes& counter) {
 
 std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& message,
                                                            const std::string& table) {
-  const nfgenmsg* header = nullptr;
-  const auto attributes = Attributes::of(message, header);
+  const auto attributes = parts_of<nfgenmsg>(message).attributes;
   const auto data = attributes.get(Attribute<Nested>{NFTA_OBJ_DATA});
   if (!data || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
       text_of(attributes, NFTA_OBJ_TABLE) != table)
@@ -104,10 +103,9 @@ std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& messa
 // Elements with a counter each.
 using Sender = std::pair<IpAddress, Count>;
 std::optional<std::vector<Sender>> parse_senders(const nlmsghdr& message) {
-  const nfgenmsg* header = nullptr;
   std::vector<Sender> senders;
   for (const Attributes& element :
-       Attributes::of(message, header).list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
+       parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
     const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
     const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
     const auto expression = element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR});
@@ -125,9 +123,9 @@ std::string in_hexadecimal(const IpAddress& address) {
 
 // Without the header: it contains the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
-  const nfgenmsg* header = nullptr;
-  if (Attributes::of(message, header).get(Attribute<std::string>{NFTA_TABLE_NAME}) != table) return "";
-  return {reinterpret_cast<const char*>(header + 1), message.nlmsg_len - NLMSG_HDRLEN - sizeof *header};
+  const auto [header, attributes] = parts_of<nfgenmsg>(message);
+  if (text_of(attributes, NFTA_TABLE_NAME) != table) return "";
+  return {reinterpret_cast<const char*>(&header + 1), message.nlmsg_len - NLMSG_HDRLEN - sizeof header};
 }
 
 }  // namespace
@@ -199,8 +197,7 @@ Counts list_counts(const std::string& table, const std::string& senders) {
 bool is_awake(Socket& socket, const std::string& table) try {
   std::uint32_t flags = 0;
   socket.execute(request_for(NFT_MSG_GETTABLE, table, "look at the flags"), [&](const nlmsghdr& message) {
-    const nfgenmsg* header = nullptr;
-    flags = number_of(Attributes::of(message, header), NFTA_TABLE_FLAGS, 0);
+    flags = number_of(parts_of<nfgenmsg>(message).attributes, NFTA_TABLE_FLAGS, 0);
   });
   return (flags & NFT_TABLE_F_DORMANT) == 0;
 } catch (const Failure& failure) {
@@ -210,8 +207,7 @@ bool is_awake(Socket& socket, const std::string& table) try {
 
 std::vector<Chain> list_chains(Socket& socket) {
   return socket.dump<Chain>(list_all(NFT_MSG_GETCHAIN, "chains", NFPROTO_INET), [](const nlmsghdr& message) {
-    const nfgenmsg* header = nullptr;
-    const auto attributes = Attributes::of(message, header);
+    const auto attributes = parts_of<nfgenmsg>(message).attributes;
     return std::optional(Chain{text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME),
                                number_of(attributes, NFTA_CHAIN_USE, 0)});
   });

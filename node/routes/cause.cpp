@@ -75,8 +75,7 @@ Cause cause_of(const nlmsghdr& message) {
 
 std::optional<Cause> cause_of_transaction(const nlmsghdr& message) {
   if (message.nlmsg_type != ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN)) return std::nullopt;
-  const nfgenmsg* header = nullptr;
-  const auto attributes = netlink::Attributes::of(message, header);
+  const auto attributes = netlink::parts_of<nfgenmsg>(message).attributes;
   Cause cause{"table inet onlink changed", message.nlmsg_pid, {}};
   cause.process = attributes.get(netlink::Attribute<std::string>{NFTA_GEN_PROC_NAME}).value_or("");
   return cause;

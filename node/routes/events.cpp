@@ -91,8 +91,7 @@ bool concerns(const nlmsghdr& message, const Interest& interest) {
     case RTM_DELNEIGH:
       return entry_concerns(message, interest);
     case RTM_NEWNETCONF: {
-      const netconfmsg* header = nullptr;
-      const auto attributes = netlink::Attributes::of(message, header);
+      const auto attributes = netlink::parts_of<netconfmsg>(message).attributes;
       return attributes.get(netlink::Attribute<std::int32_t>{NETCONFA_FORWARDING}) == 0;
     }
     default:
@@ -105,8 +104,7 @@ bool concerns_table(const nlmsghdr& message, const std::string& table) {
   // The name of the table is the first attribute of every object that lies in one.
   static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
                 NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1);
-  const nfgenmsg* header = nullptr;
-  const auto attributes = netlink::Attributes::of(message, header);
+  const auto attributes = netlink::parts_of<nfgenmsg>(message).attributes;
   return attributes.get(netlink::Attribute<std::string>{NFTA_TABLE_NAME}) == table;
 }
 
