@@ -26,10 +26,7 @@ ifinfomsg& link_header(Message& message, std::uint32_t index = 0) {
 }
 
 std::vector<std::uint32_t> parse_ipv4_conf(const Attributes& attributes) {
-  const auto af_spec = attributes.get(link_af_spec);
-  const auto inet = af_spec ? af_spec->get(af_spec_inet) : std::nullopt;
-  if (!inet) return {};
-  const auto bytes = inet->bytes(IFLA_INET_CONF);
+  const auto bytes = attributes.get(link_af_spec).get(af_spec_inet).bytes(IFLA_INET_CONF);
   std::vector<std::uint32_t> values(bytes.size() / sizeof(std::uint32_t));
   if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(std::uint32_t));
   return values;
@@ -41,18 +38,18 @@ std::optional<IpAddress> specified(std::optional<IpAddress> address) {
 
 std::optional<IpipSettings> parse_ipip(const Attributes& info) {
   const auto data = info.get(link_info_data);
-  if (!data) return std::nullopt;
-  return IpipSettings{specified(data->get(tunnel_local)), specified(data->get(tunnel_remote)),
-                      data->get(tunnel_ttl).value_or(0), data->get(tunnel_pmtudisc).value_or(0) != 0};
+  if (data.empty()) return std::nullopt;
+  return IpipSettings{specified(data.get(tunnel_local)), specified(data.get(tunnel_remote)),
+                      data.get(tunnel_ttl).value_or(0), data.get(tunnel_pmtudisc).value_or(0) != 0};
 }
 
 std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
   const auto data = info.get(link_info_data);
-  if (!data) return std::nullopt;
-  auto local = specified(data->get(vxlan_local));
-  if (!local) local = specified(data->get(vxlan_local6));
-  return VxlanSettings{data->get(vxlan_vni).value_or(0), local, ntohs(data->get(vxlan_port).value_or(0)),
-                       data->get(vxlan_learning).value_or(0) != 0};
+  if (data.empty()) return std::nullopt;
+  auto local = specified(data.get(vxlan_local));
+  if (!local) local = specified(data.get(vxlan_local6));
+  return VxlanSettings{data.get(vxlan_vni).value_or(0), local, ntohs(data.get(vxlan_port).value_or(0)),
+                       data.get(vxlan_learning).value_or(0) != 0};
 }
 
 // "Not there" is a common answer (ADD asks whether its names are free). It is no exception: that would cost an ADD
@@ -73,7 +70,7 @@ std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<
 
 std::optional<bool> parse_xdp(const nlmsghdr& message) {
   const auto xdp = parts_of<ifinfomsg>(message).attributes.get(link_xdp);
-  return xdp && xdp->get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
+  return xdp.get(xdp_attached).value_or(XDP_ATTACHED_NONE) != XDP_ATTACHED_NONE;
 }
 
 std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
@@ -305,11 +302,10 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.peer = attributes.get(link_peer).value_or(0);
   link.master = attributes.get(link_master).value_or(0);
   link.peer_netns = attributes.get(link_peer_netns);
-  if (const auto info = attributes.get(link_info)) {
-    link.kind = info->get(link_info_kind).value_or("");
-    if (link.kind == "ipip") link.ipip = parse_ipip(*info);
-    if (link.kind == "vxlan") link.vxlan = parse_vxlan(*info);
-  }
+  const auto info = attributes.get(link_info);
+  link.kind = info.get(link_info_kind).value_or("");
+  if (link.kind == "ipip") link.ipip = parse_ipip(info);
+  if (link.kind == "vxlan") link.vxlan = parse_vxlan(info);
   link.ipv4_conf = parse_ipv4_conf(attributes);
   return link;
 }

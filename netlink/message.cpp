@@ -111,12 +111,6 @@ std::optional<MacAddress> Attributes::get(Attribute<MacAddress> attribute) const
   return mac;
 }
 
-std::optional<Attributes> Attributes::get(Attribute<Nested> attribute) const {
-  const nlattr* found = find(attribute.type);
-  if (found == nullptr) return std::nullopt;
-  return Attributes(bytes(attribute.type));
-}
-
 std::vector<Attributes> Attributes::list(Attribute<Nested> attribute) const {
   std::vector<Attributes> items;
   const auto area = bytes(attribute.type);

@@ -115,6 +115,7 @@ class Attributes {
   // Behind a fixed header of this size.
   static Attributes after(const nlmsghdr& message, std::size_t header_size);
   explicit Attributes(std::span<const std::uint8_t> area) : area_(area) {}
+  bool empty() const { return area_.empty(); }  // also those of a nested attribute that is absent
 
   template <class T>
   requires std::is_arithmetic_v<T> std::optional<T> get(Attribute<T> attribute)
@@ -128,7 +129,7 @@ class Attributes {
   std::optional<std::string> get(Attribute<std::string> attribute) const;
   std::optional<IpAddress> get(Attribute<IpAddress> attribute) const;
   std::optional<MacAddress> get(Attribute<MacAddress> attribute) const;
-  std::optional<Attributes> get(Attribute<Nested> attribute) const;
+  Attributes get(Attribute<Nested> attribute) const { return Attributes(bytes(attribute.type)); }
   std::span<const std::uint8_t> bytes(std::uint16_t type) const;  // empty where absent
   // The elements of an attribute that holds a list of nested attributes.
   std::vector<Attributes> list(Attribute<Nested> attribute) const;

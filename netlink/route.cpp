@@ -131,9 +131,8 @@ bool has_more_metrics(const Attributes& attributes) {
   if (ends_by_itself(attributes)) return true;
   if (attributes.get(route_realms) || attributes.get(route_preference).value_or(0) != 0) return true;
   const auto metrics = attributes.get(route_metrics);
-  if (!metrics) return false;
   for (std::uint16_t type = 1; type <= RTAX_MAX; ++type)
-    if (type != RTAX_MTU && type != RTAX_ADVMSS && !metrics->bytes(type).empty()) return true;
+    if (type != RTAX_MTU && type != RTAX_ADVMSS && !metrics.bytes(type).empty()) return true;
   return false;
 }
 
@@ -256,10 +255,9 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
   route.multipath = read_multipath(attributes);
   route.nexthop_id = attributes.get(route_nexthop).value_or(0);
   route.encapsulation = attributes.get(route_encapsulation).value_or(0);
-  if (const auto metrics = attributes.get(route_metrics)) {
-    route.mtu = metrics->get(metric_mtu).value_or(0);
-    route.advmss = metrics->get(metric_advmss).value_or(0);
-  }
+  const auto metrics = attributes.get(route_metrics);
+  route.mtu = metrics.get(metric_mtu).value_or(0);
+  route.advmss = metrics.get(metric_advmss).value_or(0);
   route.more_metrics = has_more_metrics(attributes);
   return route;
 }

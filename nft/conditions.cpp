@@ -34,16 +34,14 @@ namespace {
 std::string text(std::span<const std::uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
 
 std::string data_of(const Attributes& expression, std::uint16_t type) {
-  const auto value = expression.get(Attribute<Nested>{type});
-  return value ? text(value->bytes(NFTA_DATA_VALUE)) : "";
+  return text(expression.get(Attribute<Nested>{type}).bytes(NFTA_DATA_VALUE));
 }
 
 Verdict verdict_in(const Attributes& expression, std::uint16_t type) {
-  const auto value = expression.get(Attribute<Nested>{type});
-  const auto verdict = value ? value->get(Attribute<Nested>{NFTA_DATA_VERDICT}) : std::nullopt;
-  if (!verdict) return {};
-  const std::string chain = text_of(*verdict, NFTA_VERDICT_CHAIN);
-  switch (static_cast<std::int32_t>(number_of(*verdict, NFTA_VERDICT_CODE, 0))) {
+  const auto verdict = expression.get(Attribute<Nested>{type}).get(Attribute<Nested>{NFTA_DATA_VERDICT});
+  const std::string chain = text_of(verdict, NFTA_VERDICT_CHAIN);
+  const auto none = static_cast<std::uint32_t>(NFT_CONTINUE);
+  switch (static_cast<std::int32_t>(number_of(verdict, NFTA_VERDICT_CODE, none))) {
     case NF_DROP:
       return {Verdict::Kind::drop};
     case NF_ACCEPT:
@@ -306,8 +304,7 @@ std::optional<JudgedRule> parse_rule(const nlmsghdr& message) {
   Reader reader;
   for (const Attributes& each :
        parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_RULE_EXPRESSIONS}))
-    reader.read(text_of(each, NFTA_EXPR_NAME),
-                each.get(Attribute<Nested>{NFTA_EXPR_DATA}).value_or(Attributes({})));
+    reader.read(text_of(each, NFTA_EXPR_NAME), each.get(Attribute<Nested>{NFTA_EXPR_DATA}));
   return std::move(reader.rule);
 }
 

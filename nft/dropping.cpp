@@ -25,7 +25,6 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
-using netlink::Attributes;
 using netlink::Nested;
 using netlink::parts_of;
 using netlink::Socket;
@@ -61,7 +60,7 @@ std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_
   const auto [header, attributes] = parts_of<nfgenmsg>(message);
   const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
   const char* family = name_of_family(header.nfgen_family);
-  if (!hook || family == nullptr || number_of(*hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
+  if (hook.empty() || family == nullptr || number_of(hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
     return std::nullopt;
   return BaseChain{header.nfgen_family,
                    {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},

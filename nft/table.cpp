@@ -38,16 +38,15 @@ struct Elements {
 // Two addresses, one after the other.
 std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type,
                                                          IpFamily sender) {
-  const auto key = element.get(Attribute<Nested>{type});
-  const auto bytes = key ? key->bytes(NFTA_DATA_VALUE) : std::span<const std::uint8_t>();
+  const auto bytes = element.get(Attribute<Nested>{type}).bytes(NFTA_DATA_VALUE);
   const std::size_t first = sender == IpFamily::v4 ? 4 : 16;
   if (bytes.size() != first + 4 && bytes.size() != first + 16) return std::nullopt;
   return std::pair(IpAddress::from_bytes(bytes.first(first)), IpAddress::from_bytes(bytes.subspan(first)));
 }
 
 std::optional<Bound> read_bound(const Attributes& element) {
-  const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
-  const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
+  const auto address =
+      element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY}).get(Attribute<IpAddress>{NFTA_DATA_VALUE});
   const auto flags = be32toh(element.get(Attribute<std::uint32_t>{NFTA_SET_ELEM_FLAGS}).value_or(0));
   if (!address) return std::nullopt;
   return Bound{*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0};
@@ -94,10 +93,10 @@ std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& messa
                                                            const std::string& table) {
   const auto attributes = parts_of<nfgenmsg>(message).attributes;
   const auto data = attributes.get(Attribute<Nested>{NFTA_OBJ_DATA});
-  if (!data || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
+  if (data.empty() || number_of(attributes, NFTA_OBJ_TYPE, NFT_OBJECT_UNSPEC) != NFT_OBJECT_COUNTER ||
       text_of(attributes, NFTA_OBJ_TABLE) != table)
     return std::nullopt;
-  return std::pair(text_of(attributes, NFTA_OBJ_NAME), read_count(*data));
+  return std::pair(text_of(attributes, NFTA_OBJ_NAME), read_count(data));
 }
 
 // Elements with a counter each.
@@ -106,11 +105,11 @@ std::optional<std::vector<Sender>> parse_senders(const nlmsghdr& message) {
   std::vector<Sender> senders;
   for (const Attributes& element :
        parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    const auto key = element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY});
-    const auto address = key ? key->get(Attribute<IpAddress>{NFTA_DATA_VALUE}) : std::nullopt;
-    const auto expression = element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR});
-    const auto data = expression ? expression->get(Attribute<Nested>{NFTA_EXPR_DATA}) : std::nullopt;
-    if (address && data) senders.emplace_back(*address, read_count(*data));
+    const auto address =
+        element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY}).get(Attribute<IpAddress>{NFTA_DATA_VALUE});
+    const auto counter =
+        element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR}).get(Attribute<Nested>{NFTA_EXPR_DATA});
+    if (address && !counter.empty()) senders.emplace_back(*address, read_count(counter));
   }
   return senders;
 }
