@@ -120,7 +120,8 @@ Message create_veth(const VethPair& pair) {
   message.nest(link_info, [&] {
     message.put(link_info_kind, "veth");
     message.nest(link_info_data, [&] {
-      message.nest_with(veth_peer, ifinfomsg{}, [&] {
+      message.nest(veth_peer, [&] {
+        link_header(message);
         message.put(link_name, pair.peer_name);
         message.put(link_mac, pair.peer_mac);
         message.put(link_mtu, pair.mtu);

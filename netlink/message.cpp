@@ -41,13 +41,6 @@ void Message::put_bytes(std::uint16_t type, std::span<const std::uint8_t> bytes)
   mnl_attr_put(raw(), type, bytes.size(), bytes.data());
 }
 
-void Message::append(std::span<const std::uint8_t> bytes) {
-  require(bytes.size());
-  char* end = static_cast<char*>(mnl_nlmsg_get_payload_tail(raw()));
-  std::memcpy(end, bytes.data(), bytes.size());
-  raw()->nlmsg_len += static_cast<std::uint32_t>(MNL_ALIGN(bytes.size()));
-}
-
 void Message::put(Attribute<std::string> attribute, const std::string& value) {
   put_bytes(attribute.type, {reinterpret_cast<const std::uint8_t*>(value.c_str()), value.size() + 1});
 }

@@ -39,7 +39,8 @@ class Message {
   // A question about one object (RTM_GETLINK): the kernel answers with the object or with an error.
   static Message question(std::uint16_t type, Words what);
 
-  // The fixed header of the message's type, zeroed; call it once, before any attribute.
+  // The fixed header of the message's type, zeroed: call it before any attribute. Also of a nested attribute that has
+  // one (VETH_INFO_PEER: struct ifinfomsg), inside nest().
   template <class Header>
   Header& header() {
     static_assert(std::is_trivial_v<Header>);
@@ -62,19 +63,10 @@ class Message {
     put_bytes(attribute.type, value.bytes);
   }
 
-  // Attributes put by `fill` go inside. For attributes whose payload starts with a fixed header, see
-  // nest_with.
+  // Attributes put by `fill` go inside.
   template <class Fill>
   void nest(Attribute<Nested> attribute, Fill&& fill) {
     nlattr* start = begin_nest(attribute.type);
-    fill();
-    mnl_attr_nest_end(raw(), start);
-  }
-  // The same with a fixed header in front of the inner attributes (VETH_INFO_PEER: struct ifinfomsg).
-  template <class Header, class Fill>
-  void nest_with(Attribute<Nested> attribute, const Header& header, Fill&& fill) {
-    nlattr* start = begin_nest(attribute.type);
-    append({reinterpret_cast<const std::uint8_t*>(&header), sizeof header});
     fill();
     mnl_attr_nest_end(raw(), start);
   }
@@ -100,7 +92,6 @@ class Message {
   void* extra_header(std::size_t size);
   nlattr* begin_nest(std::uint16_t type);
   void put_bytes(std::uint16_t type, std::span<const std::uint8_t> bytes);
-  void append(std::span<const std::uint8_t> bytes);
   void require(std::size_t size) const;  // throws where the message would outgrow its buffer
 
   alignas(nlmsghdr) std::array<char, capacity> buffer_;
