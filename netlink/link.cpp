@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <initializer_list>
 #include <utility>
 
 #include "netlink/attributes.h"
@@ -52,21 +51,7 @@ std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
                        data.get(vxlan_learning).value_or(0) != 0};
 }
 
-// "Not there" is a common answer (ADD asks whether its names are free). It is no exception: that would cost an ADD
-// more than the question.
-template <class Parse>
-auto ask(Socket& socket, Message question, std::initializer_list<int> not_there, const Parse& parse) {
-  decltype(parse(std::declval<const nlmsghdr&>())) found;
-  const auto read = [&](std::size_t, const nlmsghdr& answer) { found = parse(answer); };
-  auto outcome = std::move(socket.execute_each({&question, 1}, read).front());
-  if (outcome && std::find(not_there.begin(), not_there.end(), outcome->error()) == not_there.end())
-    throw std::move(*outcome);
-  return found;
-}
-
-std::optional<Link> ask(Socket& socket, Message question, std::initializer_list<int> not_there) {
-  return ask(socket, std::move(question), not_there, parse_link);
-}
+bool is_gone(const Failure& refusal) { return refusal.error() == ENODEV; }
 
 std::optional<bool> parse_xdp(const nlmsghdr& message) {
   const auto xdp = parts_of<ifinfomsg>(message).attributes.get(link_xdp);
@@ -264,7 +249,7 @@ void delete_link_if_any(Socket& socket, const Link& link) {
   try {
     socket.execute(delete_link(link.index, link.name));
   } catch (const Failure& failure) {
-    if (failure.error() != ENODEV) throw;
+    if (!is_gone(failure)) throw;
   }
 }
 
@@ -312,22 +297,22 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
 }
 
 std::optional<bool> has_xdp(Socket& socket, std::uint32_t index) {
-  return ask(socket, get_link(index), {ENODEV}, parse_xdp);
+  return socket.find(get_link(index), parse_xdp, is_gone);
 }
 
 std::optional<LinkCounters> read_counters(Socket& socket, std::uint32_t index) {
   Message question = Message::question(
       RTM_GETLINK, [index] { return fmt::format("read the counters of interface {}", index); });
   link_header(question, index);
-  return ask(socket, std::move(question), {ENODEV}, parse_counters);
+  return socket.find(std::move(question), parse_counters, is_gone);
 }
 
 std::optional<Link> find_link(Socket& socket, const std::string& name) {
-  return ask(socket, get_link(name), {ENODEV});
+  return socket.find(get_link(name), parse_link, is_gone);
 }
 std::optional<Link> find_link(Socket& socket, std::uint32_t index) {
   if (index == 0) return std::nullopt;  // of a route without an interface, or with several
-  return ask(socket, get_link(index), {ENODEV});
+  return socket.find(get_link(index), parse_link, is_gone);
 }
 
 std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
@@ -350,7 +335,8 @@ std::optional<Link> find_peer(Socket& socket, const Link& link) {
   link_header(request, link.peer);
   request.put(link_target_netns, *link.peer_netns);
   request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
-  return ask(socket, std::move(request), {EINVAL, ENODEV});
+  return socket.find(std::move(request), parse_link,
+                     [](const Failure& refusal) { return is_gone(refusal) || refusal.error() == EINVAL; });
 }
 
 bool peer_lives(Socket& socket, const Link& link) {

@@ -58,6 +58,11 @@ Failure Message::refusal(int error, std::string_view extended_ack) const {
   return Failure(fmt::format("{}: {} ({})", what(), words, errno_name(error)), error);
 }
 
+const void* payload_of(const nlmsghdr& message, std::size_t size) {
+  if (mnl_nlmsg_get_payload_len(&message) < size) throw Failure("netlink answer shorter than its header");
+  return mnl_nlmsg_get_payload(&message);
+}
+
 Attributes Attributes::after(const nlmsghdr& message, std::size_t header_size) {
   const auto* payload = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
   const std::size_t length = mnl_nlmsg_get_payload_len(&message);

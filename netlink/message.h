@@ -100,6 +100,9 @@ class Message {
   std::span<const Explanation> explanations_;
 };
 
+// What follows a message's own header; at least that many bytes, else it throws Failure.
+const void* payload_of(const nlmsghdr& message, std::size_t size);
+
 // The attributes of a received message, or of a nested attribute. Views into the receive buffer.
 class Attributes {
  public:
@@ -139,9 +142,7 @@ struct Parts {
 };
 template <class Header>
 Parts<Header> parts_of(const nlmsghdr& message) {
-  if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header))
-    throw Failure("netlink answer shorter than its header");
-  return {*static_cast<const Header*>(mnl_nlmsg_get_payload(&message)),
+  return {*static_cast<const Header*>(payload_of(message, sizeof(Header))),
           Attributes::after(message, sizeof(Header))};
 }
 

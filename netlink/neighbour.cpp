@@ -3,13 +3,23 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "netlink/attributes.h"
 #include "netlink/link.h"
 
 namespace onlink::netlink {
+namespace {
+
+ndmsg& put_key(Message& message, std::uint32_t link, const IpAddress& address) {
+  auto& header = message.header<ndmsg>();
+  header.ndm_family = static_cast<std::uint8_t>(address.family());
+  header.ndm_ifindex = static_cast<int>(link);
+  message.put(neighbour_address, address);
+  return header;
+}
+
+}  // namespace
 
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) {
   const bool has_mac = neighbour.state != NUD_NONE;
@@ -17,12 +27,9 @@ Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) 
     return fmt::format("add neighbour {}{} dev {}", neighbour.address.to_string(),
                        has_mac ? " lladdr " + neighbour.mac.to_string() : "", link_name);
   });
-  auto& header = message.header<ndmsg>();
-  header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
-  header.ndm_ifindex = static_cast<int>(neighbour.link);
+  auto& header = put_key(message, neighbour.link, neighbour.address);
   header.ndm_state = neighbour.state;
   header.ndm_flags = neighbour.flags;
-  message.put(neighbour_address, neighbour.address);
   if (has_mac) message.put(neighbour_mac, neighbour.mac);
   return message;
 }
@@ -31,10 +38,7 @@ Message delete_neighbour(const Neighbour& neighbour, const std::string& link_nam
   Message message(RTM_DELNEIGH, 0, [neighbour, link_name] {
     return fmt::format("delete neighbour {} dev {}", neighbour.address.to_string(), link_name);
   });
-  auto& header = message.header<ndmsg>();
-  header.ndm_family = static_cast<std::uint8_t>(neighbour.address.family());
-  header.ndm_ifindex = static_cast<int>(neighbour.link);
-  message.put(neighbour_address, neighbour.address);
+  (void)put_key(message, neighbour.link, neighbour.address);
   return message;
 }
 
@@ -50,17 +54,9 @@ std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {
   Message request =
       Message::question(RTM_GETNEIGH, [address] { return "look up neighbour " + address.to_string(); });
-  auto& header = request.header<ndmsg>();
-  header.ndm_family = static_cast<std::uint8_t>(address.family());
-  header.ndm_ifindex = static_cast<int>(link);
-  request.put(neighbour_address, address);
-  std::optional<Neighbour> neighbour;
-  try {
-    socket.execute(std::move(request), [&](const nlmsghdr& answer) { neighbour = parse_neighbour(answer); });
-  } catch (const Failure& failure) {
-    if (!failure.missing()) throw;
-  }
-  return neighbour;
+  (void)put_key(request, link, address);
+  return socket.find(std::move(request), parse_neighbour,
+                     [](const Failure& refusal) { return refusal.missing(); });
 }
 
 std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "netlink/attributes.h"
@@ -283,15 +284,14 @@ std::uint32_t true_prefix(const IpAddress& dst) {
   return dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH;
 }
 
-}  // namespace
-
-Message get_route(const IpAddress& dst) { return question_for(dst, true_prefix(dst)); }
-
-// EOPNOTSUPP: a kernel without IPv6.
-bool no_usable_route(int error) {
-  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL ||
-         error == ESRCH || error == EOPNOTSUPP;
+// ENETUNREACH: there is no route; the others: an unreachable, blackhole or prohibit route, or a kernel without IPv6
+// (EOPNOTSUPP).
+bool no_usable_route(const Failure& refusal) {
+  constexpr int errors[] = {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ESRCH, EOPNOTSUPP};
+  return std::find(std::begin(errors), std::end(errors), refusal.error()) != std::end(errors);
 }
+
+}  // namespace
 
 std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
   std::vector<std::optional<Route>> routes(destinations.size());
@@ -300,12 +300,12 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
   for (std::size_t at = 0; at < destinations.size(); at += Socket::batch) {
     requests.clear();
     for (const IpAddress& dst : destinations.subspan(at, std::min(Socket::batch, destinations.size() - at)))
-      requests.push_back(get_route(dst));
+      requests.push_back(question_for(dst, true_prefix(dst)));
     const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
       routes[at + place] = parse_route(answer);
     });
     for (const auto& outcome : outcomes)
-      if (outcome && !no_usable_route(outcome->error())) throw *outcome;
+      if (outcome && !no_usable_route(*outcome)) throw *outcome;
   }
   return routes;
 }
@@ -321,14 +321,13 @@ std::optional<Route> default_route(Socket& socket, IpFamily family) {
   for (const char* nobody : nobodies) {
     const IpAddress address = IpAddress::parse(nobody).value();
     if (address.family() != family) continue;
-    Message question = get_route(address);
-    std::optional<Route> route;
-    const auto outcomes = socket.execute_each(
-        {&question, 1}, [&](std::size_t, const nlmsghdr& answer) { route = parse_route(answer); });
-    const int error = outcomes.front() ? outcomes.front()->error() : 0;
-    if (error == ENETUNREACH) return std::nullopt;  // no route fits: there is no default route
-    if (error != 0 && !no_usable_route(error)) throw *outcomes.front();
-    if (route && route->dst.length == 0) return route;
+    bool none = false;  // no route fits: there is no default route
+    const auto route =
+        socket.find(question_for(address, true_prefix(address)), parse_route, [&](const Failure& refusal) {
+          none = refusal.error() == ENETUNREACH;
+          return no_usable_route(refusal);
+        });
+    if (none || (route && route->dst.length == 0)) return route;
   }
   return std::nullopt;
 }
@@ -337,23 +336,18 @@ std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const 
                                     std::uint32_t link) {
   Message request = question_for(dst, true_prefix(dst), from);
   request.put(route_iif, link);
-  std::optional<Route> route;
-  const auto outcomes = socket.execute_each(
-      {&request, 1}, [&](std::size_t, const nlmsghdr& answer) { route = parse_route(answer); });
   // EXDEV: the source must not arrive on that link (fib_validate_source).
-  if (outcomes.front() && !no_usable_route(outcomes.front()->error()) && outcomes.front()->error() != EXDEV)
-    throw *outcomes.front();
-  return route;
+  return socket.find(std::move(request), parse_route, [](const Failure& refusal) {
+    return no_usable_route(refusal) || refusal.error() == EXDEV;
+  });
 }
 
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {
-  Message request = question_for(dst, 0);  // with the true prefix, no source is chosen
-  std::optional<IpAddress> source;
-  const auto outcomes = socket.execute_each({&request, 1}, [&](std::size_t, const nlmsghdr& answer) {
-    source = parts_of<rtmsg>(answer).attributes.get(route_prefsrc);
-  });
-  if (outcomes.front() && !no_usable_route(outcomes.front()->error())) throw *outcomes.front();
-  return source;
+  const auto parse = [](const nlmsghdr& answer) {
+    return parts_of<rtmsg>(answer).attributes.get(route_prefsrc);
+  };
+  // With the true prefix, no source is chosen.
+  return socket.find(question_for(dst, 0), parse, no_usable_route);
 }
 
 std::optional<Route> find_route(Socket& socket, const Route& key) {

@@ -73,11 +73,6 @@ Message delete_route(const Route& route, const std::string& link_name);
 
 std::optional<Route> parse_route(const nlmsghdr& message);
 
-// Asks for the route that the kernel would use for a packet to dst, with its true prefix and table.
-Message get_route(const IpAddress& dst);
-// Whether an error to that question means that there is no route: ENETUNREACH, or the error of an unreachable,
-// blackhole or prohibit route.
-bool no_usable_route(int error);
 // The route that the kernel would use for a packet to dst, from any table, with its true prefix; nothing where
 // there is none.
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst);

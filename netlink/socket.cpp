@@ -134,6 +134,11 @@ void Socket::execute(std::span<Message> messages, const Answer& answer) {
     if (outcome) throw std::move(*outcome);
 }
 
+std::optional<Failure> Socket::ask(Message& question, const Answer& answer) {
+  return std::move(
+      execute_each({&question, 1}, [&](std::size_t, const nlmsghdr& message) { answer(message); }).front());
+}
+
 void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answer,
                            std::span<std::optional<Failure>> outcomes) {
   // Only the last message asks for an acknowledgement, and a question not even that. Refusals are always

@@ -48,6 +48,17 @@ class Socket {
   std::vector<std::optional<Failure>> execute_each(std::span<Message> messages,
                                                    const BatchAnswer& answer = {});
 
+  // Asks for one object: what `parse` makes of the answer, an optional. Nothing where is_none holds for the refusal. "Not
+  // there" is a common answer (ADD asks whether its names are free), so it is no exception: that would cost an ADD more
+  // than the question.
+  template <class Parse>
+  auto find(Message question, const Parse& parse, const std::function<bool(const Failure&)>& is_none) {
+    decltype(parse(std::declval<const nlmsghdr&>())) found;
+    auto refusal = ask(question, [&](const nlmsghdr& answer) { found = parse(answer); });
+    if (refusal && !is_none(*refusal)) throw std::move(*refusal);
+    return found;
+  }
+
   // Sends all messages in one piece, however many: for nfnetlink, which does all of them or none. Returns the first
   // refusal, if any.
   std::optional<Failure> execute_whole(std::span<Message> messages);
@@ -80,6 +91,7 @@ class Socket {
  private:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
 
+  std::optional<Failure> ask(Message& question, const Answer& answer);
   void send(std::span<const char> bytes, const Message& about);
   // Receives one datagram from the kernel and hands over its messages.
   void receive(const Message& about, const Answer& each);
