@@ -18,7 +18,6 @@
 
 #include "netlink/socket.h"
 #include "nft/conditions.h"
-#include "nft/generation.h"
 #include "nft/request.h"
 #include "nft/ruleset.h"
 

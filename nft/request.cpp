@@ -5,6 +5,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <cerrno>
+
 namespace onlink::nft {
 
 using netlink::Attribute;
@@ -41,6 +43,11 @@ std::uint32_t number_of(const Attributes& attributes, std::uint16_t type, std::u
 
 std::string text_of(const Attributes& attributes, std::uint16_t type) {
   return attributes.get(Attribute<std::string>{type}).value_or("");
+}
+
+// EINVAL: nftables' module is not loaded; EPROTONOSUPPORT: not even the socket's is.
+bool is_without_nftables(const Failure& failure) {
+  return failure.error() == EINVAL || failure.error() == EPROTONOSUPPORT;
 }
 
 }  // namespace onlink::nft

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/failure.h"
 #include "netlink/message.h"
 
 namespace onlink::nft {
@@ -19,5 +20,8 @@ netlink::Message list_all(std::uint16_t type, const char* what, std::uint8_t fam
 
 std::uint32_t number_of(const netlink::Attributes& attributes, std::uint16_t type, std::uint32_t otherwise);
 std::string text_of(const netlink::Attributes& attributes, std::uint16_t type);
+
+// Whether a request was refused because the kernel has no nftables at all.
+bool is_without_nftables(const Failure& failure);
 
 }  // namespace onlink::nft

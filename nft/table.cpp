@@ -8,12 +8,15 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <system_error>
 #include <utility>
 
-#include "nft/generation.h"
+#include "netlink/sysctl.h"
 #include "nft/request.h"
 
 namespace onlink::nft {
@@ -158,6 +161,42 @@ std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::str
     if (failure.error() == ENOENT) return std::nullopt;
     throw;
   }
+}
+
+bool has_nft_table(const std::string& name) {
+  try {
+    Socket::open(NETLINK_NETFILTER).execute(request_for(NFT_MSG_GETTABLE, name, "look at the flags"));
+    return true;
+  } catch (const Failure& failure) {
+    if (failure.error() == ENOENT || is_without_nftables(failure)) return false;
+    throw;
+  }
+}
+
+std::string ruleset_generation() {
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  const auto netns = socket.netns_cookie();
+  if (!netns) return "";
+  std::optional<std::uint32_t> generation;
+  try {
+    socket.execute(list_all(NFT_MSG_GETGEN, "generation"), [&](const nlmsghdr& answer) {
+      generation = parts_of<nfgenmsg>(answer).attributes.get(Attribute<std::uint32_t>{NFTA_GEN_ID});
+    });
+  } catch (const Failure&) {
+    return "";  // the caller then reads the rules themselves
+  }
+  const auto boot = netlink::read_sysctl("kernel/random/boot_id");
+  if (!generation || !boot) return "";
+  return fmt::format("{} {} {}", *boot, *netns, be32toh(*generation));
+}
+
+std::string next_generation(const std::string& generation) {
+  const auto number = generation.find_last_of(' ') + 1;
+  std::uint32_t value = 0;
+  const auto [end, error] =
+      std::from_chars(generation.data() + number, generation.data() + generation.size(), value);
+  if (number == 0 || error != std::errc{}) return "";
+  return generation.substr(0, number) + std::to_string(value + 1 != 0 ? value + 1 : 1);
 }
 
 std::string rules_of_table(const std::string& table) {

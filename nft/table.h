@@ -26,6 +26,16 @@ struct AddressRange {
   auto operator<=>(const AddressRange&) const = default;
 };
 
+// Whether there is this table of family inet. A kernel without nftables has none.
+bool has_nft_table(const std::string& name);
+
+// Names the state of all nftables rules: equal texts mean that nobody has committed anything in between. Holds for this
+// boot and namespace only; the text names both. Empty where the kernel does not report it (before Linux 5.14, or without
+// nftables).
+std::string ruleset_generation();
+// The name after a single commit (net/netfilter/nf_tables_api.c, nf_tables_commit); empty for an empty one.
+std::string next_generation(const std::string& generation);
+
 // The elements of a set with flag interval, of addresses or of pairs, sorted. Nothing where there is no such set.
 // socket: of NETLINK_NETFILTER. sender: the family of the senders in pairs, which the kernel does not report.
 std::optional<std::vector<AddressRange>> list_set(netlink::Socket& socket, const std::string& table,

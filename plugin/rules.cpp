@@ -12,7 +12,7 @@
 #include "base/lock.h"
 #include "netlink/link.h"
 #include "netlink/netns.h"
-#include "nft/generation.h"
+#include "nft/request.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
 #include "plugin/identity.h"

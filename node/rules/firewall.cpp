@@ -16,7 +16,6 @@
 #include "base/failure.h"
 #include "base/fnv.h"
 #include "nft/dropping.h"
-#include "nft/generation.h"
 #include "nft/table.h"
 #include "nft/transaction.h"
 #include "node/rules/legacy_iptables.h"
