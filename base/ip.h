@@ -19,6 +19,8 @@
 namespace onlink {
 
 enum class IpFamily : std::uint8_t { v4 = AF_INET, v6 = AF_INET6 };
+// The size of an address.
+constexpr std::uint32_t bytes_of(IpFamily family) { return family == IpFamily::v4 ? 4 : 16; }
 
 // Addresses as numbers, for walking through ranges. IPv4 uses the low 32 bits.
 __extension__ typedef unsigned __int128 IpNumber;
@@ -34,8 +36,8 @@ class IpAddress {
 
   IpFamily family() const noexcept { return family_; }
   bool is_v4() const noexcept { return family_ == IpFamily::v4; }
-  unsigned bits() const noexcept { return is_v4() ? 32 : 128; }
-  std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), is_v4() ? 4u : 16u}; }
+  unsigned bits() const noexcept { return 8 * bytes_of(family_); }
+  std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), bytes_of(family_)}; }
   IpNumber number() const noexcept;
   // The next and the previous address; after the last comes the first.
   IpAddress next() const { return from_number(family_, number() + 1); }

@@ -16,7 +16,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -30,32 +29,6 @@ using netlink::Attributes;
 using netlink::Nested;
 using netlink::parts_of;
 namespace {
-
-std::string text(std::span<const std::uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
-
-std::string data_of(const Attributes& expression, std::uint16_t type) {
-  return text(expression.get(Attribute<Nested>{type}).bytes(NFTA_DATA_VALUE));
-}
-
-Verdict verdict_in(const Attributes& expression, std::uint16_t type) {
-  const auto verdict = expression.get(Attribute<Nested>{type}).get(Attribute<Nested>{NFTA_DATA_VERDICT});
-  const std::string chain = text_of(verdict, NFTA_VERDICT_CHAIN);
-  const auto none = static_cast<std::uint32_t>(NFT_CONTINUE);
-  switch (static_cast<std::int32_t>(number_of(verdict, NFTA_VERDICT_CODE, none))) {
-    case NF_DROP:
-      return {Verdict::Kind::drop};
-    case NF_ACCEPT:
-      return {Verdict::Kind::accept};
-    case NFT_RETURN:
-      return {Verdict::Kind::leave};
-    case NFT_JUMP:
-      return {Verdict::Kind::jump, chain};
-    case NFT_GOTO:
-      return {Verdict::Kind::go, chain};
-    default:
-      return {};
-  }
-}
 
 Condition load_meta(const Attributes& data) {
   switch (number_of(data, NFTA_META_KEY, NFT_META_LEN)) {
@@ -308,50 +281,6 @@ std::optional<JudgedRule> parse_rule(const nlmsghdr& message) {
   return std::move(reader.rule);
 }
 
-struct Bound {
-  Element element;
-  bool is_end;  // the first value after an interval
-};
-
-std::optional<std::vector<Bound>> parse_bounds(const nlmsghdr& message) {
-  std::vector<Bound> bounds;
-  for (const Attributes& element :
-       parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    const std::string key = data_of(element, NFTA_SET_ELEM_KEY);
-    const std::uint32_t flags = number_of(element, NFTA_SET_ELEM_FLAGS, 0);
-    bounds.push_back(
-        {{{key, key}, (flags & NFT_SET_ELEM_CATCHALL) != 0, verdict_in(element, NFTA_SET_ELEM_DATA)},
-         (flags & NFT_SET_ELEM_INTERVAL_END) != 0});
-  }
-  return bounds;
-}
-
-std::string before(std::string value) {
-  for (auto byte = value.rbegin(); byte != value.rend(); ++byte)
-    if ((*byte)-- != 0) break;
-  return value;
-}
-
-// As ranges_of() in table.cpp: with an end there are intervals, without one they are single values. The rest comes last.
-std::vector<Element> elements_of(std::vector<Bound> bounds) {
-  std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
-    if (a.element.is_rest != b.element.is_rest) return b.element.is_rest;
-    const std::string &x = a.element.values.first, &y = b.element.values.first;
-    return x != y ? x < y : a.is_end > b.is_end;
-  });
-  const bool intervals =
-      std::any_of(bounds.begin(), bounds.end(), [](const Bound& bound) { return bound.is_end; });
-  std::vector<Element> elements;
-  bool open = false;
-  for (Bound& bound : bounds) {
-    if (open && !bound.element.is_rest) elements.back().values.last = before(bound.element.values.first);
-    open = intervals && !bound.is_end && !bound.element.is_rest;
-    if (open) bound.element.values.last.clear();
-    if (!bound.is_end) elements.push_back(std::move(bound.element));
-  }
-  return elements;
-}
-
 }  // namespace
 
 const std::vector<JudgedRule>& TableContent::rules(const std::string& chain) {
@@ -365,12 +294,8 @@ const std::vector<JudgedRule>& TableContent::rules(const std::string& chain) {
 const std::vector<Element>& TableContent::elements(const std::string& set) {
   const auto [elements, is_new] = elements_.try_emplace(set);
   if (!is_new) return elements->second;
-  auto request = request_for(NFT_MSG_GETSETELEM, table_, "list set " + set, family_);
-  request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-  std::vector<Bound> bounds;
-  for (std::vector<Bound>& part : socket_.dump<std::vector<Bound>>(request, parse_bounds))
-    std::move(part.begin(), part.end(), std::back_inserter(bounds));
-  return elements->second = elements_of(std::move(bounds));
+  auto listed = list_elements(socket_, family_, table_, set);
+  return elements->second = std::move(listed).value_or(std::vector<Element>());
 }
 
 }  // namespace onlink::nft

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "netlink/socket.h"
+#include "nft/elements.h"
 #include "nft/packets.h"
 
 namespace onlink::nft {
@@ -24,23 +25,11 @@ struct Condition {
   bool is_negated = false;
 };
 
-struct Verdict {
-  // leave: the chain, back to the rule behind its jump. go: to the other chain, and not back here.
-  enum class Kind : std::uint8_t { none, accept, drop, leave, jump, go } kind = Kind::none;
-  std::string chain = {};
-};
-
 struct JudgedRule {
   std::vector<Condition> conditions = {};
   Verdict verdict = {};
   // A lookup whose elements have the verdicts.
   std::vector<Condition> map = {};  // one, or none
-};
-
-struct Element {
-  Values values;
-  bool is_rest = false;  // what fits no other element
-  Verdict verdict = {};
 };
 
 // One table. Each chain and set is read once.

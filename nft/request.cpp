@@ -12,6 +12,7 @@ namespace onlink::nft {
 using netlink::Attribute;
 using netlink::Attributes;
 using netlink::Message;
+using netlink::Nested;
 namespace {
 
 std::uint16_t message_type(std::uint16_t type) {
@@ -39,6 +40,11 @@ Message list_all(std::uint16_t type, const char* what, std::uint8_t family) {
 std::uint32_t number_of(const Attributes& attributes, std::uint16_t type, std::uint32_t otherwise) {
   const auto number = attributes.get(Attribute<std::uint32_t>{type});
   return number ? be32toh(*number) : otherwise;
+}
+
+std::string data_of(const Attributes& attributes, std::uint16_t type) {
+  const auto value = attributes.get(Attribute<Nested>{type}).bytes(NFTA_DATA_VALUE);
+  return {value.begin(), value.end()};
 }
 
 std::string text_of(const Attributes& attributes, std::uint16_t type) {

@@ -19,6 +19,8 @@ netlink::Message request_for(std::uint16_t type, const std::string& table, const
 netlink::Message list_all(std::uint16_t type, const char* what, std::uint8_t family = NFPROTO_UNSPEC);
 
 std::uint32_t number_of(const netlink::Attributes& attributes, std::uint16_t type, std::uint32_t otherwise);
+// The NFTA_DATA_VALUE inside; empty where there is none.
+std::string data_of(const netlink::Attributes& attributes, std::uint16_t type);
 std::string text_of(const netlink::Attributes& attributes, std::uint16_t type);
 
 // Whether a request was refused because the kernel has no nftables at all.

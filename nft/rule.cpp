@@ -61,10 +61,10 @@ Expression load_header(std::uint32_t offset, std::uint32_t length,
 
 // Where the addresses are: struct iphdr, struct ipv6hdr.
 Expression load_source(IpFamily family) {
-  return family == IpFamily::v4 ? load_header(12, 4) : load_header(8, 16);
+  return load_header(family == IpFamily::v4 ? 12 : 8, bytes_of(family));
 }
 Expression load_destination(IpFamily family) {
-  return family == IpFamily::v4 ? load_header(16, 4) : load_header(24, 16);
+  return load_header(family == IpFamily::v4 ? 16 : 24, bytes_of(family));
 }
 
 Expression look_up(const std::string& set, bool in) {
@@ -168,7 +168,6 @@ namespace {
 constexpr std::uint32_t vni_offset = 12;
 constexpr std::uint32_t ether_type_offset = 28;
 constexpr std::uint32_t inner_source_offset(IpFamily inner) { return inner == IpFamily::v4 ? 42 : 38; }
-constexpr std::uint32_t bytes_of(IpFamily family) { return family == IpFamily::v4 ? 4 : 16; }
 Expression load_behind(std::uint32_t offset, std::uint32_t length, std::uint32_t destination = NFT_REG_1) {
   return load_header(offset, length, NFT_PAYLOAD_TRANSPORT_HEADER, destination);
 }

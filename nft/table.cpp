@@ -29,69 +29,6 @@ using netlink::parts_of;
 using netlink::Socket;
 namespace {
 
-struct Bound {
-  IpAddress address;
-  bool end = false;  // the first address after an interval
-};
-struct Elements {
-  std::vector<Bound> bounds;        // of a set of addresses
-  std::vector<AddressRange> pairs;  // of a set of pairs: each with both its ends
-};
-
-// Two addresses, one after the other.
-std::optional<std::pair<IpAddress, IpAddress>> read_pair(const Attributes& element, std::uint16_t type,
-                                                         IpFamily sender) {
-  const auto bytes = element.get(Attribute<Nested>{type}).bytes(NFTA_DATA_VALUE);
-  const std::size_t first = sender == IpFamily::v4 ? 4 : 16;
-  if (bytes.size() != first + 4 && bytes.size() != first + 16) return std::nullopt;
-  return std::pair(IpAddress::from_bytes(bytes.first(first)), IpAddress::from_bytes(bytes.subspan(first)));
-}
-
-std::optional<Bound> read_bound(const Attributes& element) {
-  const auto address =
-      element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY}).get(Attribute<IpAddress>{NFTA_DATA_VALUE});
-  const auto flags = be32toh(element.get(Attribute<std::uint32_t>{NFTA_SET_ELEM_FLAGS}).value_or(0));
-  if (!address) return std::nullopt;
-  return Bound{*address, (flags & NFT_SET_ELEM_INTERVAL_END) != 0};
-}
-
-std::optional<Elements> parse_elements(const nlmsghdr& message, IpFamily sender) {
-  const auto attributes = parts_of<nfgenmsg>(message).attributes;
-  Elements elements;
-  for (const Attributes& element : attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    if (const auto first = read_pair(element, NFTA_SET_ELEM_KEY, sender)) {
-      const auto last = read_pair(element, NFTA_SET_ELEM_KEY_END, sender);
-      elements.pairs.push_back({first->second, last ? last->second : first->second, first->first});
-      continue;
-    }
-    if (const auto bound = read_bound(element)) elements.bounds.push_back(*bound);
-  }
-  return elements;
-}
-
-// Each interval lasts to the next bound, whatever its kind; the highest one may have none. nft puts an end without
-// a start before the lowest.
-std::vector<AddressRange> ranges_of(std::vector<Bound> bounds) {
-  std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
-    return a.address != b.address ? a.address < b.address : a.end > b.end;
-  });
-  std::vector<AddressRange> ranges;
-  bool open = false;
-  for (const Bound& bound : bounds) {
-    if (open) ranges.back().last = bound.address.previous();
-    open = !bound.end;
-    if (open) ranges.push_back({bound.address, IpPrefix::any(bound.address.family()).last()});
-  }
-  return ranges;
-}
-
-Count read_count(const Attributes& counter) {
-  const auto number = [&](std::uint16_t type) {
-    return be64toh(counter.get(Attribute<std::uint64_t>{type}).value_or(0));
-  };
-  return {number(NFTA_COUNTER_PACKETS), number(NFTA_COUNTER_BYTES)};
-}
-
 std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& message,
                                                            const std::string& table) {
   const auto attributes = parts_of<nfgenmsg>(message).attributes;
@@ -102,25 +39,27 @@ std::optional<std::pair<std::string, Count>> parse_counter(const nlmsghdr& messa
   return std::pair(text_of(attributes, NFTA_OBJ_NAME), read_count(data));
 }
 
-// Elements with a counter each.
-using Sender = std::pair<IpAddress, Count>;
-std::optional<std::vector<Sender>> parse_senders(const nlmsghdr& message) {
-  std::vector<Sender> senders;
-  for (const Attributes& element :
-       parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS})) {
-    const auto address =
-        element.get(Attribute<Nested>{NFTA_SET_ELEM_KEY}).get(Attribute<IpAddress>{NFTA_DATA_VALUE});
-    const auto counter =
-        element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR}).get(Attribute<Nested>{NFTA_EXPR_DATA});
-    if (address && !counter.empty()) senders.emplace_back(*address, read_count(counter));
-  }
-  return senders;
-}
-
 std::string in_hexadecimal(const IpAddress& address) {
   std::string text = "0x";
   for (const std::uint8_t byte : address.bytes()) text += fmt::format("{:02x}", byte);
   return text;
+}
+
+IpAddress address_in(const std::string& bytes) {
+  return IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+// Of an address, or of a pair: the sender, and then the address. Nothing of what is neither.
+std::optional<AddressRange> range_of(const Values& values, IpFamily sender) {
+  const std::size_t all = values.first.size();
+  const std::size_t head = all == 4 || all == 16 ? 0 : bytes_of(sender);
+  if ((all != head + 4 && all != head + 16) || (!values.last.empty() && values.last.size() != all))
+    return std::nullopt;
+  const IpAddress first = address_in(values.first.substr(head));
+  AddressRange range{first, values.last.empty() ? IpPrefix::any(first.family()).last()
+                                                : address_in(values.last.substr(head))};
+  if (head != 0) range.sender = address_in(values.first.substr(0, head));
+  return range;
 }
 
 // Without the header: it contains the generation of the rules.
@@ -145,22 +84,13 @@ std::string AddressRange::to_string() const {
 
 std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::string& table,
                                                   const std::string& set, IpFamily sender) {
-  Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + set);
-  request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-  try {
-    Elements all;
-    const auto parse = [&](const nlmsghdr& message) { return parse_elements(message, sender); };
-    for (const Elements& part : socket.dump<Elements>(request, parse)) {
-      all.bounds.insert(all.bounds.end(), part.bounds.begin(), part.bounds.end());
-      all.pairs.insert(all.pairs.end(), part.pairs.begin(), part.pairs.end());
-    }
-    if (all.pairs.empty()) return ranges_of(std::move(all.bounds));
-    std::sort(all.pairs.begin(), all.pairs.end());
-    return std::move(all.pairs);
-  } catch (const Failure& failure) {
-    if (failure.error() == ENOENT) return std::nullopt;
-    throw;
-  }
+  const auto elements = list_elements(socket, NFPROTO_INET, table, set, true);
+  if (!elements) return std::nullopt;
+  std::vector<AddressRange> ranges;
+  for (const Element& element : *elements)
+    if (const auto range = range_of(element.values, sender)) ranges.push_back(*range);
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
 }
 
 bool has_nft_table(const std::string& name) {
@@ -221,14 +151,9 @@ Counts list_counts(const std::string& table, const std::string& senders) {
   const auto parse = [&](const nlmsghdr& message) { return parse_counter(message, table); };
   for (auto& counter : socket.dump<Counter>(request_for(NFT_MSG_GETOBJ, table, "list the counters"), parse))
     counts.counters.insert(std::move(counter));
-  Message request = request_for(NFT_MSG_GETSETELEM, table, "list set " + senders);
-  request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, senders);
-  try {
-    for (const auto& part : socket.dump<std::vector<Sender>>(request, parse_senders))
-      counts.senders.insert(part.begin(), part.end());
-  } catch (const Failure& failure) {
-    if (failure.error() != ENOENT) throw;
-  }
+  for (const Element& element :
+       list_elements(socket, NFPROTO_INET, table, senders).value_or(std::vector<Element>()))
+    if (element.count) counts.senders.emplace(address_in(element.values.first), *element.count);
   return counts;
 }
 

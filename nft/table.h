@@ -12,6 +12,7 @@
 
 #include "base/ip.h"
 #include "netlink/socket.h"
+#include "nft/elements.h"
 
 namespace onlink::nft {
 
@@ -56,11 +57,6 @@ std::vector<Chain> list_chains(netlink::Socket& socket);
 // caller's network namespace.
 std::string rules_of_table(const std::string& table);
 
-struct Count {
-  std::uint64_t packets = 0, bytes = 0;
-
-  bool operator==(const Count&) const = default;
-};
 // What a table has counted: by the names of its counters, and by the addresses that rules have added to a set.
 struct Counts {
   std::map<std::string, Count> counters;

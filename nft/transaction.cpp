@@ -47,18 +47,17 @@ class Writer {
     if (set.kind == NftSet::Kind::senders) return add_senders(set, counts);
     const bool of_pairs = set.kind == NftSet::Kind::pairs;
     const auto type_of = [](IpFamily family) { return family == IpFamily::v4 ? ipv4_addr : ipv6_addr; };
-    const auto length_of = [](IpFamily family) -> std::uint32_t { return family == IpFamily::v4 ? 4 : 16; };
     const std::uint32_t type = type_of(set.family);
-    const std::uint32_t length = length_of(set.family);
+    const std::uint32_t length = bytes_of(set.family);
     Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
     message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
     put_number(message, NFTA_SET_FLAGS, of_pairs ? NFT_SET_INTERVAL | NFT_SET_CONCAT : NFT_SET_INTERVAL);
     put_number(message, NFTA_SET_KEY_TYPE, of_pairs ? type << bits_of_a_type | type_of(set.inner) : type);
-    put_number(message, NFTA_SET_KEY_LEN, of_pairs ? length + length_of(set.inner) : length);
+    put_number(message, NFTA_SET_KEY_LEN, of_pairs ? length + bytes_of(set.inner) : length);
     put_number(message, NFTA_SET_ID, ++sets_);
     if (of_pairs)
       message.nest(Attribute<Nested>{NFTA_SET_DESC}, [&] {
-        put_fields(message, {length, length_of(set.inner)});
+        put_fields(message, {length, bytes_of(set.inner)});
       });
     change_elements(set.name, NFT_MSG_NEWSETELEM, set.elements);
   }
