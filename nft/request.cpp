@@ -51,6 +51,15 @@ std::string text_of(const Attributes& attributes, std::uint16_t type) {
   return attributes.get(Attribute<std::string>{type}).value_or("");
 }
 
+void put_number(Message& message, std::uint16_t type, std::uint32_t number) {
+  message.put(Attribute<std::uint32_t>{type}, htobe32(number));
+}
+
+void put_data(Message& message, std::uint16_t type, std::span<const std::uint8_t> data) {
+  message.nest(Attribute<Nested>{type},
+               [&] { message.put(Attribute<netlink::Bytes>{NFTA_DATA_VALUE}, data); });
+}
+
 // EINVAL: nftables' module is not loaded; EPROTONOSUPPORT: not even the socket's is.
 bool is_without_nftables(const Failure& failure) {
   return failure.error() == EINVAL || failure.error() == EPROTONOSUPPORT;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nft/rule.h"
 
-#include <endian.h>
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
@@ -14,20 +13,16 @@
 #include <cstdint>
 #include <utility>
 
+#include "nft/request.h"
+
 namespace onlink::nft {
 
 using netlink::Attribute;
-using netlink::Bytes;
 using netlink::Message;
 using netlink::Nested;
 namespace {
 
 using ByteList = std::vector<std::uint8_t>;
-
-// Numbers of nftables' own attributes are big endian.
-void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) {
-  message.put(Attribute<std::uint32_t>{attribute}, htobe32(value));
-}
 
 ByteList to_bytes(const IpAddress& address) { return {address.bytes().begin(), address.bytes().end()}; }
 
@@ -36,8 +31,7 @@ Expression compare(ByteList with, bool equal = true) {
   return {"cmp", [with = std::move(with), equal](Message& message) {
             put_number(message, NFTA_CMP_SREG, NFT_REG_1);
             put_number(message, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
-            message.nest(Attribute<Nested>{NFTA_CMP_DATA},
-                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, with); });
+            put_data(message, NFTA_CMP_DATA, with);
           }};
 }
 
@@ -84,10 +78,8 @@ Expression keep_bits(const IpPrefix& prefix) {
             put_number(message, NFTA_BITWISE_SREG, NFT_REG_1);
             put_number(message, NFTA_BITWISE_DREG, NFT_REG_1);
             put_number(message, NFTA_BITWISE_LEN, static_cast<std::uint32_t>(mask.size()));
-            message.nest(Attribute<Nested>{NFTA_BITWISE_MASK},
-                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, mask); });
-            message.nest(Attribute<Nested>{NFTA_BITWISE_XOR},
-                         [&] { message.put(Attribute<Bytes>{NFTA_DATA_VALUE}, ByteList(mask.size())); });
+            put_data(message, NFTA_BITWISE_MASK, mask);
+            put_data(message, NFTA_BITWISE_XOR, ByteList(mask.size()));
           }};
 }
 

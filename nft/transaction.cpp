@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "netlink/socket.h"
+#include "nft/request.h"
 
 namespace onlink::nft {
 
@@ -44,29 +45,31 @@ class Writer {
   }
 
   void add_set(const NftSet& set, const Counts& counts) {
-    if (set.kind == NftSet::Kind::senders) return add_senders(set, counts);
     const bool of_pairs = set.kind == NftSet::Kind::pairs;
+    const bool of_senders = set.kind == NftSet::Kind::senders;
     const auto type_of = [](IpFamily family) { return family == IpFamily::v4 ? ipv4_addr : ipv6_addr; };
     const std::uint32_t type = type_of(set.family);
     const std::uint32_t length = bytes_of(set.family);
+    const std::uint32_t flags = of_senders ? NFT_SET_EVAL : NFT_SET_INTERVAL;
     Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
     message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
-    put_number(message, NFTA_SET_FLAGS, of_pairs ? NFT_SET_INTERVAL | NFT_SET_CONCAT : NFT_SET_INTERVAL);
+    put_number(message, NFTA_SET_FLAGS, of_pairs ? flags | NFT_SET_CONCAT : flags);
     put_number(message, NFTA_SET_KEY_TYPE, of_pairs ? type << bits_of_a_type | type_of(set.inner) : type);
     put_number(message, NFTA_SET_KEY_LEN, of_pairs ? length + bytes_of(set.inner) : length);
     put_number(message, NFTA_SET_ID, ++sets_);
-    if (of_pairs)
-      message.nest(Attribute<Nested>{NFTA_SET_DESC}, [&] {
-        put_fields(message, {length, bytes_of(set.inner)});
-      });
+    const auto describe = [&] {
+      if (of_pairs) put_fields(message, {length, bytes_of(set.inner)});
+      if (of_senders) put_number(message, NFTA_SET_DESC_SIZE, most_senders);
+    };
+    if (of_pairs || of_senders) message.nest(Attribute<Nested>{NFTA_SET_DESC}, describe);
     change_elements(set.name, NFT_MSG_NEWSETELEM, set.elements);
+    if (!of_senders) return;
+    for (const auto& [sender, count] : counts.senders) add_sender(set.name, sender, count);
   }
 
   void change_elements(const std::string& set, std::uint16_t type, const std::vector<AddressRange>& ranges) {
     const auto part = [&](std::size_t first) {
-      Message& message = add(type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
-                             "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);
-      message.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+      Message& message = add_elements(set, type);
       message.nest(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}, [&] {
         for (std::size_t i = first; i < std::min(first + ranges_of_a_message, ranges.size()); ++i)
           put_range(message, ranges[i]);
@@ -97,26 +100,18 @@ class Writer {
   std::vector<Message> take() { return std::move(messages_); }
 
  private:
-  void add_senders(const NftSet& set, const Counts& counts) {
-    Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
-    message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
-    put_number(message, NFTA_SET_FLAGS, NFT_SET_EVAL);
-    put_number(message, NFTA_SET_KEY_TYPE, ipv4_addr);
-    put_number(message, NFTA_SET_KEY_LEN, 4);
-    put_number(message, NFTA_SET_ID, ++sets_);
-    message.nest(Attribute<Nested>{NFTA_SET_DESC},
-                 [&] { put_number(message, NFTA_SET_DESC_SIZE, most_senders); });
-    for (const auto& [sender, count] : counts.senders) add_sender(set.name, sender, count);
+  Message& add_elements(const std::string& set, std::uint16_t type) {
+    Message& message = add(type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
+                           "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);
+    message.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+    return message;
   }
 
   void add_sender(const std::string& set, const IpAddress& sender, const Count& count) {
-    Message& message =
-        add(NFT_MSG_NEWSETELEM, NLM_F_CREATE, "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);
-    message.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
+    Message& message = add_elements(set, NFT_MSG_NEWSETELEM);
     message.nest(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}, [&] {
       message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
-        message.nest(Attribute<Nested>{NFTA_SET_ELEM_KEY},
-                     [&] { message.put(Attribute<IpAddress>{NFTA_DATA_VALUE}, sender); });
+        put_data(message, NFTA_SET_ELEM_KEY, sender.bytes());
         message.nest(Attribute<Nested>{NFTA_SET_ELEM_EXPR}, [&] {
           message.put(Attribute<std::string>{NFTA_EXPR_NAME}, "counter");
           message.nest(Attribute<Nested>{NFTA_EXPR_DATA}, [&] { put_count(message, count); });
@@ -130,14 +125,9 @@ class Writer {
     message.put(Attribute<std::uint64_t>{NFTA_COUNTER_PACKETS}, htobe64(count.packets));
   }
 
-  static void put_number(Message& message, std::uint16_t attribute, std::uint32_t value) {
-    message.put(Attribute<std::uint32_t>{attribute}, htobe32(value));
-  }
-
   static void put_bound(Message& message, const IpAddress& address, bool end) {
     message.nest(Attribute<Nested>{NFTA_LIST_ELEM}, [&] {
-      message.nest(Attribute<Nested>{NFTA_SET_ELEM_KEY},
-                   [&] { message.put(Attribute<IpAddress>{NFTA_DATA_VALUE}, address); });
+      put_data(message, NFTA_SET_ELEM_KEY, address.bytes());
       if (end) put_number(message, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
     });
   }
@@ -154,8 +144,7 @@ class Writer {
                        const IpAddress& address) {
     std::vector<std::uint8_t> bytes(sender.bytes().begin(), sender.bytes().end());
     bytes.insert(bytes.end(), address.bytes().begin(), address.bytes().end());
-    message.nest(Attribute<Nested>{type},
-                 [&] { message.put(Attribute<netlink::Bytes>{NFTA_DATA_VALUE}, bytes); });
+    put_data(message, type, bytes);
   }
 
   // The kernel's intervals exclude their end, and none follows the highest address. Those of pairs are one
