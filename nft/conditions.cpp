@@ -291,11 +291,11 @@ const std::vector<JudgedRule>& TableContent::rules(const std::string& chain) {
   return rules->second = socket_.dump<JudgedRule>(request, parse_rule);
 }
 
-const std::vector<Element>& TableContent::elements(const std::string& set) {
+const std::list<Element>& TableContent::elements(const std::string& set) {
   const auto [elements, is_new] = elements_.try_emplace(set);
   if (!is_new) return elements->second;
   auto listed = list_elements(socket_, family_, table_, set);
-  return elements->second = std::move(listed).value_or(std::vector<Element>());
+  return elements->second = std::move(listed).value_or(std::list<Element>());
 }
 
 }  // namespace onlink::nft

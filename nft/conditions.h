@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <string>
 #include <utility>
@@ -39,14 +40,14 @@ class TableContent {
       : socket_(socket), family_(family), table_(std::move(table)) {}
 
   const std::vector<JudgedRule>& rules(const std::string& chain);
-  const std::vector<Element>& elements(const std::string& set);
+  const std::list<Element>& elements(const std::string& set);
 
  private:
   netlink::Socket& socket_;
   std::uint8_t family_;
   std::string table_;
   std::map<std::string, std::vector<JudgedRule>> rules_;
-  std::map<std::string, std::vector<Element>> elements_;
+  std::map<std::string, std::list<Element>> elements_;
 };
 
 }  // namespace onlink::nft

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iterator>
 #include <utility>
 
 #include "nft/request.h"
@@ -20,31 +19,24 @@ using netlink::Attributes;
 using netlink::Nested;
 namespace {
 
-struct Bound {
-  Element element;
-  bool is_end;   // the first value after an interval
-  bool is_open;  // may be the first value of one
-};
-
-Bound read_bound(const Attributes& element) {
+Element read_element(const Attributes& element) {
   const std::uint32_t flags = number_of(element, NFTA_SET_ELEM_FLAGS, 0);
-  const std::string first = data_of(element, NFTA_SET_ELEM_KEY);
-  const std::string last = data_of(element, NFTA_SET_ELEM_KEY_END);  // of concatenated fields only
-  const bool is_rest = (flags & NFT_SET_ELEM_CATCHALL) != 0;
-  Element read{{first, last.empty() ? first : last}, is_rest, verdict_in(element, NFTA_SET_ELEM_DATA)};
+  Element read{{data_of(element, NFTA_SET_ELEM_KEY), data_of(element, NFTA_SET_ELEM_KEY_END)}};
+  read.is_end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0;
+  read.is_rest = (flags & NFT_SET_ELEM_CATCHALL) != 0;
+  read.verdict = verdict_in(element, NFTA_SET_ELEM_DATA);
   const auto counter =
       element.get(Attribute<Nested>{NFTA_SET_ELEM_EXPR}).get(Attribute<Nested>{NFTA_EXPR_DATA});
   if (!counter.empty()) read.count = read_count(counter);
-  const bool is_end = (flags & NFT_SET_ELEM_INTERVAL_END) != 0;
-  return {std::move(read), is_end, !is_end && !is_rest && last.empty()};
+  return read;
 }
 
-std::optional<std::vector<Bound>> parse_bounds(const nlmsghdr& message) {
-  std::vector<Bound> bounds;
+std::optional<std::list<Element>> parse_elements(const nlmsghdr& message) {
+  std::list<Element> elements;
   for (const Attributes& element :
        netlink::parts_of<nfgenmsg>(message).attributes.list(Attribute<Nested>{NFTA_SET_ELEM_LIST_ELEMENTS}))
-    bounds.push_back(read_bound(element));
-  return bounds;
+    elements.push_back(read_element(element));
+  return elements;
 }
 
 std::string before(std::string value) {
@@ -53,25 +45,23 @@ std::string before(std::string value) {
   return value;
 }
 
+bool comes_first(const Element& a, const Element& b) {
+  if (a.is_rest != b.is_rest) return b.is_rest;
+  return a.values.first != b.values.first ? a.values.first < b.values.first : a.is_end > b.is_end;
+}
+
 // Each interval lasts to the next bound, whatever its kind; the highest one may have none. nft puts an end without a
-// start before the lowest.
-std::vector<Element> joined(std::vector<Bound> bounds, bool are_intervals) {
-  std::sort(bounds.begin(), bounds.end(), [](const Bound& a, const Bound& b) {
-    if (a.element.is_rest != b.element.is_rest) return b.element.is_rest;
-    const std::string &x = a.element.values.first, &y = b.element.values.first;
-    return x != y ? x < y : a.is_end > b.is_end;
-  });
-  are_intervals = are_intervals ||
-                  std::any_of(bounds.begin(), bounds.end(), [](const Bound& bound) { return bound.is_end; });
-  std::vector<Element> elements;
-  bool open = false;
-  for (Bound& bound : bounds) {
-    if (open && !bound.element.is_rest) elements.back().values.last = before(bound.element.values.first);
-    open = are_intervals && bound.is_open;
-    if (open) bound.element.values.last.clear();
-    if (!bound.is_end) elements.push_back(std::move(bound.element));
+// start before the lowest. Those of concatenated fields have both bounds.
+void join(std::list<Element>& bounds, bool are_intervals) {
+  bounds.sort(comes_first);
+  Element* open = nullptr;
+  for (Element& bound : bounds) {
+    if (open != nullptr && !bound.is_rest) open->values.last = before(bound.values.first);
+    const bool may_open = are_intervals && !bound.is_end && !bound.is_rest && bound.values.last.empty();
+    open = may_open ? &bound : nullptr;
+    if (!may_open && bound.values.last.empty()) bound.values.last = bound.values.first;
   }
-  return elements;
+  bounds.remove_if([](const Element& bound) { return bound.is_end; });
 }
 
 }  // namespace
@@ -103,15 +93,17 @@ Count read_count(const Attributes& counter) {
   return {number(NFTA_COUNTER_PACKETS), number(NFTA_COUNTER_BYTES)};
 }
 
-std::optional<std::vector<Element>> list_elements(netlink::Socket& socket, std::uint8_t family,
-                                                  const std::string& table, const std::string& set,
-                                                  bool are_intervals) try {
+std::optional<std::list<Element>> list_elements(netlink::Socket& socket, std::uint8_t family,
+                                                const std::string& table, const std::string& set,
+                                                bool are_intervals) try {
   auto request = request_for(NFT_MSG_GETSETELEM, table, "list set " + set, family);
   request.put(Attribute<std::string>{NFTA_SET_ELEM_LIST_SET}, set);
-  std::vector<Bound> bounds;
-  for (std::vector<Bound>& part : socket.dump<std::vector<Bound>>(request, parse_bounds))
-    std::move(part.begin(), part.end(), std::back_inserter(bounds));
-  return joined(std::move(bounds), are_intervals);
+  std::list<Element> elements;
+  for (std::list<Element>& part : socket.dump<std::list<Element>>(request, parse_elements))
+    elements.splice(elements.end(), part);
+  const auto is_end = [](const Element& bound) { return bound.is_end; };
+  join(elements, are_intervals || std::any_of(elements.begin(), elements.end(), is_end));
+  return elements;
 } catch (const Failure& failure) {
   if (failure.error() == ENOENT) return std::nullopt;
   throw;

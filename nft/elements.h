@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "netlink/message.h"
 #include "netlink/socket.h"
@@ -30,14 +30,15 @@ Count read_count(const netlink::Attributes& counter);
 
 struct Element {
   Values values;         // without a last one: to the highest
+  bool is_end = false;   // the first value after an interval: none of these is left in a list
   bool is_rest = false;  // what fits no other element
   Verdict verdict = {};
   std::optional<Count> count = {};
 };
 // Sorted, the rest last. Nothing where there is no such set. are_intervals: that they are is known; else the end of one
 // of them shows it.
-std::optional<std::vector<Element>> list_elements(netlink::Socket& socket, std::uint8_t family,
-                                                  const std::string& table, const std::string& set,
-                                                  bool are_intervals = false);
+std::optional<std::list<Element>> list_elements(netlink::Socket& socket, std::uint8_t family,
+                                                const std::string& table, const std::string& set,
+                                                bool are_intervals = false);
 
 }  // namespace onlink::nft

@@ -152,7 +152,7 @@ Counts list_counts(const std::string& table, const std::string& senders) {
   for (auto& counter : socket.dump<Counter>(request_for(NFT_MSG_GETOBJ, table, "list the counters"), parse))
     counts.counters.insert(std::move(counter));
   for (const Element& element :
-       list_elements(socket, NFPROTO_INET, table, senders).value_or(std::vector<Element>()))
+       list_elements(socket, NFPROTO_INET, table, senders).value_or(std::list<Element>()))
     if (element.count) counts.senders.emplace(address_in(element.values.first), *element.count);
   return counts;
 }
