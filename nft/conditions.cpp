@@ -30,59 +30,37 @@ using netlink::Nested;
 using netlink::parts_of;
 namespace {
 
-Condition load_meta(const Attributes& data) {
-  switch (number_of(data, NFTA_META_KEY, NFT_META_LEN)) {
-    case NFT_META_NFPROTO:
-      return {Field::family};
-    case NFT_META_PROTOCOL:
-      return {Field::ether_type};
-    case NFT_META_L4PROTO:
-      return {Field::protocol};
-    case NFT_META_IIFNAME:
-      return {Field::in};
-    case NFT_META_OIFNAME:
-      return {Field::out};
-    case NFT_META_IIF:
-      return {Field::in, true};
-    case NFT_META_OIF:
-      return {Field::out, true};
-    case NFT_META_MARK:
-      return {Field::mark};
-    default:
-      return {};
-  }
+struct Place {
+  std::uint32_t key;
+  Field field;
+  bool by_index = false;
+};
+constexpr Place meta_fields[] = {
+    {NFT_META_NFPROTO, Field::family},   {NFT_META_PROTOCOL, Field::ether_type},
+    {NFT_META_L4PROTO, Field::protocol}, {NFT_META_IIFNAME, Field::in},
+    {NFT_META_OIFNAME, Field::out},      {NFT_META_IIF, Field::in, true},
+    {NFT_META_OIF, Field::out, true},    {NFT_META_MARK, Field::mark},
+};
+constexpr Place connection_fields[] = {
+    {NFT_CT_STATE, Field::state},
+    {NFT_CT_STATUS, Field::status},
+};
+// By offset. No two of them at one place: what another protocol has there is a field that these packets do not have.
+constexpr Place network_header[] = {
+    {offsetof(iphdr, protocol), Field::protocol}, {offsetof(ipv6hdr, nexthdr), Field::protocol},
+    {offsetof(iphdr, saddr), Field::source_v4},   {offsetof(iphdr, daddr), Field::destination_v4},
+    {offsetof(ipv6hdr, saddr), Field::source_v6}, {offsetof(ipv6hdr, daddr), Field::destination_v6},
+};
+
+Condition found_in(std::span<const Place> places, std::uint32_t key) {
+  for (const Place& place : places)
+    if (place.key == key) return {place.field, place.by_index};
+  return {};
 }
 
-Condition load_connection(const Attributes& data) {
-  switch (number_of(data, NFTA_CT_KEY, NFT_CT_DIRECTION)) {
-    case NFT_CT_STATE:
-      return {Field::state};
-    case NFT_CT_STATUS:
-      return {Field::status};
-    default:
-      return {};
-  }
-}
-
-// No two of them at one place: what another protocol has there is a field that these packets do not have.
-Condition load_payload(std::uint32_t base, std::size_t offset) {
+Condition load_payload(std::uint32_t base, std::uint32_t offset) {
   if (base == NFT_PAYLOAD_TRANSPORT_HEADER && offset == offsetof(udphdr, dest)) return {Field::port};
-  if (base != NFT_PAYLOAD_NETWORK_HEADER) return {};
-  switch (offset) {
-    case offsetof(iphdr, protocol):
-    case offsetof(ipv6hdr, nexthdr):
-      return {Field::protocol};
-    case offsetof(iphdr, saddr):
-      return {Field::source_v4};
-    case offsetof(iphdr, daddr):
-      return {Field::destination_v4};
-    case offsetof(ipv6hdr, saddr):
-      return {Field::source_v6};
-    case offsetof(ipv6hdr, daddr):
-      return {Field::destination_v6};
-    default:
-      return {};
-  }
+  return base == NFT_PAYLOAD_NETWORK_HEADER ? found_in(network_header, offset) : Condition();
 }
 
 // A mask of the first bits is a range: values that differ in the others.
@@ -98,9 +76,13 @@ class Reader {
  public:
   void read(const std::string& name, const Attributes& data) {
     if (name == "meta")
-      data.bytes(NFTA_META_SREG).empty() ? load(load_meta(data)) : use();
+      data.bytes(NFTA_META_SREG).empty()
+          ? load(found_in(meta_fields, number_of(data, NFTA_META_KEY, UINT32_MAX)))
+          : use();
     else if (name == "ct")
-      data.bytes(NFTA_CT_SREG).empty() ? load(load_connection(data)) : use();
+      data.bytes(NFTA_CT_SREG).empty()
+          ? load(found_in(connection_fields, number_of(data, NFTA_CT_KEY, UINT32_MAX)))
+          : use();
     else if (name == "payload")
       data.bytes(NFTA_PAYLOAD_SREG).empty() ? load_from_packet(data) : use();
     else if (name == "bitwise")
@@ -188,7 +170,7 @@ class Reader {
 
   // nft compares neighbouring addresses of a header in one go.
   void ask_all(std::string value) {
-    constexpr std::size_t width = 4;
+    constexpr std::uint32_t width = 4;
     while (loaded_.field == Field::source_v4 && value.size() > width && loaded_.mask.empty()) {
       ask({{value.substr(0, width), value.substr(0, width)}}, "", false);
       value.erase(0, width);
@@ -270,7 +252,7 @@ class Reader {
   Condition loaded_;
   int loads_ = 0;  // that nothing has used yet
   std::uint32_t base_ = NFT_PAYLOAD_LL_HEADER;
-  std::size_t offset_ = 0;
+  std::uint32_t offset_ = 0;
 };
 
 std::optional<JudgedRule> parse_rule(const nlmsghdr& message) {
