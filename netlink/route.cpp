@@ -149,28 +149,14 @@ constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does no
 }  // namespace
 
 std::string protocol_name(std::uint8_t protocol) {
-  switch (protocol) {
-    case RTPROT_REDIRECT:
-      return "redirect";
-    case RTPROT_KERNEL:
-      return "kernel";
-    case RTPROT_BOOT:
-      return "boot";
-    case RTPROT_STATIC:
-      return "static";
-    case RTPROT_RA:
-      return "ra";
-    case RTPROT_BIRD:
-      return "bird";
-    case RTPROT_DHCP:
-      return "dhcp";
-    case RTPROT_BGP:
-      return "bgp";
-    case onlink_protocol:
-      return "onlink";
-    default:
-      return std::to_string(protocol);
-  }
+  static constexpr std::pair<std::uint8_t, const char*> names[] = {
+      {RTPROT_REDIRECT, "redirect"}, {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},
+      {RTPROT_STATIC, "static"},     {RTPROT_RA, "ra"},         {RTPROT_BIRD, "bird"},
+      {RTPROT_DHCP, "dhcp"},         {RTPROT_BGP, "bgp"},       {onlink_protocol, "onlink"},
+  };
+  for (const auto& [number, name] : names)
+    if (number == protocol) return name;
+  return std::to_string(protocol);
 }
 
 std::string to_string(const Route& route, const std::string& link_name) {
