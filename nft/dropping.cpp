@@ -186,14 +186,10 @@ class Walk {
   }
 
   Fits judge(const Condition& condition) {
-    Fits fits = Fits::no;
-    if (condition.set.empty()) {
-      fits = compare(condition, condition.values);
-    } else {
-      std::vector<Values> values;
-      for (const Element& element : table_.elements(condition.set)) values.push_back(element.values);
-      fits = compare(condition, values);
-    }
+    std::vector<Values> asked = condition.values;
+    if (!condition.set.empty())
+      for (const Element& element : table_.elements(condition.set)) asked.push_back(element.values);
+    const Fits fits = compare(condition, asked);
     return condition.is_negated ? opposite(fits) : fits;
   }
 

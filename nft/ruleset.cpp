@@ -14,16 +14,12 @@
 namespace onlink::nft {
 namespace {
 
-std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, bool v4) {
+std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes, IpFamily family) {
   std::vector<IpPrefix> chosen;
   std::copy_if(prefixes.begin(), prefixes.end(), std::back_inserter(chosen),
-               [&](const IpPrefix& prefix) { return prefix.address.is_v4() == v4; });
-  return disjoint(std::move(chosen));
-}
-
-std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes) {
+               [&](const IpPrefix& prefix) { return prefix.family() == family; });
   std::vector<AddressRange> ranges;
-  std::transform(prefixes.begin(), prefixes.end(), std::back_inserter(ranges), AddressRange::of);
+  for (const IpPrefix& prefix : disjoint(std::move(chosen))) ranges.push_back(AddressRange::of(prefix));
   return ranges;
 }
 
@@ -51,7 +47,7 @@ std::vector<NftSet> sets_of(const Ruleset& ruleset, bool with_elements) {
   std::vector<NftSet> sets;
   const auto add = [&](const char* name, IpFamily family, const std::vector<IpPrefix>& prefixes) {
     sets.push_back({name, family, {}});
-    if (with_elements) sets.back().elements = ranges_of(of_family(prefixes, family == IpFamily::v4));
+    if (with_elements) sets.back().elements = ranges_of(prefixes, family);
   };
   const auto add_pairs = [&](const char* name, IpFamily outer, IpFamily inner,
                              const std::vector<Ruleset::Inner>& pairs, std::string field) {

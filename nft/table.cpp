@@ -12,7 +12,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -22,7 +21,6 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
-using netlink::Attributes;
 using netlink::Message;
 using netlink::Nested;
 using netlink::parts_of;
@@ -93,14 +91,12 @@ std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::str
   return ranges;
 }
 
-bool has_nft_table(const std::string& name) {
-  try {
-    Socket::open(NETLINK_NETFILTER).execute(request_for(NFT_MSG_GETTABLE, name, "look at the flags"));
-    return true;
-  } catch (const Failure& failure) {
-    if (failure.error() == ENOENT || is_without_nftables(failure)) return false;
-    throw;
-  }
+bool has_nft_table(const std::string& name) try {
+  Socket::open(NETLINK_NETFILTER).execute(request_for(NFT_MSG_GETTABLE, name, "look at the flags"));
+  return true;
+} catch (const Failure& failure) {
+  if (failure.error() == ENOENT || is_without_nftables(failure)) return false;
+  throw;
 }
 
 std::string ruleset_generation() {
