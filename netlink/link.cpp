@@ -52,6 +52,7 @@ std::optional<VxlanSettings> parse_vxlan(const Attributes& info) {
 }
 
 bool is_gone(const Failure& refusal) { return refusal.error() == ENODEV; }
+bool is_gone_or_dead(const Failure& refusal) { return is_gone(refusal) || refusal.error() == EINVAL; }
 
 std::optional<bool> parse_xdp(const nlmsghdr& message) {
   const auto xdp = parts_of<ifinfomsg>(message).attributes.get(link_xdp);
@@ -335,8 +336,7 @@ std::optional<Link> find_peer(Socket& socket, const Link& link) {
   link_header(request, link.peer);
   request.put(link_target_netns, *link.peer_netns);
   request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
-  return socket.find(std::move(request), parse_link,
-                     [](const Failure& refusal) { return is_gone(refusal) || refusal.error() == EINVAL; });
+  return socket.find(std::move(request), parse_link, is_gone_or_dead);
 }
 
 bool peer_lives(Socket& socket, const Link& link) {

@@ -19,6 +19,8 @@ ndmsg& put_key(Message& message, std::uint32_t link, const IpAddress& address) {
   return header;
 }
 
+bool is_missing(const Failure& refusal) { return refusal.missing(); }
+
 }  // namespace
 
 Message add_neighbour(const Neighbour& neighbour, const std::string& link_name) {
@@ -55,8 +57,7 @@ std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, cons
   Message request =
       Message::question(RTM_GETNEIGH, [address] { return "look up neighbour " + address.to_string(); });
   (void)put_key(request, link, address);
-  return socket.find(std::move(request), parse_neighbour,
-                     [](const Failure& refusal) { return refusal.missing(); });
+  return socket.find(std::move(request), parse_neighbour, is_missing);
 }
 
 std::vector<Neighbour> list_neighbours(Socket& socket, std::uint32_t link) {

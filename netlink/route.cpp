@@ -149,7 +149,10 @@ constexpr Message::Explanation add_refusals[] = {{ENODEV, "the interface does no
 }  // namespace
 
 std::string protocol_name(std::uint8_t protocol) {
-  static constexpr std::pair<std::uint8_t, const char*> names[] = {
+  static constexpr struct {
+    std::uint8_t number;
+    char name[9];
+  } names[] = {
       {RTPROT_REDIRECT, "redirect"}, {RTPROT_KERNEL, "kernel"}, {RTPROT_BOOT, "boot"},
       {RTPROT_STATIC, "static"},     {RTPROT_RA, "ra"},         {RTPROT_BIRD, "bird"},
       {RTPROT_DHCP, "dhcp"},         {RTPROT_BGP, "bgp"},       {onlink_protocol, "onlink"},

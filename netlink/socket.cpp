@@ -135,8 +135,10 @@ void Socket::execute(std::span<Message> messages, const Answer& answer) {
 }
 
 std::optional<Failure> Socket::ask(Message& question, const Answer& answer) {
-  return std::move(
-      execute_each({&question, 1}, [&](std::size_t, const nlmsghdr& message) { answer(message); }).front());
+  std::optional<Failure> outcome;
+  const auto any = [&](std::size_t, const nlmsghdr& message) { answer(message); };
+  execute_chunk({&question, 1}, any, {&outcome, 1});
+  return outcome;
 }
 
 void Socket::execute_chunk(std::span<Message> messages, const BatchAnswer& answer,

@@ -18,8 +18,9 @@ std::vector<AddressRange> ranges_of(const std::vector<IpPrefix>& prefixes, IpFam
   std::vector<IpPrefix> chosen;
   std::copy_if(prefixes.begin(), prefixes.end(), std::back_inserter(chosen),
                [&](const IpPrefix& prefix) { return prefix.family() == family; });
+  chosen = disjoint(std::move(chosen));
   std::vector<AddressRange> ranges;
-  for (const IpPrefix& prefix : disjoint(std::move(chosen))) ranges.push_back(AddressRange::of(prefix));
+  std::transform(chosen.begin(), chosen.end(), std::back_inserter(ranges), AddressRange::of);
   return ranges;
 }
 

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <system_error>
 #include <utility>
 
