@@ -29,8 +29,8 @@ bool route_concerns(const netlink::Route& seen, const Interest& interest) {
   if (seen.table != RT_TABLE_MAIN) return false;
   const netlink::Route route = normalised(seen);
   if (interest.desired != nullptr && wanted(route, *interest.desired)) return true;
-  if (route.protocol == netlink::onlink_protocol) return is_node_route(route);  // else it is an attachment's
-  if (interest.desired == nullptr) return true;
+  if (is_node_route(route)) return true;
+  if (interest.desired == nullptr) return route.protocol != netlink::onlink_protocol;  // else an attachment's
   // If it leads to other nodes, what is on-link may have changed.
   const auto& nodes = interest.desired->underlay;
   const auto node = std::lower_bound(nodes.begin(), nodes.end(), route.dst.network().address);

@@ -54,21 +54,23 @@ void read_links(netlink::Socket& socket, Host& host) {
   for (const netlink::Route& route : host.routes) add_all(route);
 }
 
-// A route to a peer's subnet of one address may have the same shape as an attachment's.
+// Also a host end is known whose alias somebody has changed; a route whose interface has just gone may be a pod's.
+std::set<std::uint32_t> links_without_pods(netlink::Socket& socket, const std::string& pod_interfaces) {
+  std::set<std::uint32_t> links;
+  for (const netlink::Link& link : netlink::list_links(socket))
+    if (!link.alias.starts_with(netlink::host_end_alias) && !link.name.starts_with(pod_interfaces))
+      links.insert(link.index);
+  return links;
+}
+
+// A route of ours with the shape of an attachment's that leads to no pod's interface is the node's.
 void separate_attachments(netlink::Socket& socket, const Cluster& cluster, Host& host) {
-  std::set<IpPrefix> single;
-  for (const Node& peer : cluster.peers)
-    std::copy_if(peer.pod_cidrs.begin(), peer.pod_cidrs.end(), std::inserter(single, single.end()),
-                 [](const IpPrefix& cidr) { return cidr.is_host(); });
-  const auto is_attachments = [&](const netlink::Route& route) {
-    if (!has_the_shape_of_an_attachment(route)) return false;
-    if (!single.contains(route.dst)) return true;
-    const auto link = netlink::find_link(socket, route.link);
-    return link && link->alias.starts_with(netlink::host_end_alias);
-  };
+  if (std::none_of(host.routes.begin(), host.routes.end(), has_the_shape_of_an_attachment)) return;
+  const auto others = links_without_pods(socket, cluster.pod_interface_prefix);
   const auto rest =
-      std::stable_partition(host.routes.begin(), host.routes.end(),
-                            [&](const netlink::Route& route) { return !is_attachments(route); });
+      std::stable_partition(host.routes.begin(), host.routes.end(), [&](const netlink::Route& route) {
+        return !has_the_shape_of_an_attachment(route) || others.contains(route.link);
+      });
   host.attachments.assign(rest, host.routes.end());
   host.routes.erase(rest, host.routes.end());
 }

@@ -39,7 +39,7 @@ struct VxlanEntries {
 };
 
 // Attachments' routes have our protocol too: "10.10.0.2/32 dev onl... scope link". Every other route with it is the
-// node's: ours to change and to withdraw, whatever its shape.
+// node's: ours to change and to withdraw, whatever its shape; so is one of this shape on another interface (read_host).
 bool has_the_shape_of_an_attachment(const netlink::Route& route);
 bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);

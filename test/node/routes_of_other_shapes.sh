@@ -95,8 +95,37 @@ ip -n A route replace 10.10.1.7 dev eth0 proto 169
 eventually 2 single
 stop_node A
 
-# IPv6: the kernel makes one route of several of the same metric.
+# A route with the shape of a pod's on an interface that is none of theirs goes; those of pods do not, whatever their interface's
+# alias says, and in whichever network.
 ip -n A -6 addr add fd00:172::201/64 dev eth0 nodad
+pod_at A netns01 10.10.0.2
+pod_at A netns02 10.10.0.3
+pods=$(ip -n A route show proto 169 scope link)
+same "two pods' routes" "$(wc -l <<<"$pods")" 2
+ip -n A link set "$(ip -n A -j route show 10.10.0.3 | jq -r '.[0].dev')" alias "of somebody"
+strays() {
+  ip -n A route add 10.99.0.1/32 dev eth0 proto 169
+  ip -n A route add 10.99.0.2/32 dev lo proto 169 scope link
+  ip -n A -6 route add fd00:99::1/128 dev eth0 proto 169
+}
+left() { ip -n A route show proto 169 scope link; ip -n A -6 route show proto 169; }
+strays
+applied A
+same "what apply leaves" "$(left)" "$pods"
+strays
+start_node A
+eventually 2 eval '[ "$(left)" = "$pods" ]'
+# It hides a peer, so it is noticed.
+ip -n A route add 172.16.91.202/32 dev lo proto 169
+eventually 2 eval '[ -z "$(ip -n A route show 172.16.91.202)" ]'
+stop_node A
+strays
+node A clean; ok "clean"
+same "what clean leaves" "$(left)" "$pods"
+ip netns del netns01
+ip netns del netns02
+
+# IPv6: the kernel makes one route of several of the same metric.
 seed_cluster '.nodes[0] += {"nodeIPv6":"fd00:172::201","podCIDRs":["10.10.0.0/24","fd00:10::/64"]} |
   .nodes[1] += {"nodeIPv6":"fd00:172::202","podCIDRs":["10.10.1.0/24","fd00:11::/64"]}'
 start_node A
