@@ -24,8 +24,9 @@ ifinfomsg& link_header(Message& message, std::uint32_t index = 0) {
   return header;
 }
 
-std::vector<std::uint32_t> parse_ipv4_conf(const Attributes& attributes) {
-  const auto bytes = attributes.get(link_af_spec).get(af_spec_inet).bytes(IFLA_INET_CONF);
+std::vector<std::uint32_t> parse_conf(const Attributes& attributes, Attribute<Nested> family,
+                                      std::uint16_t type) {
+  const auto bytes = attributes.get(link_af_spec).get(family).bytes(type);
   std::vector<std::uint32_t> values(bytes.size() / sizeof(std::uint32_t));
   if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(std::uint32_t));
   return values;
@@ -71,10 +72,16 @@ std::optional<LinkCounters> parse_counters(const nlmsghdr& message) {
 
 bool Link::up() const { return (flags & IFF_UP) != 0; }
 
-std::uint32_t Link::ipv4_setting(int devconf) const {
-  const auto place = static_cast<std::size_t>(devconf - 1);
-  return place < ipv4_conf.size() ? ipv4_conf[place] : 0;
+namespace {
+
+std::uint32_t value_at(const std::vector<std::uint32_t>& values, int place) {
+  return static_cast<std::size_t>(place) < values.size() ? values[static_cast<std::size_t>(place)] : 0;
 }
+
+}  // namespace
+
+std::uint32_t Link::ipv4_setting(int devconf) const { return value_at(ipv4_conf, devconf - 1); }
+std::uint32_t Link::ipv6_setting(int devconf) const { return value_at(ipv6_conf, devconf); }
 
 const char* ipv4_setting_name(int devconf) {
   switch (devconf) {
@@ -293,7 +300,8 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.kind = info.get(link_info_kind).value_or("");
   if (link.kind == "ipip") link.ipip = parse_ipip(info);
   if (link.kind == "vxlan") link.vxlan = parse_vxlan(info);
-  link.ipv4_conf = parse_ipv4_conf(attributes);
+  link.ipv4_conf = parse_conf(attributes, af_spec_inet, IFLA_INET_CONF);
+  link.ipv6_conf = parse_conf(attributes, af_spec_inet6, IFLA_INET6_CONF);
   return link;
 }
 

@@ -51,9 +51,12 @@ struct Link {
   std::optional<IpipSettings> ipip;        // of kind "ipip" only
   std::optional<VxlanSettings> vxlan;      // of kind "vxlan" only
   std::vector<std::uint32_t> ipv4_conf;    // by IPV4_DEVCONF_* - 1; empty where the kernel did not say
+  std::vector<std::uint32_t> ipv6_conf;    // by DEVCONF_*; empty where the link has no IPv6
 
   bool up() const;
-  std::uint32_t ipv4_setting(int devconf) const;  // 0 where the kernel did not say
+  // 0 where the kernel did not say.
+  std::uint32_t ipv4_setting(int devconf) const;
+  std::uint32_t ipv6_setting(int devconf) const;
 };
 
 // The prefix of the alias of an attachment's host end.

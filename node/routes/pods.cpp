@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -13,8 +16,10 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "netlink/forwarding.h"
 #include "netlink/neighbour.h"
 #include "netlink/route_key.h"
+#include "netlink/sysctl.h"
 #include "node/routes/host.h"
 
 namespace onlink::node {
@@ -40,6 +45,21 @@ netlink::Route route_to(const IpAddress& address, std::uint32_t link) {
 
 bool is_as_made(const netlink::Route& route) {
   return netlink::normalised(route) == netlink::normalised(route_to(route.dst.address, route.link));
+}
+
+// With an MTU below 1280 an interface has no IPv6, and later it begins with the host's defaults: its pod could become this
+// host's router. While the host itself does not forward, that is not the pod's affair.
+std::vector<netlink::Sysctl> lost_settings(const netlink::Link& link) {
+  std::vector<netlink::Sysctl> lost;
+  if (!link.ipv4_conf.empty() && link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0 &&
+      netlink::read_sysctl("net/ipv4/ip_forward") != "0")
+    lost.emplace_back(fmt::format("net/ipv4/conf/{}/forwarding", link.name), "1");
+  if (link.ipv6_conf.empty()) return lost;
+  if (link.ipv6_setting(DEVCONF_ACCEPT_RA) != 0)
+    lost.emplace_back(netlink::accept_ra_setting(link.name), "0");
+  if (link.ipv6_setting(DEVCONF_ADDR_GEN_MODE) != IN6_ADDR_GEN_MODE_NONE)
+    lost.emplace_back(fmt::format("net/ipv6/conf/{}/addr_gen_mode", link.name), "1");
+  return lost;
 }
 
 bool is_permanent(const netlink::Neighbour& neighbour) { return (neighbour.state & NUD_PERMANENT) != 0; }
@@ -127,6 +147,15 @@ void PodRoutes::see(const nlmsghdr& message) {
     see_address(*address, message.nlmsg_type == RTM_NEWADDR);
   else if (const auto link = netlink::parse_link(message))
     see_link(*link, message.nlmsg_type == RTM_NEWLINK);
+  else if (message.nlmsg_type == RTM_NEWNETCONF)
+    see_settings(message);
+}
+
+void PodRoutes::see_settings(const nlmsghdr& message) {
+  const auto index = netlink::parts_of<netconfmsg>(message).attributes.get(
+      netlink::Attribute<std::int32_t>{NETCONFA_IFINDEX});
+  const auto end = ends_.find(static_cast<std::uint32_t>(index.value_or(0)));
+  if (end != ends_.end() && end->second.is_pods) due_.insert(end->first);
 }
 
 void PodRoutes::try_again_on(std::uint32_t link) {
@@ -280,6 +309,11 @@ void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional
   if (!peer || !peer->mac) return;  // its sandbox is about to go
   if (!host) host = read(socket);
   Work work{socket, *link, *peer->mac, *host, end, done};
+  for (const auto& [name, value] : lost_settings(*link))
+    work.attempt([&, name = name, value = value] {
+      netlink::write_sysctl(name, value);
+      done.push_back(fmt::format("sysctl -w {}={} (it was lost)", name, value));
+    });
   const auto own = host->own.find(index);
   for (const IpPrefix& address : end.own)  // an interface that is set down loses its IPv6 addresses
     if (own == host->own.end() || !own->second.contains(address))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's side of the attachments: restores routes and neighbours that somebody has flushed, replaced or doubled, or
-// that went when the interface was set down. The plugin makes them; here they are only given back.
+// that went when the interface was set down, and the settings without which packets do not pass or pods could harm the
+// host. The plugin makes them; here they are only given back.
 //
 // An end gets back what the host saw it with. A pod may give itself any address, and anybody may lead a route of ours to
 // any end: so where more than one end could have an address, its neighbour and the pods tell whose it is. Pods are asked over
@@ -26,7 +27,8 @@ namespace onlink::node {
 
 class PodRoutes {
  public:
-  // For links, addresses, routes and neighbours: learns what the ends have, and notes which may have lost something.
+  // For links, addresses, routes, neighbours and settings: learns what the ends have, and notes which may have lost
+  // something.
   void see(const nlmsghdr& message);
   bool due() const { return !due_.empty(); }
 
@@ -73,6 +75,7 @@ class PodRoutes {
   };
   struct Work;
 
+  void see_settings(const nlmsghdr& message);
   void see_link(const netlink::Link& link, bool is_new);
   void see_address(const netlink::Address& address, bool is_new);
   void see_route(const netlink::Route& route, bool is_new);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # runs on: own kernel
 # IPv6 is switched off on a pod's end, by a setting or a small MTU: its IPv4 comes back all the same, and its IPv6 when it is
-# possible again, be it that something is noticed or that SIGHUP asks for it.
+# possible again, be it that something is noticed or that SIGHUP asks for it; and the host is as closed to it as before.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
 
@@ -13,6 +13,7 @@ dual_pod B p3
 seed_cluster
 end=$(ip -n A -j route show "${v4[p1]}" proto 169 | jq -r '.[0].dev')
 of_p1() { { ip -n A route show "${v4[p1]}"; ip -n A -6 route show "${v6[p1]}"; ip -n A neigh show nud permanent dev "$end"; } | sed 's/ *$//' | sort; }
+on A sh -c "echo 1 >/proc/sys/net/ipv6/conf/default/accept_ra"
 all=$(of_p1)
 same "two routes and two neighbours" "$(wc -l <<<"$all")" 4
 as_before() { [ "$(of_p1)" = "$all" ]; }
@@ -47,6 +48,9 @@ ip -n A route del "${v4[p1]}"
 eventually 1 has_ipv4
 ip -n A link set "$end" mtu 1500
 eventually 1 as_before
+# The kernel has begun anew: with its defaults the pod could make itself this host's router.
+closed() { [ "$(on A sh -c "cd /proc/sys/net/ipv6/conf/$end && cat accept_ra addr_gen_mode" | xargs)" = "0 1" ]; }
+eventually 1 closed
 reaches p1 "${v6[p2]}"
 
 # Nobody may tell, with this setting of the host; SIGHUP helps at the latest.

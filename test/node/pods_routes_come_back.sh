@@ -42,6 +42,16 @@ done
 ip -n A route replace blackhole 10.10.0.2 proto 169
 eventually 2 as_before
 
+# Without forwarding on its end nothing that it sends goes anywhere; while the host forwards nothing, that is not the end's affair.
+forwarding() { on A cat "/proc/sys/net/ipv4/conf/$end/forwarding"; }
+set_forwarding() { on A sh -c "echo $2 >/proc/sys/net/ipv4/conf/$1/forwarding"; }
+set_forwarding "$end" 0
+eventually 2 eval '[ "$(forwarding)" = 1 ]'
+reaches netns01 10.10.0.3
+set_forwarding all 0
+eventually 2 eval '[ "$(forwarding)" = 1 ]'
+same "of one end alone" "$(grep -c "sysctl -w net/ipv4/conf/onl.*/forwarding=1 (it was lost)" "$work/A/log")" 1
+
 # A pod may give itself any address: it gets back what it had, and no more.
 ip -n netns02 addr add 10.10.0.77/32 dev eth0
 ip -n A route del 10.10.0.3
@@ -63,8 +73,10 @@ ip -n netns02 addr del 10.10.0.77/32 dev eth0
 ip -n A route flush proto 169
 ip -n A link set "$other" down
 ip -n A link set "$other" up
+set_forwarding "$end" 0
 start_node A
 eventually 2 as_before
+eventually 2 eval '[ "$(forwarding)" = 1 ]'
 reaches A 10.10.0.3
 all_pods_talk_now() { reaches netns01 10.10.0.3; reaches netns02 10.10.0.2; }
 all_pods_talk_now
