@@ -167,6 +167,7 @@ void Service::pass() {
     feed_.passed({nodes->cluster.self.pod_cidrs, sentences(done.desired.problems)});
     source_problems_ = feed_.problems();
     done.problems.insert(done.problems.end(), source_problems_.begin(), source_problems_.end());
+    add_problems(done.problems, "pod-not-mended", Subject::node, pod_failures_);
     report(done);
     telemetry_.passed(done, seconds_since(begun),
                       repaired && noticed_ != 0 ? std::optional(seconds_since(noticed_)) : std::nullopt);
@@ -209,6 +210,10 @@ void Service::mend_pods() {
       if (!lines.empty()) journal_.write("pods", {{"commands", lines}});
     }
     failing = pods_.failing();
+    if (auto failures = pods_.failures(); failures != pod_failures_) {
+      pod_failures_ = std::move(failures);
+      pass_due_ = true;  // for it tells what is wrong with this node
+    }
   } catch (const Failure& failure) {
     say(failure.what());
   }

@@ -63,6 +63,7 @@ class Service {
   bool resync_due_ = true;
   bool ended_ = false;
   ProblemList source_problems_;
+  std::vector<std::string> pod_failures_;
   bool pods_due_ = true;        // all pods are to be looked at
   std::int64_t next_look_ = 0;  // when to look at them again; 0: not soon
   std::int64_t next_try_ = 0;   // when to try again what could not be given back to them; 0: there is nothing

@@ -280,6 +280,13 @@ void PodRoutes::look(netlink::Socket& socket) {
   bare_ = std::move(bare);
 }
 
+std::vector<std::string> PodRoutes::failures() const {
+  std::vector<std::string> failures;
+  for (const auto& [index, end] : ends_)
+    failures.insert(failures.end(), end.failures.begin(), end.failures.end());
+  return failures;
+}
+
 std::vector<std::string> PodRoutes::mend(netlink::Socket& socket) {
   std::vector<std::string> done;
   std::optional<Host> host;  // read for the first end that still exists
@@ -289,7 +296,7 @@ std::vector<std::string> PodRoutes::mend(netlink::Socket& socket) {
       mend(socket, index, host, done);
     } catch (const Failure& failure) {
       failing_.insert(index);
-      if (ends_[index].failures.insert(failure.what()).second) done.emplace_back(failure.what());
+      ends_[index].failures = {failure.what()};
     }
   }
   return done;
@@ -321,8 +328,6 @@ void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional
         socket.execute(netlink::add_address({index, address, 0, RT_SCOPE_LINK}, link->name));
       });
   for (const IpAddress& address : end.pod) work.attempt([&] { mend_address(work, address); });
-  for (const std::string& failure : work.failures)
-    if (!end.failures.contains(failure)) done.push_back(failure + "; trying again");
   if (!work.failures.empty()) failing_.insert(index);
   end.failures = std::move(work.failures);
 }
@@ -332,7 +337,6 @@ void PodRoutes::mend_address(Work& work, const IpAddress& address) {
   const auto found = work.host.routes.find(address);
   const auto there = found == work.host.routes.end() ? std::vector<netlink::Route>() : found->second;
   const bool has_route = std::find(there.begin(), there.end(), wanted) != there.end();
-  if (has_route) work.end.taken.erase(address);
   mend_neighbour(work, address, has_route);
   if (!has_route) mend_route(work, made);
   for (const netlink::Route& other : there) {
@@ -378,7 +382,6 @@ void PodRoutes::mend_route(Work& work, const netlink::Route& wanted) {
   const IpAddress& address = wanted.dst.address;
   const auto put = [&](netlink::RouteMode mode, const char* verb, const char* reason) {
     work.socket.execute(netlink::add_route(wanted, mode, work.link.name));
-    work.end.taken.erase(address);
     work.done.push_back(
         fmt::format("ip route {} {} ({})", verb, netlink::to_string(wanted, work.link.name), reason));
   };
@@ -390,8 +393,8 @@ void PodRoutes::mend_route(Work& work, const netlink::Route& wanted) {
   const auto holder = netlink::find_route(work.socket, wanted);
   if (holder && holder->protocol == netlink::onlink_protocol)
     put(netlink::RouteMode::replace, "replace", "it led elsewhere");
-  else if (work.end.taken.insert(address).second)
-    work.done.push_back(
+  else
+    work.failures.insert(
         fmt::format("{} of {} is routed elsewhere: left alone", address.to_string(), work.link.alias));
 }
 

@@ -38,11 +38,13 @@ class PodRoutes {
   // Whether look() should come again soon.
   bool unsure() const { return !bare_.empty(); }
 
-  // Gives back what the due ends have lost. Returns what was done, and what could not be done, in words; the latter once.
+  // Gives back what the due ends have lost. Returns what was done, in words.
   std::vector<std::string> mend(netlink::Socket& socket);
   // Whether something could not be given back. It is tried again when something happens to the interface, and here.
   bool failing() const { return !failing_.empty(); }
   void try_again() { due_.insert(failing_.begin(), failing_.end()); }
+  // What that is, and why.
+  std::vector<std::string> failures() const;
 
  private:
   // A neighbour as ADD makes it: permanent, or without a MAC and learned externally ("hostNeighbour": "learned").
@@ -55,9 +57,8 @@ class PodRoutes {
     bool is_pods = false;
     std::set<IpAddress> pod;  // the routes' destinations
     std::map<IpAddress, Entry> entries;
-    std::set<IpAddress> taken;       // those of `pod` that somebody else has a route to, which was said
     std::set<IpPrefix> own;          // link-local addresses of the host's end
-    std::set<std::string> failures;  // what could not be done the last time, which was said
+    std::set<std::string> failures;  // what could not be done the last time
     bool down = false;
   };
   // Why an address may be an end's.

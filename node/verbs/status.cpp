@@ -115,7 +115,8 @@ void note_differences(const Pass& plan, ProblemList& problems) {
 
 // What only the process that tried it knows.
 bool is_of_attempt(const Problem& problem) {
-  constexpr std::array kinds = {"change-failed", "rules-failed", "pass-failed", "state-not-saved"};
+  constexpr std::array kinds = {"change-failed", "rules-failed", "pass-failed", "state-not-saved",
+                                "pod-not-mended"};
   return std::find(kinds.begin(), kinds.end(), problem.kind) != kinds.end();
 }
 

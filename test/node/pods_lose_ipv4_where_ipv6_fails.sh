@@ -31,11 +31,15 @@ ip -n A link set "$end" down
 ip -n A link set "$end" up
 eventually 1 has_ipv4
 reaches p1 "${v4[p3]}"
-# The others of the same end do not wait either; and all that is tried again is told once.
+# The others of the same end do not wait either; and all that is tried again is told once, by status too.
 sleep 2
-same "told once" "$(grep -c "add address fe80::.*$end.*trying again" "$work/A/log")" 1
+same "told once" "$(grep -c "add address fe80::.*$end" "$work/A/log")" 1
+node A status --json
+holds "status" 'any(.problems[]; .kind == "pod-not-mended" and .subject == "node" and (.text | startswith("add address fe80::")))' "$out"
 all_off 0
 eventually 1 as_before
+in_order() { node A status; [ "$status" = 0 ]; }
+eventually 1 in_order
 eventually 1 eval '[ -n "$(ip -n A -6 route show "${v6[p2]}")" ]'
 reaches p1 "${v6[p2]}"
 

@@ -61,11 +61,13 @@ ip -n A link set "$end" down
 ip -n A route add 10.10.0.2/32 dev "$other" proto static
 ip -n A link set "$end" up
 eventually 2 grep -q '10.10.0.2 of onlink pods netns01 eth0 is routed elsewhere: left alone' "$work/A/log"
+eventually 2 eval 'node A status; [ "$status" = 1 ] && [[ $out == *"problem: 10.10.0.2 of onlink pods netns01 eth0 is routed elsewhere: left alone"* ]]'
 same "the other's route" "$(route_line A 10.10.0.2)" "10.10.0.2 dev $other proto static scope link"
 same "said once" "$(grep -c 'is routed elsewhere: left alone' "$work/A/log")" 1
 # Until they take it away.
 ip -n A route del 10.10.0.2
 eventually 2 as_before
+eventually 2 eval 'node A status; [ "$status" = 0 ]'
 stop_node A
 ip -n netns02 addr del 10.10.0.77/32 dev eth0
 
