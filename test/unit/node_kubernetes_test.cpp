@@ -351,5 +351,32 @@ TEST(NetworkCondition, IsOnePatchOfOneCondition) {
   EXPECT_FALSE(is_our_condition(""));
 }
 
+TEST(KubernetesNodeJson, SaysWhichWordOfANodeIsNoText) {
+  const NodePage page = parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[
+    {"metadata":{"name":"odd","annotations":{"onlink.io/ipip-mode":1.5,"onlink.io/node-ip":["10.0.0.1"]}},
+     "spec":{"podCIDRs":[7,"10.10.1.0/24",null,{"address":[[]]}]},"status":{"addresses":[{"type":"InternalIP"}]}},
+    {"metadata":{"name":"single"},"spec":{"podCIDR":true}},
+    {"metadata":{"name":"good"},"spec":{"podCIDRs":null,"podCIDR":"10.10.2.0/24"}}]})");
+  ASSERT_EQ(page.nodes.size(), 3u);
+  std::vector<std::string> problems;
+  PlacedNode placed = placed_node(page.nodes[0], problems);
+  EXPECT_TRUE(placed.unknown.pod_cidrs);
+  const std::vector<std::string> expected = {
+      R"(Node odd: InternalIP "null" is not an IP address)",
+      R"(Node odd: annotation onlink.io/node-ip: must be an IPv4 address, an IPv6 address, or both with a comma between, not "an array")",
+      R"(Node odd: podCIDR "7" is not a subnet)",
+      R"(Node odd: podCIDR "null" is not a subnet)",
+      R"(Node odd: podCIDR "an object" is not a subnet)",
+      R"(Node odd: annotation onlink.io/ipip-mode: must be Always, CrossSubnet or Never, not "1.5")"};
+  EXPECT_EQ(problems, expected);
+  problems.clear();
+  placed = placed_node(page.nodes[1], problems);
+  EXPECT_EQ(problems, std::vector<std::string>{R"(Node single: podCIDR "true" is not a subnet)"});
+  problems.clear();
+  placed = placed_node(page.nodes[2], problems);
+  EXPECT_TRUE(problems.empty());
+  EXPECT_EQ(placed.node.pod_cidrs.size(), 1u);
+}
+
 }  // namespace
 }  // namespace onlink::node

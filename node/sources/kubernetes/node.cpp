@@ -73,12 +73,21 @@ const json& at(const json& object, const char* key) {
   return found == object.end() ? absent : *found;
 }
 
-std::optional<std::string> optional_text(const json& object, const char* key) {
+std::string text(const json& object, const char* key) {
   const json& value = at(object, key);
-  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+  return value.is_string() ? value.get<std::string>() : "";
 }
 
-std::string text(const json& object, const char* key) { return optional_text(object, key).value_or(""); }
+// What is no text is not what it should be: in words, for the Node's problem.
+std::string words_of(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_structured() ? fmt::format("an {}", value.type_name()) : value.dump();
+}
+
+std::optional<std::string> optional_words(const json& object, const char* key) {
+  const json& value = at(object, key);
+  return value.is_null() ? std::nullopt : std::optional(words_of(value));
+}
 
 KubernetesNode parse_node(const json& object) {
   KubernetesNode node;
@@ -87,16 +96,16 @@ KubernetesNode parse_node(const json& object) {
   if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
   node.created = text(metadata, "creationTimestamp");
   const json& annotations = at(metadata, "annotations");
-  node.mode = optional_text(annotations, ipip_key);
-  node.vxlan_mode = optional_text(annotations, vxlan_key);
-  node.node_ip = optional_text(annotations, node_ip_key);
-  node.tunnel_address = optional_text(annotations, tunnel_key);
+  node.mode = optional_words(annotations, ipip_key);
+  node.vxlan_mode = optional_words(annotations, vxlan_key);
+  node.node_ip = optional_words(annotations, node_ip_key);
+  node.tunnel_address = optional_words(annotations, tunnel_key);
   const json& spec = at(object, "spec");
-  for (const json& cidr : at(spec, "podCIDRs"))
-    if (cidr.is_string()) node.pod_cidrs.push_back(cidr.get<std::string>());
-  if (node.pod_cidrs.empty() && !text(spec, "podCIDR").empty()) node.pod_cidrs = {text(spec, "podCIDR")};
+  for (const json& cidr : at(spec, "podCIDRs")) node.pod_cidrs.push_back(words_of(cidr));
+  if (const auto cidr = optional_words(spec, "podCIDR"); node.pod_cidrs.empty() && cidr.value_or("") != "")
+    node.pod_cidrs = {*cidr};
   for (const json& address : at(at(object, "status"), "addresses"))
-    if (text(address, "type") == "InternalIP") node.addresses.push_back(text(address, "address"));
+    if (text(address, "type") == "InternalIP") node.addresses.push_back(words_of(at(address, "address")));
   for (const json& condition : at(at(object, "status"), "conditions"))
     if (text(condition, "type") == "NetworkUnavailable")
       node.network = text(condition, "status") + " " + text(condition, "reason");
