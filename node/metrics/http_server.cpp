@@ -133,6 +133,22 @@ MHD_Result handle(void* handler, MHD_Connection* connection, const char* path, c
   return send(connection, (*static_cast<HttpServer::Handler*>(handler))(path));
 }
 
+// The last place is for whoever comes next: a client that does nothing would keep it for idle_seconds.
+void note_client(void* clients, MHD_Connection* connection, void** /*state*/,
+                 MHD_ConnectionNotificationCode what) {
+  auto& [sockets, have_changed] = *static_cast<HttpClients*>(clients);
+  have_changed = true;
+  const int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+    std::erase_if(sockets, [&](int each) { return each == socket; });
+    return;
+  }
+  sockets.push_back(socket);
+  if (sockets.size() < most_clients) return;
+  (void)::shutdown(sockets.front(), SHUT_RDWR);  // the library notices, and closes it
+  sockets.erase(sockets.begin());
+}
+
 }  // namespace
 
 HttpServer::HttpServer(const std::string& where, Handler handler) : handler_(std::move(handler)) {
@@ -140,7 +156,8 @@ HttpServer::HttpServer(const std::string& where, Handler handler) : handler_(std
   if (where.starts_with('/')) socket_path_ = where;
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL, 0, nullptr, nullptr, &handle, &handler_, MHD_OPTION_LISTEN_SOCKET,
                              listener.get(), MHD_OPTION_CONNECTION_LIMIT, most_clients,
-                             MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_END);
+                             MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_NOTIFY_CONNECTION,
+                             &note_client, &clients_, MHD_OPTION_END);
   if (daemon_ == nullptr) throw system_failure(fmt::format("serve HTTP on {}", where));
   (void)listener.release();  // the library closes it
 }
@@ -154,12 +171,17 @@ int HttpServer::descriptor() const {
   return MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+// Where it was at its limit, the library listens again only with the run after the one in which a client has gone.
 int HttpServer::timeout_ms() const {
+  if (clients_.have_changed) return 0;
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
   if (MHD_get_timeout(daemon_, &milliseconds) != MHD_YES) return -1;
   return static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(milliseconds, std::numeric_limits<int>::max()));
 }
 
-void HttpServer::serve() { (void)MHD_run(daemon_); }
+void HttpServer::serve() {
+  clients_.have_changed = false;
+  (void)MHD_run(daemon_);
+}
 
 }  // namespace onlink::node

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers GET and HEAD requests beside the other work of a process: without a thread, and without waiting for slow
-// clients. For a trusted network: no TLS, no authentication. libmicrohttpd has the protocol.
+// clients, of which the oldest makes room for one more. For a trusted network: no TLS, no authentication. libmicrohttpd
+// has the protocol.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -18,6 +20,11 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+};
+
+struct HttpClients {
+  std::vector<int> sockets;  // the oldest first
+  bool have_changed = false;
 };
 
 class HttpServer {
@@ -42,6 +49,7 @@ class HttpServer {
  private:
   std::string socket_path_;
   Handler handler_;
+  HttpClients clients_;
   MHD_Daemon* daemon_ = nullptr;
 };
 

@@ -92,13 +92,21 @@ echo '2026-11-22T09:33:01.123Z error ADD late:eth0 code 102: in the old file' >>
 failed_again() { [ "$(value 'onlink_cni_failures_total{network="pods",command="ADD",code="102"}')" = 3 ]; }
 eventually 20 failed_again
 
-# Clients that say nothing, or half of it, keep neither others nor the service waiting.
+# Clients that say nothing, or half of it, keep neither others nor the service waiting: not even as many as there are places,
+# of which the oldest makes room at once, and no other.
 on A "$python" - <<'PY' >"$work/slow" &
-import socket, time
-clients = [socket.create_connection(("127.0.0.1", 9469)) for _ in range(20)]
-for client in clients[10:]:
+import http.client, socket, time
+clients = [socket.create_connection(("127.0.0.1", 9469)) for _ in range(32)]
+for client in clients[16:]:
     client.sendall(b"GET /metrics HTTP/1.1\r\nHost:")
-print("connected", flush=True)
+probe = http.client.HTTPConnection("127.0.0.1:9469", timeout=20)
+probe.request("GET", "/healthz")
+print("probe", probe.getresponse().status, flush=True)
+clients[-1].setblocking(False)
+try:
+    print("the youngest is closed", clients[-1].recv(1), flush=True)
+except BlockingIOError:
+    print("connected", flush=True)
 time.sleep(300)
 PY
 slow=$!
