@@ -24,6 +24,14 @@ ifinfomsg& link_header(Message& message, std::uint32_t index = 0) {
   return header;
 }
 
+// Counters are not needed; they are half of an answer, and gathered from every CPU.
+Message question_about(std::uint32_t index, Message::Words what) {
+  Message message = Message::question(RTM_GETLINK, std::move(what));
+  link_header(message, index);
+  message.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
+  return message;
+}
+
 std::vector<std::uint32_t> parse_conf(const Attributes& attributes, Attribute<Nested> family,
                                       std::uint16_t type) {
   const auto bytes = attributes.get(link_af_spec).get(family).bytes(type);
@@ -265,21 +273,14 @@ std::string of_interface(std::uint32_t index) {
   return index != 0 ? fmt::format(" of interface {}", index) : "";
 }
 
-// Counters are not needed here; they are half of an answer, and gathered from every CPU.
 Message get_link(const std::string& name) {
-  Message message = Message::question(RTM_GETLINK, [name] { return "look up " + name; });
-  link_header(message);
+  Message message = question_about(0, [name] { return "look up " + name; });
   message.put(link_name, name);
-  message.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
   return message;
 }
 
 Message get_link(std::uint32_t index) {
-  Message message =
-      Message::question(RTM_GETLINK, [index] { return fmt::format("look up interface {}", index); });
-  link_header(message, index);
-  message.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
-  return message;
+  return question_about(index, [index] { return fmt::format("look up interface {}", index); });
 }
 
 std::optional<Link> parse_link(const nlmsghdr& message) {
@@ -340,10 +341,8 @@ std::optional<std::int32_t> find_netns_id(Socket& socket, const Netns& netns) {
 std::optional<Link> find_peer(Socket& socket, const Link& link) {
   if (!link.peer_netns) return find_link(socket, link.peer);
   if (*link.peer_netns < 0) return std::nullopt;
-  Message request = Message::question(RTM_GETLINK, [&] { return "look up the other end of " + link.name; });
-  link_header(request, link.peer);
+  Message request = question_about(link.peer, [&] { return "look up the other end of " + link.name; });
   request.put(link_target_netns, *link.peer_netns);
-  request.put(link_extensions, RTEXT_FILTER_SKIP_STATS);
   return socket.find(std::move(request), parse_link, is_gone_or_dead);
 }
 
