@@ -285,14 +285,16 @@ Loss loss_in(TableContent& table, const BaseChain& base, const Packets& packets)
 // Whether packets of the flows are lost there; notes whether by name.
 bool drops(TableContent& table, BaseChain& base, const std::vector<Packets>& flows) {
   std::map<IpFamily, bool> all;
+  bool is_deaf = false;
   for (const Packets& packets : flows) {
     if (!sees(base.family, packets)) continue;
+    is_deaf = is_deaf || (packets.is_direction && loss_in(table, base, packets.later()).any);
     const Loss loss = loss_in(table, base, packets);
     base.chain.by_name = base.chain.by_name || loss.by_name;
     bool& whole = all.try_emplace(packets.family, true).first->second;
     whole = whole && loss.any;
   }
-  return base.chain.by_name ||
+  return base.chain.by_name || is_deaf ||
          std::any_of(all.begin(), all.end(), [](const auto& each) { return each.second; });
 }
 

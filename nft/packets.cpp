@@ -92,4 +92,11 @@ void Packets::to_any_port() {
   set(Field::some_port, {byte(0)});  // none of those that a rule is about
 }
 
+Packets Packets::later() const {
+  Packets later = *this;
+  later.set(Field::state, {Values::word(NF_CT_STATE_BIT(IP_CT_ESTABLISHED))});
+  for (const Field field : {Field::status, Field::mark}) later.fields.erase(field);
+  return later;
+}
+
 }  // namespace onlink::nft

@@ -48,6 +48,7 @@ struct Packets {
 
   IpFamily family;
   std::map<Field, std::vector<Values>> fields = {};  // never empty; sorted, and none overlaps another
+  bool is_direction = false;  // of connections that work only if all that comes later in it passes, too
 
   // Without values the field stays unknown.
   void set(Field field, std::vector<Values> values);
@@ -56,6 +57,8 @@ struct Packets {
   void with_protocols(const std::string& protocols);
   void to_port(std::uint16_t port);
   void to_any_port();
+  // What comes later in the same direction.
+  Packets later() const;
 };
 
 }  // namespace onlink::nft

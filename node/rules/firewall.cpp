@@ -132,6 +132,7 @@ std::vector<nft::Packets> flows_of_pods(const Cluster& cluster, const Desired& d
   nft::Packets packets(family);
   packets.with_protocols({IPPROTO_TCP, IPPROTO_UDP});
   packets.to_any_port();
+  packets.is_direction = true;
   nft::Packets back = packets;
   packets.set(nft::Field::in, {pods});
   packets.set(nft::Field::out, ways);
