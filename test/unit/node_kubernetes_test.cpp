@@ -236,6 +236,16 @@ TEST(Kubeconfig, SaysWhatItCannot) {
   EXPECT_NE(refusal([] { with_context_named("d"); }).find("users: there is no \"nobody\""),
             std::string::npos);
   EXPECT_NE(refusal([] { with_context_named("x"); }).find("contexts: there is no \"x\""), std::string::npos);
+  // Not what has no authority: then anybody whom the system trusts could be the API.
+  for (const char* odd : {"certificate-authority-data: [Q0E9]", "certificate-authority: {file: ca.crt}",
+                          "insecure-skip-tls-verify: perhaps"}) {
+    std::string text = kubeconfig_text;
+    text.replace(text.find("current-context: b"), 18, "current-context: a");
+    text.replace(text.find("certificate-authority-data: Q0E9"), 32, odd);
+    EXPECT_NE(refusal([&] { kubeconfig_request(text, "config", "/nowhere/"); }).find("config"),
+              std::string::npos)
+        << odd;
+  }
   for (const char* text : {"", "7", "a: [", "- x", "contexts: 7", "current-context: [x]"})
     EXPECT_NE(refusal([&] { kubeconfig_request(text, "config", ""); }).find("config"), std::string::npos)
         << text;

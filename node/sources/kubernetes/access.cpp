@@ -53,6 +53,16 @@ HttpRequest pod_request() {
   return request;
 }
 
+// Nothing, if it is absent. What is no text must not count as absent: without "certificate-authority" anybody whom the system
+// trusts may be the API.
+std::string value_of(const YAML::Node& map, const std::string& key, const std::string& file) {
+  const YAML::Node value = map[key];
+  if (!value || value.IsNull()) return "";
+  if (!value.IsScalar())
+    throw Failure(FailureKind::configuration, fmt::format("{}: {} must be a text", file, key));
+  return value.Scalar();
+}
+
 // One entry of a kubeconfig's list of named things.
 YAML::Node entry(const YAML::Node& document, const char* list, const char* kind,
                  const std::string& entry_name, const std::string& file) {
@@ -65,9 +75,9 @@ YAML::Node entry(const YAML::Node& document, const char* list, const char* kind,
 // "key" is a path, "key-data" the same content in base64; if both are there, the latter counts.
 std::string content(const YAML::Node& map, const std::string& key, const std::string& folder,
                     const std::string& file) {
-  const auto data = map[key + "-data"].as<std::string>("");
+  const auto data = value_of(map, key + "-data", file);
   if (!data.empty()) return decode_base64(data, fmt::format("{}: {}-data", file, key));
-  const auto path = map[key].as<std::string>("");
+  const auto path = value_of(map, key, file);
   if (path.empty()) return "";
   return read_needed(path[0] == '/' ? path : folder + path);
 }
@@ -82,8 +92,8 @@ void set_user(HttpRequest& request, const YAML::Node& user, const std::string& f
                       key));
   request.certificate = content(user, "client-certificate", folder, file);
   request.key = content(user, "client-key", folder, file);
-  const auto path = user["tokenFile"].as<std::string>("");
-  const auto token = user["token"].as<std::string>("");
+  const auto path = value_of(user, "tokenFile", file);
+  const auto token = value_of(user, "token", file);
   if (!path.empty()) {
     const std::string full = path[0] == '/' ? path : folder + path;
     set_token(request, trimmed(read_needed(full)), full);
@@ -122,18 +132,19 @@ HttpRequest kubeconfig_request(const std::string& text, const std::string& name,
     const YAML::Node document = YAML::Load(text);
     if (!document.IsMap()) throw Failure(FailureKind::configuration, name + " is not a kubeconfig");
     const auto context =
-        entry(document, "contexts", "context", document["current-context"].as<std::string>(""), name);
-    const auto cluster = entry(document, "clusters", "cluster", context["cluster"].as<std::string>(""), name);
-    const auto user = entry(document, "users", "user", context["user"].as<std::string>(""), name);
+        entry(document, "contexts", "context", value_of(document, "current-context", name), name);
+    const auto cluster = entry(document, "clusters", "cluster", value_of(context, "cluster", name), name);
+    const auto user = entry(document, "users", "user", value_of(context, "user", name), name);
     HttpRequest request;
-    request.url = cluster["server"].as<std::string>("");
+    request.url = value_of(cluster, "server", name);
     if (!request.url.starts_with("https://") && !request.url.starts_with("http://"))
       throw Failure(FailureKind::configuration,
                     fmt::format("{}: cluster.server must be a URL, not \"{}\"", name, request.url));
     while (request.url.ends_with('/')) request.url.pop_back();
     if (cluster["tls-server-name"])
       throw Failure(FailureKind::configuration, name + ": cluster.tls-server-name is not supported");
-    request.verify = !cluster["insecure-skip-tls-verify"].as<bool>(false);
+    const std::string insecure = "insecure-skip-tls-verify";
+    request.verify = value_of(cluster, insecure, name).empty() || !cluster[insecure].as<bool>();
     request.authorities = content(cluster, "certificate-authority", folder, name);
     set_user(request, user, folder, name);
     return request;
