@@ -85,7 +85,7 @@ iptables -P FORWARD ACCEPT
 # sbr: the second network of a pod answers through itself. Without, the answer would leave by the first network's
 # interface, whose host end refuses a source that is not its pod's (rp_filter).
 pod p1; conflist 1.0.0 '.name = "first" | del(.plugins[1]) | .plugins[0].ipam.subnet = "10.30.0.0/24"'
-drive ADD p1; ok "ADD of the first network"
+drive ADD p1; ok "ADD of the first network"; first_end=$(jq -r '.interfaces[0].name' <<<"$out")
 first=$(ip -n p1 route)
 second() { conflist 1.0.0 ".plugins = [.plugins[0] + {isDefaultGateway: false}] + $1"; }
 second '[]'; drive ADD p1 net1; ok "ADD of the second network without sbr"; address=$(jq -r '.ips[0].address | sub("/.*"; "")' <<<"$out")
@@ -109,7 +109,7 @@ ip -6 addr add 2001:db8::1/128 dev lo
 for address in $addresses; do ping -q -c 1 -W 10 "$address" >/dev/null || fail "sbr: the host does not reach $address"; done
 drive DEL p1 net1; ok "DEL with sbr and routes of the IPAM"
 # tuning of an MTU beside the newest plugins: it hands our MTU on unchanged, and CHECK comes right after.
-ip netns del p1
+ip netns del p1; until_true 10 eval '! ip link show "$first_end" 2>/dev/null' >/dev/null || fail "the first network's end stays"
 if [ -n "$newest" ]; then
   reference=$newest
   for version in 1.0.0 ${libcni_tags:+1.1.0}; do  # as far as this libcni goes
