@@ -22,7 +22,6 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
-using netlink::Message;
 using netlink::Nested;
 using netlink::parts_of;
 using netlink::Socket;
