@@ -60,6 +60,17 @@ std::optional<AddressRange> range_of(const Values& values, IpFamily sender) {
   return range;
 }
 
+bool is_no_table(const Failure& refusal) { return refusal.error() == ENOENT; }
+
+std::optional<std::uint32_t> parse_flags(const nlmsghdr& message) {
+  return number_of(parts_of<nfgenmsg>(message).attributes, NFTA_TABLE_FLAGS, 0);
+}
+
+// Nothing where there is no such table.
+std::optional<std::uint32_t> flags_of(Socket& socket, const std::string& table) {
+  return socket.find(request_for(NFT_MSG_GETTABLE, table, "look at the flags"), parse_flags, is_no_table);
+}
+
 // Without the header: it contains the generation of the rules.
 std::string content_of(const nlmsghdr& message, const std::string& table) {
   const auto [header, attributes] = parts_of<nfgenmsg>(message);
@@ -92,10 +103,10 @@ std::optional<std::vector<AddressRange>> list_set(Socket& socket, const std::str
 }
 
 bool has_nft_table(const std::string& name) try {
-  Socket::open(NETLINK_NETFILTER).execute(request_for(NFT_MSG_GETTABLE, name, "look at the flags"));
-  return true;
+  Socket socket = Socket::open(NETLINK_NETFILTER);
+  return flags_of(socket, name).has_value();
 } catch (const Failure& failure) {
-  if (failure.error() == ENOENT || is_without_nftables(failure)) return false;
+  if (is_without_nftables(failure)) return false;
   throw;
 }
 
@@ -153,15 +164,9 @@ Counts list_counts(const std::string& table, const std::string& senders) {
   return counts;
 }
 
-bool is_awake(Socket& socket, const std::string& table) try {
-  std::uint32_t flags = 0;
-  socket.execute(request_for(NFT_MSG_GETTABLE, table, "look at the flags"), [&](const nlmsghdr& message) {
-    flags = number_of(parts_of<nfgenmsg>(message).attributes, NFTA_TABLE_FLAGS, 0);
-  });
-  return (flags & NFT_TABLE_F_DORMANT) == 0;
-} catch (const Failure& failure) {
-  if (failure.error() == ENOENT) return false;
-  throw;
+bool is_awake(Socket& socket, const std::string& table) {
+  const auto flags = flags_of(socket, table);
+  return flags && (*flags & NFT_TABLE_F_DORMANT) == 0;
 }
 
 std::vector<Chain> list_chains(Socket& socket) {
