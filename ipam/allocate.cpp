@@ -45,8 +45,7 @@ using NextFree = std::function<std::optional<IpAddress>(const IpAddress& first, 
 std::optional<IpAddress> find_in(const NextFree& next_free, const Config& config, const Range& part) {
   for (IpAddress from = part.start;;) {
     const auto free = next_free(from, part.end);
-    if (!free) return std::nullopt;
-    const auto end = skipped(config, part, *free);
+    const auto end = free ? skipped(config, part, *free) : std::nullopt;
     if (!end) return free;
     if (*end >= part.end) return std::nullopt;
     from = end->next();
@@ -60,7 +59,7 @@ std::optional<IpAddress> find_free(const NextFree& next_free, const Allocation& 
   return std::nullopt;
 }
 
-std::optional<IpAddress> find_free(Ledger& ledger, const Allocation& allocation) {
+std::optional<IpAddress> find_free(const Ledger& ledger, const Allocation& allocation) {
   const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
     return ledger.index().next_free(first, last);
   };
@@ -90,17 +89,17 @@ void check_wanted(const Allocation& allocation, const IpAddress& address) {
 // Takes the wanted address from a dead holder. Throws where it cannot be had.
 void make_free(Ledger& ledger, const Allocation& allocation, const IpAddress& address) {
   check_wanted(allocation, address);
-  const auto holder = ledger.folder().read(address);
+  auto holder = ledger.folder().read(address);
   if (!holder) return;
-  const Verdict verdict = ledger.judge(*holder);
-  if (!verdict.is_stale())
+  for (const Judged& living : ledger.reclaim({std::move(*holder)})) {
+    const auto& [reservation, record, verdict, made] = living;
     throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
                               address.to_string(), allocation.set().to_string(),
-                              holder->obstacle.empty()
-                                  ? fmt::format("held by {} since {}: {}", describe(holder->owner),
-                                                modified_in_utc(holder->file), verdict.why)
-                                  : holder->obstacle + " is in the way"));
-  ledger.give_back(*holder, "reclaim", verdict.why);
+                              reservation.obstacle.empty()
+                                  ? fmt::format("held by {} since {}: {}", describe(reservation.owner),
+                                                modified_in_utc(reservation.file), verdict.why)
+                                  : verdict.why));
+  }
 }
 
 std::optional<IpAddress> oldest_resting(Ledger& ledger, const Allocation& allocation) {
@@ -115,8 +114,10 @@ std::optional<IpAddress> find_any(Ledger& ledger, const Allocation& allocation) 
   ledger.index().wake(allocation.config.cooldown);
   if (const auto free = find_free(ledger, allocation)) return free;
   const bool is_due = ledger.index().is_due(pause);
-  if ((is_due || !oldest_resting(ledger, allocation)) && ledger.reclaim_stale())
+  if (is_due || !oldest_resting(ledger, allocation)) {
+    ledger.reclaim_all();
     if (const auto free = find_free(ledger, allocation)) return free;
+  }
   return oldest_resting(ledger, allocation);
 }
 
@@ -153,19 +154,16 @@ bool Allocation::may_give(const IpAddress& address) const {
 }
 
 std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
+  auto held = ledger.held_by(owner);
   std::vector<IpAddress> addresses;
-  for (const Reservation& reservation : ledger.held_by(owner)) {
-    const Verdict verdict = ledger.judge(reservation);
-    if (!verdict.is_stale())
-      throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
-                                reservation.address.to_string(), owner.container_id,
-                                verdict.state == Verdict::State::alive
-                                    ? "the attachment is alive"
-                                    : "the attachment cannot be proved dead",
-                                verdict.why));
-    ledger.give_back(reservation, "reclaim", verdict.why);
-    addresses.push_back(reservation.address);
-  }
+  for (const Reservation& reservation : held) addresses.push_back(reservation.address);
+  for (const Judged& living : ledger.reclaim(std::move(held)))
+    throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
+                              living.reservation.address.to_string(), owner.container_id,
+                              living.verdict.state == Verdict::State::alive
+                                  ? "the attachment is alive"
+                                  : "the attachment cannot be proved dead",
+                              living.verdict.why));
   return addresses;
 }
 
@@ -179,7 +177,7 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
       remember(ledger, allocation.range_set, address);
       return ip_config(allocation.set(), address);
     }
-    if (!chosen) ledger.index().rebuild("it listed " + address.to_string() + " as free, but it was taken");
+    if (!chosen) ledger.index().rebuild();  // it listed the address as free, but it was taken
   }
   throw Failure(
       FailureKind::try_again,

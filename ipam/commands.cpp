@@ -93,7 +93,7 @@ std::string to_string(Verdict::State state) {
   return state == Verdict::State::stale ? "stale" : "unknown";
 }
 
-json to_json(const Survey::Item& item, const std::string& network) {
+json to_json(const Judged& item, const std::string& network) {
   const Reservation& reservation = item.reservation;
   json row{{"network", network},
            {"address", reservation.address.to_string()},
@@ -145,11 +145,10 @@ Answer list(const Options& options) {
   for (const std::string& network :
        options.network ? std::vector{*options.network} : list_networks(options.config.data_dir)) {
     const Config config = config_of(options, network);
-    const auto folder = Folder::peek(config.data_dir, network);
-    if (!folder) throw no_network(config);
-    const Survey survey = Survey::make(*folder, config);
-    for (const Survey::Item& item : survey.items) rows.push_back(to_json(item, network));
-    sums += sum_up(survey) + "\n";
+    const auto survey = Survey::make(config);
+    if (!survey) throw no_network(config);
+    for (const Judged& item : survey->items) rows.push_back(to_json(item, network));
+    sums += sum_up(*survey) + "\n";
   }
   return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0, options.watch};
 }
@@ -187,7 +186,7 @@ Answer release(const Options& options) {
   if (!reservation->obstacle.empty())
     throw Failure(fmt::format("{}/{} is {}: remove it yourself", ledger->folder().path(),
                               address->to_string(), reservation->obstacle));
-  const Verdict verdict = ledger->judge(*reservation);
+  const Verdict verdict = ledger->evidence().judge({*reservation}).front().verdict;
   ledger->give_back(*reservation);
   answer.output = fmt::format("released {} of network {}: it was held by {} since {} ({}: {})\n",
                               address->to_string(), config.network, printable(describe(reservation->owner)),
@@ -199,8 +198,8 @@ Answer release(const Options& options) {
 void find_overlaps(std::vector<Survey>& surveys) {
   std::map<IpAddress, std::vector<Survey*>> holders;
   for (Survey& survey : surveys)
-    for (const Survey::Item& item : survey.items)
-      if (item.is_routed()) holders[item.reservation.address].push_back(&survey);
+    for (const Judged& item : survey.items)
+      if (item.record && !item.record->home.empty()) holders[item.reservation.address].push_back(&survey);
   for (const auto& [address, networks] : holders)
     for (Survey* one : networks)
       for (const Survey* other : networks)

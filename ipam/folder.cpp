@@ -119,10 +119,10 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   return Folder(path, std::move(*directory), UniqueFd());
 }
 
-std::int64_t Folder::changed() const {
+struct stat Folder::status() const {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);
-  return nanoseconds(status.st_ctim);
+  return status;
 }
 
 std::optional<Reservation> Folder::read(const IpAddress& address) const {
@@ -152,6 +152,17 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
                                : kind_of(status.st_mode);
   }
   return reservation;
+}
+
+std::vector<Reservation> Folder::reservations() const {
+  std::vector<Reservation> all;
+  for (const std::string& name : names()) {
+    const auto address = address_of(name);
+    if (auto reservation = address ? read(*address) : std::nullopt) all.push_back(std::move(*reservation));
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
+  return all;
 }
 
 bool Folder::exists(const IpAddress& address) const {

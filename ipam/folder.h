@@ -19,6 +19,8 @@
 // address taken.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,14 +76,15 @@ class Folder {
   void unlock() { lock_ = UniqueFd(); }
 
   int fd() const { return directory_.get(); }
-  // When anything in it was last created, removed or renamed: nanoseconds since 1970.
-  std::int64_t changed() const;
+  struct stat status() const;
   const std::string& path() const { return path_; }
 
   // Nothing where there is no file. An unreadable file is an obstacle: it must not spoil the others.
   std::optional<Reservation> read(const IpAddress& address) const;
   // True also where that cannot be determined.
   bool exists(const IpAddress& address) const;
+  // All of them, ascending. Every file is opened.
+  std::vector<Reservation> reservations() const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);

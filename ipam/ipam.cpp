@@ -218,22 +218,12 @@ void require_ready(const Config& config, const Notes& notes) {
 
 namespace {
 
-// Which reservations are younger than a GC's list.
-class Younger {
- public:
-  // Nobody makes anything while the ledger holds the lock: a later time means that the clock has been set back since.
-  Younger(const Ledger& ledger, const cni::Request& request)
-      : ledger_(ledger), begun_(request.begun), locked_(nanoseconds(time_by(CLOCK_REALTIME))) {}
-
-  bool operator()(const Reservation& reservation) const {
-    return reservation.file.modified <= locked_ && ledger_.evidence().made(reservation) >= begun_;
-  }
-
- private:
-  const Ledger& ledger_;
-  std::int64_t begun_;
-  std::int64_t locked_;
-};
+// Younger than a GC's list. Nobody makes anything while the GC holds the lock: a later time means that the clock has been
+// set back since.
+bool is_younger(const Judged& judged, const cni::Request& request) {
+  return judged.reservation.file.modified <= nanoseconds(time_by(CLOCK_REALTIME)) &&
+         (!judged.made || *judged.made >= request.begun);
+}
 
 }  // namespace
 
@@ -242,35 +232,27 @@ std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Req
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  const Younger is_younger(*ledger, request);
-  for (const IpAddress& address : ledger->index().taken())
-    if (const auto reservation = ledger->folder().read(address);
-        reservation && reservation->is_whole() && is_younger(*reservation))
-      owners.insert(std::upper_bound(owners.begin(), owners.end(), reservation->owner), reservation->owner);
+  for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations()))
+    if (judged.reservation.is_whole() && is_younger(judged, request))
+      owners.push_back(judged.reservation.owner);
+  std::sort(owners.begin(), owners.end());
   return owners;
 }
 
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  const Younger is_younger(*ledger, request);
+  auto held = ledger->folder().reservations();
+  std::erase_if(held, [&](const Reservation& held) { return is_valid(held, request.valid_attachments); });
   Failures failures;
-  std::vector<Reservation> held;
-  for (const IpAddress& address : ledger->index().taken())
+  for (const Judged& judged : ledger->evidence().judge(std::move(held)))
     failures.attempt([&] {
-      auto reservation = ledger->folder().read(address);
-      if (reservation && reservation->is_unreadable) throw Failure(reservation->obstacle);
-      if (reservation && reservation->obstacle.empty() && !is_valid(*reservation, request.valid_attachments))
-        held.push_back(std::move(*reservation));
+      const auto& [reservation, record, verdict, made] = judged;
+      if (reservation.is_unreadable || (reservation.obstacle.empty() && !made)) throw Failure(verdict.why);
+      if (!reservation.obstacle.empty() || (!verdict.is_stale() && is_younger(judged, request))) return;
+      ledger->give_back(reservation, "collect",
+                        verdict.is_stale() ? verdict.why : "no valid attachment has it");
     });
-  const auto verdicts = ledger->evidence().judge(held);
-  for (std::size_t i = 0; i < held.size(); ++i) {
-    failures.attempt([&] {
-      if (!verdicts[i].is_stale() && is_younger(held[i])) return;
-      ledger->give_back(held[i], "collect",
-                        verdicts[i].is_stale() ? verdicts[i].why : "no valid attachment has it");
-    });
-  }
   failures.throw_if_any();
 }
 

@@ -29,12 +29,8 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 // file may be of a living attachment whose lost reservation was being restored: restore_lost() makes it again.
 void Ledger::clear_leftovers() {
   try {
-    for (const IpAddress& address : index_.held_by({})) {
-      const auto reservation = folder_.read(address);
-      if (!reservation) continue;
-      const Verdict verdict = judge(*reservation);
-      if (verdict.is_stale()) give_back(*reservation, "reclaim", verdict.why);
-    }
+    for (const IpAddress& address : index_.held_by({}))
+      if (auto reservation = folder_.read(address)) reclaim({std::move(*reservation)});
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
@@ -132,21 +128,20 @@ void Ledger::give_back(const Reservation& reservation, const std::string& verb, 
                    why));
 }
 
-bool Ledger::reclaim_stale() {
-  std::vector<Reservation> reservations;
-  const auto taken = index_.taken();
-  for (const IpAddress& address : taken)
-    if (auto reservation = folder_.read(address)) reservations.push_back(std::move(*reservation));
-  const auto verdicts = evidence_.judge(reservations);
-  bool found = false;
-  for (std::size_t i = 0; i < reservations.size(); ++i) {
-    if (!verdicts[i].is_stale()) continue;
-    give_back(reservations[i], "reclaim", verdicts[i].why);
-    found = true;
-  }
-  if (reservations.size() == taken.size()) return found;
-  index_.rebuild("files were removed by a process that does not take the lock");
-  return true;
+std::vector<Judged> Ledger::reclaim(std::vector<Reservation> reservations) {
+  auto all = evidence_.judge(std::move(reservations));
+  std::erase_if(all, [&](const Judged& judged) {
+    if (judged.verdict.is_stale()) give_back(judged.reservation, "reclaim", judged.verdict.why);
+    return judged.verdict.is_stale();
+  });
+  return all;
+}
+
+void Ledger::reclaim_all() {
+  auto reservations = folder_.reservations();
+  // Files were removed by a process that does not take the lock.
+  if (reservations.size() != index_.taken().size()) index_.rebuild();
+  (void)reclaim(std::move(reservations));
 }
 
 }  // namespace onlink::ipam

@@ -24,13 +24,13 @@ class Ledger {
   ~Ledger();  // saves the index
 
   Index& index() { return index_; }
+  const Index& index() const { return index_; }
   const Folder& folder() const { return folder_; }
   const Evidence& evidence() const { return evidence_; }
 
   // What the attachment holds, read from the files. Reservations of an old host-local, which name only a
   // container, count where there are no others.
   std::vector<Reservation> held_by(const cni::Attachment& owner);
-  Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
   bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod = {});
@@ -39,8 +39,9 @@ class Ledger {
   void give_back(const Reservation& reservation);
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
-  // Takes back every reservation that is proved dead. True where there was one, or files had gone already.
-  bool reclaim_stale();
+  // Takes back those that are proved dead. Returns the others.
+  std::vector<Judged> reclaim(std::vector<Reservation> reservations);
+  void reclaim_all();
   // Restores the reservations in these ranges of living attachments whose files someone has removed.
   void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "cni/names.h"
@@ -37,24 +38,15 @@ std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
 }
 
 void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& survey) {
-  std::vector<Reservation> reservations;
-  for (const std::string& name : folder.names()) {
-    const auto address = Folder::address_of(name);
-    if (!address && !is_own_or_host_locals(name))
+  for (const std::string& name : folder.names())
+    if (!Folder::address_of(name) && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-    if (auto reservation = address ? folder.read(*address) : std::nullopt)
-      reservations.push_back(std::move(*reservation));
-  }
-  std::sort(reservations.begin(), reservations.end(),
-            [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
-  const auto verdicts = evidence.judge(reservations);
-  for (std::size_t i = 0; i < reservations.size(); ++i) {
-    survey.items.push_back({reservations[i], verdicts[i], evidence.record_of(reservations[i])});
-    if (const auto fault = fault_of(reservations[i], verdicts[i]); !fault.empty())
+  survey.items = evidence.judge(folder.reservations());
+  for (const Judged& item : survey.items)
+    if (const auto fault = fault_of(item.reservation, item.verdict); !fault.empty())
       survey.faults.push_back(
-          fmt::format("{}/{}: {}", folder.path(), reservations[i].address.to_string(), fault));
-  }
-  const Index::State index = Index::inspect(folder, evidence, reservations);
+          fmt::format("{}/{}: {}", folder.path(), item.reservation.address.to_string(), fault));
+  const Index::State index = Index::inspect(folder, evidence, survey.items);
   if (index.is_wrong)
     survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
   else if (index.why_not_used.empty())
@@ -66,7 +58,7 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 void look_at_records(const Evidence& evidence, Survey& survey) {
   enum class Known { nothing, reservation, record };
   std::map<IpAddress, Known> known;
-  for (const Survey::Item& item : survey.items)
+  for (const Judged& item : survey.items)
     known[item.reservation.address] = item.record ? Known::record : Known::reservation;
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
@@ -77,15 +69,13 @@ void look_at_records(const Evidence& evidence, Survey& survey) {
       fault = "a record without its reservation, which is gone; it is not used";
     else if (!record)
       fault = "an invalid record; it is not used as evidence";
-    else if (!record->file)
+    else if (record->file.empty())
       continue;  // its maker was killed when the reservation was filled
     survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
   }
 }
 
-}  // namespace
-
-Survey Survey::make(const Folder& folder, const Config& config) {
+Survey look_at(const Folder& folder, const Config& config) {
   const Evidence evidence(config.run_dir, folder, config.host_ends);
   Survey survey;
   survey.network = config.network;
@@ -94,20 +84,57 @@ Survey Survey::make(const Folder& folder, const Config& config) {
   return survey;
 }
 
+double count(const IpAddress& first, const IpAddress& last) {
+  return static_cast<double>(last.number() - first.number()) + 1;
+}
+
+// Addresses of the range that may be given out. An address excluded twice counts twice: nobody writes that.
+double size_of(const Range& range, const Config& config) {
+  double size = count(range.start, range.end);
+  std::vector<IpAddress> single = config.reserved;
+  if (range.gateway) single.push_back(*range.gateway);
+  size -= static_cast<double>(std::count_if(
+      single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));
+  for (const IpPrefix& excluded : config.exclude)
+    if (range.overlaps({excluded, excluded.network().address, excluded.last(), std::nullopt}))
+      size -= count(std::max(range.start, excluded.network().address), std::min(range.end, excluded.last()));
+  return size;
+}
+
+}  // namespace
+
+std::optional<Survey> Survey::make(const Config& config) {
+  const auto folder = Folder::peek(config.data_dir, config.network);
+  return folder ? std::optional(look_at(*folder, config)) : std::nullopt;
+}
+
 std::optional<Survey> Survey::consistent(const Config& config) {
   // Processes change the folder under the lock, which gives it another time.
   const auto lock = [&] { return Folder::open(config.data_dir, config.network, Folder::IfMissing::nothing); };
   constexpr int attempts = 3;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    auto folder = lock();
-    if (!folder) return std::nullopt;
-    const auto before = folder->changed();
+  auto folder = lock();
+  for (int attempt = 0; folder && attempt < attempts; ++attempt) {
+    const auto before = nanoseconds(folder->status().st_ctim);
     folder->unlock();
-    Survey survey = make(*folder, config);
-    if (const auto after = lock(); after && after->changed() == before) return survey;
+    Survey survey = look_at(*folder, config);
+    folder = lock();
+    if (folder && nanoseconds(folder->status().st_ctim) == before) return survey;
   }
-  const auto folder = lock();
-  return folder ? std::optional(make(*folder, config)) : std::nullopt;
+  return folder ? std::optional(look_at(*folder, config)) : std::nullopt;
+}
+
+Usage usage_of(const Config& given) {
+  const Config config = with_reserved(given);
+  const Survey survey = Survey::make(config).value_or(Survey{});
+  using enum Verdict::State;
+  Usage usage{survey.count(alive), survey.count(stale), survey.count(unknown), {}};
+  for (const RangeSet& set : config.range_sets) {
+    double free = 0;
+    for (const Range& range : set.ranges) free += size_of(range, config);
+    for (const Judged& item : survey.items) free -= set.find(item.reservation.address) != nullptr ? 1 : 0;
+    usage.free = std::min(usage.free.value_or(free), std::max(free, 0.0));
+  }
+  return usage;
 }
 
 std::vector<std::string> list_networks(const std::string& data_dir) {
