@@ -59,6 +59,17 @@ std::optional<IpAddress> find_free(const NextFree& next_free, const Allocation& 
   return std::nullopt;
 }
 
+// By looking at the files one by one.
+std::optional<IpAddress> find_free(const std::optional<Folder>& folder, const Allocation& allocation) {
+  const auto next_free = [&](IpAddress address, const IpAddress& last) -> std::optional<IpAddress> {
+    for (; folder && folder->exists(address); address = address.next())
+      if (address == last) return std::nullopt;
+    return address;
+  };
+  return find_free(next_free, allocation,
+                   folder ? folder->last_reserved(allocation.range_set) : std::nullopt);
+}
+
 std::optional<IpAddress> find_free(const Ledger& ledger, const Allocation& allocation) {
   const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
     return ledger.index().next_free(first, last);
@@ -130,22 +141,6 @@ IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
   throw no_addresses_failure(allocation.set()).append_detail(fmt::format("0 free, 0 stale, {} taken", count));
 }
 
-// A former address of the attachment, if it could be given without a request.
-std::optional<IpAddress> former_of(const Allocation& allocation) {
-  const auto found = std::find_if(allocation.former.begin(), allocation.former.end(),
-                                  [&](const IpAddress& address) { return allocation.may_give(address); });
-  return found != allocation.former.end() ? std::optional(*found) : std::nullopt;
-}
-
-void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
-  try {
-    ledger.folder().set_last_reserved(range_set, address);
-  } catch (const Failure& failure) {
-    ledger.note(fmt::format("{}, ignoring: the next search for a free address will start at an earlier one",
-                            failure.what()));
-  }
-}
-
 }  // namespace
 
 bool Allocation::may_give(const IpAddress& address) const {
@@ -168,16 +163,16 @@ std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) 
 }
 
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
-  const auto chosen = allocation.wanted ? allocation.wanted : former_of(allocation);
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (chosen) make_free(ledger, allocation, *chosen);
-    const IpAddress address = chosen ? *chosen : require_any(ledger, allocation);
+    if (allocation.wanted) make_free(ledger, allocation, *allocation.wanted);
+    const IpAddress address = allocation.wanted ? *allocation.wanted : require_any(ledger, allocation);
     if (ledger.take(address, allocation.owner, allocation.config.pod)) {
-      remember(ledger, allocation.range_set, address);
+      ledger.attempt("the next search for a free address will start at an earlier one",
+                     [&] { ledger.folder().set_last_reserved(allocation.range_set, address); });
       return ip_config(allocation.set(), address);
     }
-    if (!chosen) ledger.index().rebuild();  // it listed the address as free, but it was taken
+    if (!allocation.wanted) ledger.index().rebuild();  // it listed the address as free, but it was taken
   }
   throw Failure(
       FailureKind::try_again,
@@ -185,15 +180,7 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
 }
 
 cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation) {
-  const auto next_free = [&](IpAddress address, const IpAddress& last) -> std::optional<IpAddress> {
-    for (; folder && folder->exists(address); address = address.next())
-      if (address == last) return std::nullopt;
-    return address;
-  };
-  const auto address = allocation.wanted
-                           ? allocation.wanted
-                           : find_free(next_free, allocation,
-                                       folder ? folder->last_reserved(allocation.range_set) : std::nullopt);
+  const auto address = allocation.wanted ? allocation.wanted : find_free(folder, allocation);
   if (!address) throw no_addresses_failure(allocation.set());
   return ip_config(allocation.set(), *address);
 }
@@ -202,9 +189,6 @@ bool is_full(Ledger& ledger, const Allocation& allocation) {
   return !find_free(ledger, allocation) && !oldest_resting(ledger, allocation);
 }
 
-bool has_addresses(const Allocation& allocation) {
-  const auto any = [](const IpAddress& first, const IpAddress&) { return std::optional(first); };
-  return find_free(any, allocation, std::nullopt).has_value();
-}
+bool has_addresses(const Allocation& allocation) { return find_free(std::nullopt, allocation).has_value(); }
 
 }  // namespace onlink::ipam

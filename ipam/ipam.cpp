@@ -21,7 +21,6 @@
 #include "base/text.h"
 #include "ipam/allocate.h"
 #include "ipam/ledger.h"
-#include "ipam/resolv_conf.h"
 
 namespace onlink::ipam {
 namespace {
@@ -61,6 +60,22 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
+// resolv.conf(5). Lines without a value, comments and unknown words are skipped.
+cni::Dns read_resolv_conf(const std::string& path) {
+  const auto content = with_context("resolvConf", [&] { return read_file(AT_FDCWD, path); });
+  if (!content) throw system_failure("resolvConf: open " + path, ENOENT);
+  cni::Dns dns;
+  for (const std::string_view line : split(*content, "\n")) {
+    const auto words = split(line);
+    if (words.size() < 2) continue;  // a comment's first word is none of these
+    if (words[0] == "nameserver") dns.nameservers.emplace_back(words[1]);
+    if (words[0] == "domain") dns.domain = words[1];
+    if (words[0] == "search") dns.search.insert(dns.search.end(), words.begin() + 1, words.end());
+    if (words[0] == "options") dns.options.insert(dns.options.end(), words.begin() + 1, words.end());
+  }
+  return dns;
+}
+
 // What every result has.
 cni::Result result_of(const Config& config) {
   cni::Result result;
@@ -89,7 +104,9 @@ Lease reserve(const Config& given, const cni::Request& request, const Notes& not
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const Allocation allocation{config, i, request.attachment, wanted[i], former};
+    Allocation allocation{config, i, request.attachment, wanted[i]};
+    for (const IpAddress& address : former)
+      if (!allocation.wanted && allocation.may_give(address)) allocation.wanted = address;
     lease.result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
                                             [&] { return allocate(*ledger, allocation); }));
   }
@@ -131,11 +148,6 @@ void release(const Config& config, const cni::Request& request, const Notes& not
 
 namespace {
 
-bool holds(const std::vector<Reservation>& held, const IpAddress& address) {
-  return std::any_of(held.begin(), held.end(),
-                     [&](const Reservation& reservation) { return reservation.address == address; });
-}
-
 // Every address of prevResult from our ranges must be held, and at least one held address must be among them:
 // not each, as a file in host-local's old format does not name the interface.
 void compare(const Config& config, const cni::Request& request, const std::vector<Reservation>& held) {
@@ -143,7 +155,8 @@ void compare(const Config& config, const cni::Request& request, const std::vecto
   bool any_held = false;
   for (const cni::IpConfig& ip : request.prev_result->ips) {
     const IpAddress& address = ip.address.address;
-    const bool is_held = holds(held, address);
+    const bool is_held =
+        std::any_of(held.begin(), held.end(), [&](const Reservation& its) { return its.address == address; });
     any_held = any_held || is_held;
     if (!is_held && any_contains(config.range_sets, address)) missing.push_back(address);
   }

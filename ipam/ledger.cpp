@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/ledger.h"
 
-#include <fmt/format.h>
-
-#include <exception>
 #include <optional>
 #include <utility>
 
@@ -28,7 +25,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 // Of processes that died. They die before they seal the index, so only a process that rebuilds it has to look. An empty
 // file may be of a living attachment whose lost reservation was being restored: restore_lost() makes it again.
 void Ledger::clear_leftovers() {
-  try {
+  attempt("records of released addresses may stay", [&] {
     for (const IpAddress& address : index_.held_by({}))
       if (auto reservation = folder_.read(address)) reclaim({std::move(*reservation)});
     evidence_.settle();
@@ -36,9 +33,7 @@ void Ledger::clear_leftovers() {
       const auto address = Folder::address_of(name);
       if (address && !folder_.exists(*address)) forget(*address);
     }
-  } catch (const Failure& failure) {
-    note(fmt::format("{}, ignoring: records of released addresses may stay", failure.what()));
-  }
+  });
 }
 
 void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
@@ -59,13 +54,9 @@ void Ledger::forget(const IpAddress& address) {
   index_.distrust();
 }
 
+// An index that is not saved is invalid: the next call reads the files.
 Ledger::~Ledger() {
-  try {
-    index_.save();
-  } catch (const std::exception& error) {
-    // An index that is not saved is invalid: the next call reads the files.
-    note(fmt::format("{}, ignoring: the index of {} will be rebuilt", error.what(), folder_.path()));
-  }
+  attempt("the index of " + folder_.path() + " will be rebuilt", [&] { index_.save(); });
 }
 
 std::unique_ptr<Ledger> Ledger::open(const Config& config, Folder::IfMissing missing, Notes notes) {
@@ -93,18 +84,14 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
   const auto file = folder_.create(address);
   if (!file) return false;
   try {
-    std::optional<Evidence::Claim> claim;
-    try {
-      claim = evidence_.claim(address, owner);
-    } catch (const Failure& failure) {
-      note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
-                       address.to_string()));
-    }
+    Evidence::Claim claim;
+    attempt(address.to_string() + " can be reclaimed after a reboot only",
+            [&] { claim = evidence_.claim(address, owner); });
     Folder::mark_pod(*file, pod);
     const FileId id = folder_.fill(*file, owner, evidence_.boot());
-    if (claim) Evidence::complete(*claim, id);
+    if (claim) Evidence::complete(claim, id);
     index_.add(address, owner);
-    if (claim) claims_.push_back(std::move(*claim));
+    if (claim) claims_.push_back(std::move(claim));
     return true;
   } catch (...) {
     folder_.remove(address);

@@ -2,6 +2,9 @@
 // One network's reservations, locked: files, records and index changed together.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,6 +49,15 @@ class Ledger {
   void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {
     if (notes_) notes_(text);
+  }
+  // Does what may fail; a note says what follows from that.
+  template <class Action>
+  void attempt(const std::string& consequence, Action&& action) const {
+    try {
+      action();
+    } catch (const std::exception& error) {
+      note(fmt::format("{}, ignoring: {}", error.what(), consequence));
+    }
   }
 
  private:
