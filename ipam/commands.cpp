@@ -42,30 +42,27 @@ class UsageError : public Failure {
 Options parse_options(const std::vector<std::string_view>& arguments) {
   Options options;
   options.command = arguments.empty() ? "" : arguments[0];
+  std::map<std::string_view, bool*> flags{
+      {"--help", &options.help}, {"-h", &options.help}, {"--json", &options.json}};
+  if (options.command == "list") flags["--watch"] = &options.watch;
+  const std::map<std::string_view, std::function<void(std::string)>> values{
+      {"--network", [&](std::string value) { options.network = std::move(value); }},
+      {"--data-dir", [&](std::string value) { options.config.data_dir = std::move(value); }},
+      {"--run-dir", [&](std::string value) { options.config.run_dir = std::move(value); }}};
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
-    const auto value = [&] {
+    if (const auto flag = flags.find(argument); flag != flags.end()) {
+      *flag->second = true;
+    } else if (const auto value = values.find(argument); value != values.end()) {
       if (i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
-      return std::string(arguments[++i]);
-    };
-    if (argument == "--help" || argument == "-h")
-      options.help = true;
-    else if (argument == "--network")
-      options.network = value();
-    else if (argument == "--data-dir")
-      options.config.data_dir = value();
-    else if (argument == "--run-dir")
-      options.config.run_dir = value();
-    else if (argument == "--json")
-      options.json = true;
-    else if (argument == "--watch" && options.command == "list")
-      options.watch = true;
-    else if (argument.starts_with('-'))
+      value->second(std::string(arguments[++i]));
+    } else if (argument.starts_with('-')) {
       throw UsageError(fmt::format("unknown option {}", argument));
-    else if (!options.operand)
-      options.operand = argument;
-    else
+    } else if (options.operand) {
       throw UsageError(fmt::format("one argument too many: {}", argument));
+    } else {
+      options.operand = argument;
+    }
   }
   if (options.command != "release" && options.operand) {
     if (options.network) throw UsageError("the network is named twice");

@@ -156,12 +156,8 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
   const int directory = make();
   const std::string name = address.to_string();
   // An existing file is replaced, not written to: it may be a link to anything.
-  constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-  UniqueFd fd = try_open(directory, name.c_str(), flags, 0600);
-  if (!fd) {
-    (void)::unlinkat(directory, name.c_str(), 0);
-    fd = open_file(directory, name, flags, 0600);
-  }
+  (void)::unlinkat(directory, name.c_str(), 0);
+  UniqueFd fd = open_file(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   // Locked before anything is in it: an unlocked record means that its maker is dead.
   struct flock whole = lock_of(F_WRLCK);
   if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);

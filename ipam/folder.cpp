@@ -187,12 +187,10 @@ std::optional<UniqueFd> Folder::create(const IpAddress& address) const {
   });
 }
 
-void Folder::mark_pod(const UniqueFd& file, const std::string& pod) noexcept {
-  set_attribute(file.get(), pod_attributes, pod);
-}
-
-FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {
+FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot,
+                    const std::string& pod) const {
   return with_context(path_, [&] {
+    set_attribute(file.get(), pod_attributes, pod);
     set_attribute(file.get(), boot_attributes, boot);
     write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
     struct stat status {};

@@ -91,15 +91,13 @@ class Folder {
 
   // Creates the reservation of an address, an empty file that fill() completes. Nothing where it is taken.
   std::optional<UniqueFd> create(const IpAddress& address) const;
-  FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const;
+  FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot,
+              const std::string& pod) const;
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;
   // Marks a file that has no boot mark yet. Does nothing on a file system without extended attributes.
   void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;
-
-  // The same with the pod's name, for a file that was just created.
-  static void mark_pod(const UniqueFd& file, const std::string& pod) noexcept;
 
   std::optional<IpAddress> last_reserved(std::size_t range_set) const;
   void set_last_reserved(std::size_t range_set, const IpAddress& address) const;

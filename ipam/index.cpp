@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -52,22 +53,23 @@ Index::Entry Index::Entry::of(const IpAddress& address, const cni::Attachment& o
           fold(hash, hash) | std::uint64_t{1} << 63};
 }
 
-Index::Index(const Folder& folder, const Evidence& evidence) : Index(folder, evidence, Unread{}) {
-  if (!load()) rebuild();
+Index::Index(const Folder& folder, const Evidence& evidence) : Index(folder, evidence, AsItIs{}) {
+  if (!why_rebuilt_.empty()) rebuild();
 }
 
-// True where the file is whole and of this state of the folder. Entries of an older state are kept for rebuild().
-bool Index::load() try {
-  read();
-  const timespec modified = folder_->status().st_mtim, changed = folder_->status().st_ctim;
-  if (head_.modified != nanoseconds(modified) || head_.changed != nanoseconds(changed))
-    why_rebuilt_ = "the folder was changed by others, or by a process that died";
-  return why_rebuilt_.empty();
-} catch (const Failure& failure) {
-  entries_.clear();
-  head_ = {};
-  why_rebuilt_ = failure.what();
-  return false;
+// Entries of an older state of the folder are kept for rebuild().
+Index::Index(const Folder& folder, const Evidence& evidence, AsItIs)
+    : folder_(&folder), evidence_(&evidence) {
+  try {
+    read();
+    const struct stat status = folder.status();
+    if (head_.modified != nanoseconds(status.st_mtim) || head_.changed != nanoseconds(status.st_ctim))
+      why_rebuilt_ = "the folder was changed by others, or by a process that died";
+  } catch (const Failure& failure) {
+    entries_.clear();
+    head_ = {};
+    why_rebuilt_ = failure.what();
+  }
 }
 
 void Index::read() {
@@ -196,17 +198,14 @@ bool Index::is_due(std::chrono::seconds pause) {
   return true;
 }
 
-Index::State Index::inspect(const Folder& folder, const Evidence& evidence,
-                            std::span<const Judged> reservations) {
-  Index index(folder, evidence, Unread{});
-  if (!index.load()) return {.is_wrong = false, .why_not_used = index.why_rebuilt_};
-  std::erase_if(index.entries_, [](const Entry& entry) { return !entry.is_held(); });
-  const auto is_same = [](const Entry& entry, const Judged& judged) {
-    return entry == Entry::of(judged.reservation.address, judged.reservation.owner);
-  };
-  return {.is_wrong = !std::equal(index.entries_.begin(), index.entries_.end(), reservations.begin(),
-                                  reservations.end(), is_same),
-          .why_not_used = {}};
+bool Index::is_of(std::span<const Judged> reservations) const {
+  Entries held;
+  std::copy_if(entries_.begin(), entries_.end(), std::back_inserter(held),
+               [](const Entry& entry) { return entry.is_held(); });
+  return std::equal(held.begin(), held.end(), reservations.begin(), reservations.end(),
+                    [](const Entry& entry, const Judged& judged) {
+                      return entry == Entry::of(judged.reservation.address, judged.reservation.owner);
+                    });
 }
 
 void Index::save() {

@@ -61,7 +61,7 @@ class Index {
   void rebuild();
   // Leaves it unsealed: the next process to open it rebuilds it, and clears what dead processes left.
   void distrust() { is_trusted_ = false; }
-  // Why it was rebuilt when it was opened; empty where it was read.
+  // Why it could not be used as it was; empty where it could.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
   // A file that could not be read when the index was built, and may be anyone's: an address that the index
   // calls nobody's may be held nevertheless. Empty where there is none. Such an index is not saved.
@@ -70,12 +70,10 @@ class Index {
   // Writes what was changed and seals it. Throws Failure where that fails: then it is merely invalid.
   void save();
 
-  // For people: how it compares with these reservations (all of them). Nothing is changed.
-  struct State {
-    bool is_wrong = false;  // its seal fits, but it differs from the files
-    std::string why_not_used;
-  };
-  static State inspect(const Folder& folder, const Evidence& evidence, std::span<const Judged> reservations);
+  // For people: the file alone, which is never rebuilt, and how it compares with all reservations.
+  struct AsItIs {};
+  Index(const Folder& folder, const Evidence& evidence, AsItIs);
+  bool is_of(std::span<const Judged> reservations) const;
 
  private:
   // The file: this, then the entries.
@@ -101,12 +99,9 @@ class Index {
   };
   using Entries = std::vector<Entry, Pages<Entry>>;
 
-  struct Unread {};
-  Index(const Folder& folder, const Evidence& evidence, Unread) : folder_(&folder), evidence_(&evidence) {}
   static bool by_address(const Entry& a, const Entry& b) { return a.key() < b.key(); }
   Entries::iterator change(const Entry& entry);
   std::uint64_t checksum() const;
-  bool load();
   void read();
 
   const Folder* folder_;

@@ -87,8 +87,7 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
     Evidence::Claim claim;
     attempt(address.to_string() + " can be reclaimed after a reboot only",
             [&] { claim = evidence_.claim(address, owner); });
-    Folder::mark_pod(*file, pod);
-    const FileId id = folder_.fill(*file, owner, evidence_.boot());
+    const FileId id = folder_.fill(*file, owner, evidence_.boot(), pod);
     if (claim) Evidence::complete(claim, id);
     index_.add(address, owner);
     if (claim) claims_.push_back(std::move(claim));

@@ -46,13 +46,13 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
     if (const auto fault = fault_of(item.reservation, item.verdict); !fault.empty())
       survey.faults.push_back(
           fmt::format("{}/{}: {}", folder.path(), item.reservation.address.to_string(), fault));
-  const Index::State index = Index::inspect(folder, evidence, survey.items);
-  if (index.is_wrong)
-    survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
-  else if (index.why_not_used.empty())
+  const Index index(folder, evidence, Index::AsItIs{});
+  if (!index.why_rebuilt().empty())
+    survey.remarks.push_back("index: will be rebuilt at the next call: " + index.why_rebuilt());
+  else if (index.is_of(survey.items))
     survey.remarks.emplace_back("index: fits the folder");
   else
-    survey.remarks.push_back("index: will be rebuilt at the next call: " + index.why_not_used);
+    survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
