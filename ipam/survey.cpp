@@ -56,21 +56,19 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
-  enum class Known { nothing, reservation, record };
-  std::map<IpAddress, Known> known;
-  for (const Judged& item : survey.items)
-    known[item.reservation.address] = item.record ? Known::record : Known::reservation;
+  std::map<IpAddress, bool> has_record;
+  for (const Judged& item : survey.items) has_record[item.reservation.address] = item.record.has_value();
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
-    if (!address || known[*address] == Known::record) continue;
+    const auto reservation = address ? has_record.find(*address) : has_record.end();
+    const bool reserved = reservation != has_record.end();
+    if (!address || (reserved && reservation->second)) continue;
     const auto record = evidence.read(*address);
-    const char* fault = "the record of an earlier reservation of this address; it is not used";
-    if (known[*address] == Known::nothing)
-      fault = "a record without its reservation, which is gone; it is not used";
-    else if (!record)
-      fault = "an invalid record; it is not used as evidence";
-    else if (record->file.empty())
-      continue;  // its maker was killed when the reservation was filled
+    if (reserved && record && record->file.empty()) continue;  // its maker was killed when it was filled
+    const char* const fault = !reserved ? "a record without its reservation, which is gone; it is not used"
+                              : !record
+                                  ? "an invalid record; it is not used as evidence"
+                                  : "the record of an earlier reservation of this address; it is not used";
     survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
   }
 }
