@@ -20,15 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-// 240.0.0.0/4 works on Linux, except the last.
-constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
-                              Unusable{"127.0.0.0/8", "every namespace's own loopback"},
-                              Unusable{"224.0.0.0/4", "multicast"},
-                              Unusable{"255.255.255.255/32", "broadcast"},
-                              Unusable{"::/127", "no address, and loopback"},
-                              Unusable{"fe80::/10", "link-local"},
-                              Unusable{"ff00::/8", "multicast"}};
-
 // The subnet, if addresses can come from it.
 std::optional<IpPrefix> read_subnet(const JsonReader& reader, bool all_addresses) {
   const auto subnet = reader.required_prefix("subnet");
@@ -50,7 +41,7 @@ std::optional<IpPrefix> read_subnet(const JsonReader& reader, bool all_addresses
 // host-local's defaults leave out the first address of a subnet, and the last where it is a broadcast
 // address.
 Range default_range(const IpPrefix& subnet, bool all_addresses) {
-  if (all_addresses) return {subnet, subnet.address, subnet.last(), std::nullopt};
+  if (all_addresses) return Range::whole(subnet);
   const IpAddress first = subnet.address.next();
   return {subnet, first, first.is_v4() ? subnet.last().previous() : subnet.last(), first};
 }
@@ -79,13 +70,11 @@ std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
                    fmt::format("the range {} ends before it starts", range.to_string()));
     good = false;
   }
-  for (const auto& [text, why] : unusable)
-    if (const IpPrefix block = IpPrefix::parse(text).value();
-        range.overlaps({block, block.address, block.last(), std::nullopt})) {
-      reader.problem("subnet", fmt::format("the range {} has addresses of {} ({}), which no pod can use",
-                                           range.to_string(), text, why));
-      good = false;
-    }
+  if (const auto* block = good ? unusable_block(range.start, range.end) : nullptr) {
+    reader.problem("subnet", fmt::format("the range {} has addresses of {} ({}), which no pod can use",
+                                         range.to_string(), block->block, block->why));
+    good = false;
+  }
   return good ? std::optional(range) : std::nullopt;
 }
 
@@ -220,13 +209,6 @@ void check_number(const cni::Version& version, const std::vector<RangeSet>& sets
 }
 
 }  // namespace
-
-const Unusable* unusable_block(const IpAddress& address) {
-  const auto found = std::find_if(unusable.begin(), unusable.end(), [&](const Unusable& each) {
-    return IpPrefix::parse(each.block).value().contains(address);
-  });
-  return found != unusable.end() ? &*found : nullptr;
-}
 
 Config parse_config(const cni::Request& request, Problems& problems) {
   Config config;

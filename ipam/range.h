@@ -27,6 +27,8 @@ struct Range {
   std::string to_string() const { return start.to_string() + "-" + end.to_string(); }
 
   bool operator==(const Range&) const = default;
+
+  static Range whole(const IpPrefix& subnet) { return {subnet, subnet.address, subnet.last(), std::nullopt}; }
 };
 
 struct RangeSet {

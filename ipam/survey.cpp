@@ -93,9 +93,9 @@ double size_of(const Range& range, const Config& config) {
   if (range.gateway) single.push_back(*range.gateway);
   size -= static_cast<double>(std::count_if(
       single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));
-  for (const IpPrefix& excluded : config.exclude)
-    if (range.overlaps({excluded, excluded.network().address, excluded.last(), std::nullopt}))
-      size -= count(std::max(range.start, excluded.network().address), std::min(range.end, excluded.last()));
+  for (const IpPrefix& excluded : config.exclude)  // without host bits
+    if (range.overlaps(Range::whole(excluded)))
+      size -= count(std::max(range.start, excluded.address), std::min(range.end, excluded.last()));
   return size;
 }
 
