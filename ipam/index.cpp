@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <string_view>
@@ -96,7 +95,7 @@ std::uint64_t Index::checksum() const {
   std::uint64_t sum = fold(fnv1a(evidence_->boot()), static_cast<std::uint64_t>(head_.modified));
   sum = fold(sum ^ static_cast<std::uint64_t>(head_.changed), static_cast<std::uint64_t>(head_.last_due));
   sum = fold(sum ^ head_.restore_due, entries_.size());
-  for (const Entry& entry : entries_) sum = fold(sum ^ entry.low, entry.value ^ std::rotl(entry.high, 32));
+  for (const Entry& entry : entries_) sum = fold(sum ^ entry.low, entry.value ^ entry.high);
   return sum;
 }
 

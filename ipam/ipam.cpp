@@ -256,9 +256,10 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
   auto held = ledger->folder().reservations();
-  std::erase_if(held, [&](const Reservation& held) { return is_valid(held, request.valid_attachments); });
+  std::erase_if(held, [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
   Failures failures;
-  for (const Judged& judged : ledger->evidence().judge(std::move(held)))
+  const auto all = ledger->evidence().judge(std::move(held));
+  for (const Judged& judged : all)
     failures.attempt([&] {
       const auto& [reservation, record, verdict, made] = judged;
       if (reservation.is_unreadable || (reservation.obstacle.empty() && !made)) throw Failure(verdict.why);

@@ -60,9 +60,10 @@ void look_at_records(const Evidence& evidence, Survey& survey) {
   for (const Judged& item : survey.items) has_record[item.reservation.address] = item.record.has_value();
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
-    const auto reservation = address ? has_record.find(*address) : has_record.end();
-    const bool reserved = reservation != has_record.end();
-    if (!address || (reserved && reservation->second)) continue;
+    if (!address) continue;
+    const auto found = has_record.find(*address);
+    const bool reserved = found != has_record.end();
+    if (reserved && found->second) continue;
     const auto record = evidence.read(*address);
     if (reserved && record && record->file.empty()) continue;  // its maker was killed when it was filled
     const char* const fault = !reserved ? "a record without its reservation, which is gone; it is not used"
