@@ -21,7 +21,7 @@ bool is_completed(const Node& from, const Node& to) {
 bool is_older(const PlacedNode* one, const PlacedNode* other) {
   // A node of unknown age counts as the younger.
   const auto age = [](const PlacedNode* placed) { return std::tie(placed->created, placed->node.name); };
-  return one->created.empty() != other->created.empty() ? other->created.empty() : age(one) < age(other);
+  return (one->created == 0) != (other->created == 0) ? other->created == 0 : age(one) < age(other);
 }
 
 }  // namespace
