@@ -2,6 +2,7 @@
 // A list of which a part is wrong, and one that suddenly lacks most of the nodes.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ostream>
 #include <set>
 #include <string>
