@@ -53,11 +53,11 @@ std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::L
   }
 }
 
-void tear_down(const cni::Request& request, const Teardown& teardown) {
+void tear_down(cni::Request request, const Teardown& teardown) {
   const Parsed parsed = read_config(request);
   Log log(parsed.config, request);
   log.failures([&] {
-    UniqueFd lock;
+    AttachmentLock lock;
     if (request.command == cni::Command::del) lock = lock_attachment(request, parsed.config, log);
     Host host = open_host();
     HostEnds ends(host, request, parsed.config);
