@@ -23,14 +23,28 @@ bool is_of_any(const Attachments& attachments, const netlink::Link& link, const 
                      [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
 }
 
-// An ADD leases before it makes its pair: so the pairs are listed first, then asked for in the leases.
+// From here on they count as listed: an ADD that is running now may have ended when its address is looked at.
+void list_unlistable(Scene& scene) {
+  Attachments& valid = scene.request.valid_attachments;
+  const auto found = find_unlistable(scene.request, scene.config, scene.ends, scene.notes);
+  valid.insert(valid.end(), found.begin(), found.end());
+  std::sort(valid.begin(), valid.end());
+}
+
+// An ADD leases before it makes its pair: so those that run are asked for before the pairs are listed, and those that
+// have begun since after that.
 std::vector<netlink::Link> stale_interfaces(Scene& scene) {
+  list_unlistable(scene);
   auto links = scene.ends.list();
-  const auto spare = [&](const Attachments& valid) {
-    std::erase_if(links, [&](const netlink::Link& link) { return is_of_any(valid, link, scene.ends); });
+  const auto spare_valid = [&] {
+    std::erase_if(links, [&](const netlink::Link& link) {
+      return is_of_any(scene.request.valid_attachments, link, scene.ends);
+    });
   };
-  spare(scene.request.valid_attachments);
-  if (!links.empty()) spare(leased_since(scene.request, scene.config, scene.ends, scene.notes));
+  spare_valid();
+  if (links.empty()) return links;
+  list_unlistable(scene);
+  spare_valid();
   return links;
 }
 

@@ -89,10 +89,10 @@ void tell_ipam(const cni::Request& request, const NetConf& config, HostEnds& end
   if (request.command == Command::gc) ipam::collect(own, request, notes);
 }
 
-std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                                          const ipam::Notes& notes) {
+std::vector<cni::Attachment> find_unlistable(const cni::Request& request, const NetConf& config,
+                                             HostEnds& ends, const ipam::Notes& notes) {
   if (!config.ipam) return {};
-  return ipam::reserved_since(with(ends, *config.ipam), request, notes);
+  return ipam::find_unlistable(with(ends, *config.ipam), request, notes);
 }
 
 cni::Result preview_lease(const NetConf& config) {

@@ -35,7 +35,7 @@ class Steps {
 
 // What a call works on.
 struct Scene {
-  const cni::Request& request;
+  cni::Request& request;
   const NetConf& config;
   Host& host;
   HostEnds& ends;
@@ -59,6 +59,6 @@ std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::L
 void remove_rules(const Rules& rules, netlink::Socket& host, const HostEnds& ends, Log& log);
 
 // Works with the usable part of the configuration. Throws Failure with all that went wrong.
-void tear_down(const cni::Request& request, const Teardown& teardown);
+void tear_down(cni::Request request, const Teardown& teardown);
 
 }  // namespace onlink::plugin
