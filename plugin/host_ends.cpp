@@ -102,7 +102,7 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
   for (const netlink::Route& route : netlink::list_routes(host_.socket, ours))
     if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host()) {
       found->second.routed.insert(route.dst.family());
-      all.push_back({found->second.owner, route.dst.address});
+      all.push_back({found->second.owner, route.dst.address, true});
     }
   for (const auto& [index, end] : ends) {
     if (std::includes(end.routed.begin(), end.routed.end(), families_.begin(), families_.end())) continue;
@@ -110,7 +110,7 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
          netlink::list_addresses_in(host_.socket, end.link.peer_netns.value_or(-1), end.link.peer))
       if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE &&
           !end.routed.contains(address.prefix.family()))
-        all.push_back({end.owner, address.prefix.address});
+        all.push_back({end.owner, address.prefix.address, false});
   }
   return all;
 }
@@ -119,7 +119,7 @@ std::vector<ipam::Holding> HostEnds::holdings() {
   std::vector<ipam::Holding> holdings;
   for (const Attached& attached : attached())
     if (attached.owner.network == short_name(network_))
-      holdings.push_back({attached.address, attached.owner.attachment});
+      holdings.push_back({attached.address, attached.owner.attachment, attached.is_routed});
   return holdings;
 }
 

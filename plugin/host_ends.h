@@ -31,6 +31,7 @@ class HostEnds : public ipam::HostEnds {
   struct Attached {
     Owner owner;
     IpAddress address;
+    bool is_routed;
   };
   std::vector<Attached> attached();
 
