@@ -23,12 +23,15 @@ bool is_of_any(const Attachments& attachments, const netlink::Link& link, const 
                      [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
 }
 
-// From here on they count as listed: an ADD that is running now may have ended when its address is looked at.
-void list_unlistable(Scene& scene) {
+void count_as_listed(Scene& scene, const Attachments& attachments) {
   Attachments& valid = scene.request.valid_attachments;
-  const auto found = find_unlistable(scene.request, scene.config, scene.ends, scene.notes);
-  valid.insert(valid.end(), found.begin(), found.end());
+  valid.insert(valid.end(), attachments.begin(), attachments.end());
   std::sort(valid.begin(), valid.end());
+}
+
+// For good: an ADD that is running now may have ended when its address is looked at.
+void list_unlistable(Scene& scene) {
+  count_as_listed(scene, find_unlistable(scene.request, scene.config, scene.ends, scene.notes));
 }
 
 // An ADD leases before it makes its pair: so those that run are asked for before the pairs are listed, and those that
@@ -49,10 +52,14 @@ std::vector<netlink::Link> stale_interfaces(Scene& scene) {
 }
 
 void remove_stale_interfaces(Scene& scene, Steps& steps) {
-  for (const auto& link : stale_interfaces(scene))
-    steps.run(
+  Attachments left;
+  for (const auto& link : stale_interfaces(scene)) {
+    const bool is_gone = steps.run(
         fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
         [&] { netlink::delete_link_if_any(scene.host.socket, link); });
+    if (const auto owner = scene.ends.owner_of(link); owner && !is_gone) left.push_back(*owner);
+  }
+  count_as_listed(scene, left);
 }
 
 }  // namespace

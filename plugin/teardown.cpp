@@ -64,12 +64,13 @@ void tear_down(cni::Request request, const Teardown& teardown) {
     const ipam::Notes notes = [&](const std::string& note) { log.info(note); };
     Scene scene{request, parsed.config, host, ends, plan_rules(request, parsed.config, {}), notes};
     Steps steps(log);
-    steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
+    const bool are_gone = steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
     remove_rules(scene.rules, host.socket, ends, log);
-    steps.run(teardown.addresses, [&] {
-      parsed.ipam_problems.throw_if_any("release addresses");
-      tell_ipam(request, parsed.config, ends, notes);
-    });
+    if (are_gone)
+      steps.run(teardown.addresses, [&] {
+        parsed.ipam_problems.throw_if_any("release addresses");
+        tell_ipam(request, parsed.config, ends, notes);
+      });
     steps.finish();
   });
 }

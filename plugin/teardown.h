@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
-// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is tried,
-// whatever becomes of the others.
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed: an
+// interface that cannot be removed keeps its addresses. Every other step is tried, whatever becomes of the rest.
 #pragma once
 
 #include <functional>
@@ -23,8 +23,11 @@ class Steps {
  public:
   explicit Steps(Log& log) : log_(log) {}
 
-  void run(const std::string& what, const std::function<void()>& step) {
-    if (failures_.attempt(step)) log_.step(what);
+  // False where it failed.
+  bool run(const std::string& what, const std::function<void()>& step) {
+    const bool done = failures_.attempt(step);
+    if (done) log_.step(what);
+    return done;
   }
   void finish() const { failures_.throw_if_any(); }
 
