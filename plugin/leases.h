@@ -16,8 +16,8 @@ namespace onlink::plugin {
 // restored, with the reason).
 ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends,
                   const ipam::Notes& notes);
-// Undoes that: gives back what the lease gave. Another IPAM plugin can only give back all that the attachment
-// holds, so it is not asked to where the attachment lives.
+// Undoes that: gives back what the lease gave; another IPAM plugin, all that the attachment holds. Where it has a host
+// end, nothing is given back: it lives, or its interface could not be removed, and DEL gives back both.
 void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
                const ipam::Notes& notes);
 // Restores missing reservations of living attachments. Only for our own IPAM.

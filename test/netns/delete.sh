@@ -95,6 +95,19 @@ for verb in DEL GC; do
     for name in a b; do cni DEL $name; ok "DEL $name"; ip netns del $name; done
   done
 done
+# So does that of an ADD that fails and cannot remove it.
+for type in onlink-ipam host-local; do
+  for request in 6 8 11; do
+    conf '.cniVersion = "1.0.0" | .ipam.type = "'$type'"'
+    pod a
+    printf '#!/bin/sh\nexec strace -qq -o /dev/null -e inject=sendto:error=EPERM:when=%s+ "%s/onlink"\n' $request "$real" >$work/onlink
+    bin=$work cni ADD a 2>/dev/null; rejected "ADD, $type, request $request"
+    same "ADD with $type, request $request fails: what it leaves" "$(ip -o link show type veth | wc -l) $(head -qn1 /var/lib/cni/networks/net1/10.* | tr -d '\r')" "1 a"
+    cni DEL a; ok "DEL after that"
+    same "and what DEL leaves" "$(ip -o link show type veth)$(files)" ""
+    ip netns del a
+  done
+done
 
 # STATUS.
 conf; cni STATUS -; ok STATUS
