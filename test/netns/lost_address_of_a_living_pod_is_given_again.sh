@@ -43,6 +43,16 @@ for family in 4 6; do
   same "whose $address is" "$(owner $address)" p1
 done
 
+# One of two addresses of a family has its route left.
+empty_host
+conf '.ipam |= (del(.subnet) | .cooldown = 0 | .ranges = [[{"subnet":"10.10.0.0/29"}],[{"subnet":"10.20.0.0/29"}]])'
+pod p1; cni ADD p1; ok "ADD with two addresses"
+ip route del 10.20.0.2
+ip -n p1 addr add 10.20.0.5/32 dev eth0
+rm -r /var/lib/cni
+for each in x1 x2 x3 x4; do pod $each; cni ADD $each; ok "ADD $each"; done
+same "whose 10.20.0.2 is" "$(owner 10.20.0.2)" p1
+
 # A backup is put in the place of the folder: CHECK refused the pod whose address it gives to another one, which is dead, and DEL left
 # that. And what the restored files name was taken for alive when it had died, as after a loss of runDir.
 for what in backup runDir; do
