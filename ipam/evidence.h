@@ -80,6 +80,8 @@ class Evidence {
   std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
 
+  // Whether its ADD is running.
+  bool is_being_made(const IpAddress& address) const;
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Verdict> judge(std::span<const Reservation> reservations) const;
   Verdict judge(const Reservation& reservation) const { return judge({&reservation, 1}).front(); }
@@ -89,7 +91,6 @@ class Evidence {
 
  private:
   std::optional<Record> load(const IpAddress& address) const;  // throws Failure
-  bool is_being_made(const IpAddress& address) const;
   bool is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const;
   Verdict suspect(const Reservation& reservation, const std::optional<Record>& record) const;
 

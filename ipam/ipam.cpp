@@ -237,16 +237,17 @@ class Younger {
 
 }  // namespace
 
-std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Request& request,
-                                            const Notes& notes) {
+std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Request& request,
+                                             const Notes& notes) {
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
   const Younger is_younger(*ledger, request);
   for (const IpAddress& address : ledger->index().taken())
     if (const auto reservation = ledger->folder().read(address);
-        reservation && reservation->is_whole() && is_younger(*reservation))
-      owners.insert(std::upper_bound(owners.begin(), owners.end(), reservation->owner), reservation->owner);
+        reservation && reservation->is_whole() && !is_valid(*reservation, request.valid_attachments) &&
+        (is_younger(*reservation) || ledger->evidence().is_being_made(address)))
+      owners.push_back(reservation->owner);
   return owners;
 }
 

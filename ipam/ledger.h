@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +42,8 @@ class Ledger {
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
   // Takes back every reservation that is proved dead. True where there was one, or files had gone already.
   bool reclaim_stale();
-  // Restores the reservations in these ranges of living attachments whose files someone has removed.
+  // Restores the reservations and records in these ranges of living attachments, which someone has removed, or put old
+  // ones in the place of (a backup).
   void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {
     if (notes_) notes_(text);
@@ -51,6 +53,7 @@ class Ledger {
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
   void forget(const IpAddress& address);
+  std::optional<Evidence::Claim> claim(const IpAddress& address, const cni::Attachment& owner) const;
 
   Folder folder_;
   Evidence evidence_;
