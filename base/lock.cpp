@@ -114,4 +114,11 @@ bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::millise
   return take_in_time(take, name, timeout);
 }
 
+void unlock(int fd) noexcept {
+  struct flock whole {};
+  whole.l_type = F_UNLCK;
+  whole.l_whence = SEEK_SET;
+  (void)::fcntl(fd, F_OFD_SETLK, &whole);
+}
+
 }  // namespace onlink

@@ -20,5 +20,7 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
 // Takes the lock on one byte of a file that is open for writing; the byte need not exist. It belongs to the open file
 // description (fcntl(2), F_OFD_SETLK). False where it is not free in time. Throws Failure.
 bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout);
+// Ends such locks also where another process has inherited the description.
+void unlock(int fd) noexcept;
 
 }  // namespace onlink

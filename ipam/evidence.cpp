@@ -183,6 +183,11 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
   }
 }
 
+std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
+  auto record = read(reservation.address);
+  return record && is_of(*record, reservation) ? std::move(record) : std::nullopt;
+}
+
 std::vector<std::string> Evidence::names() const {
   return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
 }
@@ -226,8 +231,7 @@ Judged Evidence::look_at(Reservation reservation) const {
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
   Judged judged{std::move(reservation), {}, {}, {}};
   try {
-    if (auto record = read(judged.reservation.address); record && is_of(*record, judged.reservation))
-      judged.record = std::move(record);
+    judged.record = record_of(judged.reservation);
     const bool tells = judged.record && judged.record->boot == boot_;
     judged.made = tells ? judged.record->made : judged.reservation.file.modified + nanoseconds(tick);
   } catch (const Failure&) {

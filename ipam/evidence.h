@@ -85,14 +85,17 @@ class Evidence {
   bool remove(const IpAddress& address) const noexcept;
   // Nothing where there is no valid one. Throws Failure where it cannot be opened for now.
   std::optional<Record> read(const IpAddress& address) const;
+  // The record of this very reservation.
+  std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
 
+  // Whether its ADD is running.
+  bool is_being_made(const IpAddress& address) const;
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Judged> judge(std::vector<Reservation> reservations) const;
 
  private:
   Judged look_at(Reservation reservation) const;
-  bool is_being_made(const IpAddress& address) const;
   bool is_of_earlier_boot(const Judged& judged) const;
   Verdict suspect(const Judged& judged) const;
 

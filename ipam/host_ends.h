@@ -16,6 +16,7 @@ namespace onlink::ipam {
 struct Holding {
   IpAddress address;
   cni::Attachment owner;
+  bool is_routed;  // the host's route leads to it; otherwise only its pod says that it has the address
 };
 
 class HostEnds {

@@ -240,15 +240,17 @@ bool is_younger(const Judged& judged, const cni::Request& request) {
 
 }  // namespace
 
-std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Request& request,
-                                            const Notes& notes) {
+std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Request& request,
+                                             const Notes& notes) {
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations()))
-    if (judged.reservation.is_whole() && is_younger(judged, request))
-      owners.push_back(judged.reservation.owner);
-  std::sort(owners.begin(), owners.end());
+  for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations())) {
+    const Reservation& reservation = judged.reservation;
+    if (reservation.is_whole() && !is_valid(reservation, request.valid_attachments) &&
+        (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address)))
+      owners.push_back(reservation.owner);
+  }
   return owners;
 }
 

@@ -49,9 +49,9 @@ void check(const Config& config, const cni::Request& request);
 // failure, as the next attachment that ends cures it (README.md); it is noted. Creates no file in dataDir.
 void require_ready(const Config& config, const Notes& notes = {});
 
-// The attachments that got a reservation after a GC had begun, in order: the runtime's list cannot name them.
-std::vector<cni::Attachment> reserved_since(const Config& config, const cni::Request& request,
-                                            const Notes& notes);
+// The attachments that the list of a GC lacks, and cannot name: their ADD is running, or reserved after the GC had begun.
+std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Request& request,
+                                             const Notes& notes);
 
 // GC: takes back what no valid attachment of the request holds, and what is stale. What the request lists as valid
 // stays, whatever the evidence. Does all that it can; then throws one Failure with all that went wrong.

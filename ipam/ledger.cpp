@@ -38,11 +38,23 @@ void Ledger::clear_leftovers() {
 
 void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
   if (evidence_.host_ends() == nullptr) return;
+  bool can_record = true;
   for (const Holding& holding : evidence_.host_ends()->holdings()) {
-    if (!any_contains(range_sets, holding.address) || folder_.exists(holding.address)) continue;
+    if (!any_contains(range_sets, holding.address)) continue;
+    const auto there = folder_.exists(holding.address) ? folder_.read(holding.address) : std::nullopt;
+    if (there && evidence_.record_of(*there)) continue;
+    if (there && there->owner == holding.owner) {
+      const Evidence::Claim made = can_record ? claim(holding.address, holding.owner) : Evidence::Claim();
+      can_record = static_cast<bool>(made);
+      if (made) Evidence::complete(made, there->file);
+      continue;
+    }
+    if (there && (!holding.is_routed || !there->obstacle.empty() || there->belongs_to(holding.owner)))
+      continue;
+    if (there) give_back(*there);
     if (!take(holding.address, holding.owner)) continue;
-    note(fmt::format("restore {} of {}, which has it: its reservation was gone", holding.address.to_string(),
-                     describe(holding.owner)));
+    note(fmt::format("restore {} of {}, which has it: its reservation was {}", holding.address.to_string(),
+                     describe(holding.owner), there ? "of " + describe(there->owner) : "gone"));
   }
   index_.restored();
   claims_.clear();
@@ -79,14 +91,19 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
+Evidence::Claim Ledger::claim(const IpAddress& address, const cni::Attachment& owner) const {
+  Evidence::Claim claim;
+  attempt(address.to_string() + " can be reclaimed after a reboot only",
+          [&] { claim = evidence_.claim(address, owner); });
+  return claim;
+}
+
 // The file comes first: it changes the folder, so that the next process notices where this one was killed.
 bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod) {
   const auto file = folder_.create(address);
   if (!file) return false;
   try {
-    Evidence::Claim claim;
-    attempt(address.to_string() + " can be reclaimed after a reboot only",
-            [&] { claim = evidence_.claim(address, owner); });
+    Evidence::Claim claim = this->claim(address, owner);
     const FileId id = folder_.fill(*file, owner, evidence_.boot(), pod);
     if (claim) Evidence::complete(claim, id);
     index_.add(address, owner);

@@ -45,7 +45,8 @@ class Ledger {
   // Takes back those that are proved dead. Returns the others.
   std::vector<Judged> reclaim(std::vector<Reservation> reservations);
   void reclaim_all();
-  // Restores the reservations in these ranges of living attachments whose files someone has removed.
+  // Restores the reservations and records in these ranges of living attachments, which someone has removed, or put old
+  // ones in the place of (a backup).
   void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {
     if (notes_) notes_(text);
@@ -64,6 +65,7 @@ class Ledger {
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
   void forget(const IpAddress& address);
+  Evidence::Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
 
   Folder folder_;
   Evidence evidence_;

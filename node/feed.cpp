@@ -76,7 +76,7 @@ std::string Feed::problem() const {
 }
 
 void Feed::passed(const Readiness& readiness) {
-  if (source_ && list_) source_->passed(readiness);
+  if (source_ && listed_) source_->passed(readiness);
 }
 
 ProblemList Feed::problems() const {
@@ -119,15 +119,15 @@ void Feed::take_file(ClusterFile file, bool afresh) {
   const bool lists_nodes = file.source.type == "file";
   // A file source took these nodes, and at the end of this function gave them to the list.
   const bool same = file_ && file_->source == file.source && file_->bgp_prefixes == file.bgp_prefixes &&
-                    (lists_nodes ? list_.value().nodes : file_->nodes) == file.nodes;
+                    (lists_nodes ? source_->list()->nodes : file_->nodes) == file.nodes;
   if (!afresh && file_problem_.empty() && same && file_->rules == file.rules) return;
   due_ = true;
   ++context_.reading;
   if (!same || lists_nodes) {
     auto source = open_source(file, context_);
     if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
-    if (file_ && file_->source != file.source) list_.reset();
     source_ = std::move(source);
+    listed_ = false;
   }
   file_ = std::move(file);
   if (lists_nodes) read_source();
@@ -142,9 +142,8 @@ void Feed::read_file_again() {
 
 void Feed::read_source() {
   try {
-    auto list = source_->read();
-    if (!list) return;
-    list_ = std::move(list);
+    if (!source_->read()) return;
+    listed_ = true;
     list_problem_.clear();
     due_ = true;
   } catch (const Failure& failure) {
@@ -161,7 +160,7 @@ bool Feed::read() {
   if (source_) read_source();
   if (!std::exchange(due_, false)) return false;
   try {
-    auto nodes = list_ ? put_together() : use_earlier();
+    auto nodes = listed_ ? put_together() : use_earlier();
     if (!nodes && !given_) nodes = use_earlier();
     if (!nodes) return false;
     nodes_ = std::move(nodes);
@@ -182,11 +181,12 @@ Merger Feed::new_merger() const {
 
 std::optional<Nodes> Feed::put_together() {
   try {
+    const auto list = source_->list();
     Merger merger = new_merger();
-    merger.add(*list_);
-    list_problem_ = distrust(merger);
+    merger.add(*list);
+    list_problem_ = distrust(*list, merger);
     if (!list_problem_.empty()) merger.distrust(list_problem_);
-    hold(merger);
+    hold(*list, merger);
     return merger.finish();
   } catch (const Failure& failure) {
     failed_ = true;
@@ -197,8 +197,8 @@ std::optional<Nodes> Feed::put_together() {
 
 // A list that lacks this node, or suddenly has no other, comes from a lost store or from another cluster: reading it
 // twice makes it no truer. A file that names no other node is never complete.
-std::string Feed::distrust(const Merger& merger) const {
-  if (!list_->complete && !list_->checked) return "";  // more may come
+std::string Feed::distrust(const NodeList& list, const Merger& merger) const {
+  if (!list.complete && !list.checked) return "";  // more may come
   if (!merger.names_self())
     return fmt::format("the list of {} does not name this node: nothing is withdrawn", describe());
   if (merger.names_others() || context_.allow_empty || merger.gone().empty()) return "";
@@ -207,14 +207,14 @@ std::string Feed::distrust(const Merger& merger) const {
 }
 
 // See withdraw_guard.h.
-void Feed::hold(Merger& merger) {
-  if (!list_->complete || !list_problem_.empty()) {
+void Feed::hold(const NodeList& list, Merger& merger) {
+  if (!list.complete || !list_problem_.empty()) {
     merger.keep(merger.gone());  // a complete list may name them
     return;
   }
   const auto gone = merger.gone();
   const std::size_t peers = nodes_ ? nodes_->cluster.peers.size() : 0;
-  if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list_->reading)) return;
+  if (!guard_.holds(gone, peers, file_->rules.max_withdraw_percent, list.reading)) return;
   merger.keep(gone);
   merger.note(
       fmt::format("the list no longer names {} of {} other nodes: they stay until a second "

@@ -54,8 +54,8 @@ class Feed {
   Merger new_merger() const;
   std::optional<Nodes> put_together();
   std::optional<Nodes> use_earlier();
-  std::string distrust(const Merger& merger) const;
-  void hold(Merger& merger);
+  std::string distrust(const NodeList& list, const Merger& merger) const;
+  void hold(const NodeList& list, Merger& merger);
 
   SourceContext context_;
   Descriptors descriptors_;
@@ -64,7 +64,7 @@ class Feed {
   FileWatch file_watch_;
   std::optional<ClusterFile> file_;
   std::unique_ptr<Source> source_;
-  std::optional<NodeList> list_;
+  bool listed_ = false;         // the source has a list
   std::optional<Nodes> nodes_;  // at first the last good list, which is not given out as it is
   std::string no_earlier_;      // why there is no last good list
   WithdrawGuard guard_;

@@ -108,8 +108,8 @@ Nodes read_nodes(const Options& options) {
   ClusterFile file = read_file_for_host(options.config, options.node_name);
   const auto source = open_source(file, source_context(options));  // reports problems of its keys now
   if (file.source.type != "file") return wait_for_nodes(options);
-  const NodeList list = source->read().value();
-  return {assemble(file.rules, list.nodes, options.node_name), list.complete};
+  const auto list = source->list();
+  return {assemble(file.rules, list->nodes, options.node_name), list->complete};
 }
 
 // A shell script that does the same.

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <ctime>
 #include <iterator>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -21,17 +20,18 @@ namespace {
 void append(ProblemList& list, const ProblemList& more) { list.insert(list.end(), more.begin(), more.end()); }
 
 // Since when each path is as it is: the time stays while the way stays the same.
-std::map<std::string, Since> path_times(const Desired& desired, const std::map<std::string, Since>& before) {
-  std::map<std::string, Since> paths;
+std::string path_times(const Desired& desired, std::string_view before) {
+  const auto earlier = parse_paths(before);
   const std::int64_t now = std::time(nullptr);
+  std::string lines;
   for (const PeerPath& path : desired.paths) {
     const std::string cidr = path.cidr.to_string();
     const std::string how = fmt::format("{}: {}", to_string(path.kind), path.why);
-    const auto earlier = before.find(cidr);
-    const bool same = earlier != before.end() && earlier->second.how == how;
-    paths[cidr] = {how, same ? earlier->second.when : now};
+    const auto known = earlier.find(cidr);
+    const bool same = known != earlier.end() && known->second.how == how;
+    fmt::format_to(std::back_inserter(lines), "{} {} {}\n", cidr, same ? known->second.when : now, how);
   }
-  return paths;
+  return lines;
 }
 
 }  // namespace

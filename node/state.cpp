@@ -91,31 +91,24 @@ RunState parse_run_state(const json& document) {
   return state;
 }
 
-// Lines, not JSON: there may be thousands.
-std::string print_paths(const std::map<std::string, Since>& paths) {
-  std::string text;
-  for (const auto& [cidr, since] : paths)
-    fmt::format_to(std::back_inserter(text), "{} {} {}\n", cidr, since.when, since.how);
-  return text;
-}
+}  // namespace
 
-std::map<std::string, Since> parse_paths(std::string_view text) {
-  std::map<std::string, Since> paths;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
+// Lines, not JSON: there may be thousands.
+std::unordered_map<std::string_view, Since> parse_paths(std::string_view lines) {
+  std::unordered_map<std::string_view, Since> paths;
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
     const auto first = line.find(' ');
     const auto second = line.find(' ', first + 1);
     if (first == std::string_view::npos || second == std::string_view::npos) continue;
-    Since since{std::string(line.substr(second + 1)), 0};
+    Since since{line.substr(second + 1), 0};
     if (std::from_chars(line.data() + first + 1, line.data() + second, since.when).ec != std::errc())
       continue;
-    paths.emplace_hint(paths.end(), line.substr(0, first), std::move(since));
+    paths.emplace(line.substr(0, first), since);
   }
   return paths;
 }
-
-}  // namespace
 
 Before remember(const Host& host) {
   Before before;
@@ -141,7 +134,7 @@ RunState load_run_state(const Directories& directories) {
   RunState state;
   try {
     state = parse_run_state(parse_json(*text, run_file(directories)));
-    state.paths = parse_paths(read_large_file(paths_file(directories)).value_or(""));
+    state.paths = read_large_file(paths_file(directories)).value_or("");
   } catch (const std::exception&) {
   }
   return state;
@@ -162,7 +155,7 @@ void save_run_state(const Directories& directories, const RunState& state) {
                          {"listing", rules.listing},
                          {"generation", rules.generation}};
   make_directories(directories.run);
-  replace_file(AT_FDCWD, paths_file(directories), print_paths(state.paths), 0644, false);
+  replace_file(AT_FDCWD, paths_file(directories), state.paths, 0644, false);
   replace_file(AT_FDCWD, run_file(directories), dump_json(document, 1) + "\n", 0644, false);
 }
 

@@ -88,7 +88,7 @@ cni::Result add(const cni::Request& request) {
   Log log(config, request);
   for (const std::string& remark : config.remarks) log.info(remark);
   return log.failures([&] {
-    const UniqueFd lock = lock_attachment(request, config, log);
+    const AttachmentLock lock = lock_attachment(request, config, log);
     return attach_beside_lost_leases(request, config, log);
   });
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -28,7 +29,11 @@ UniqueFd open_lock_file(const std::string& run_dir, const std::string& path) {
 
 }  // namespace
 
-UniqueFd lock_attachment(const cni::Request& request, const NetConf& config, Log& log) try {
+AttachmentLock::~AttachmentLock() {
+  if (file_) unlock(file_.get());
+}
+
+AttachmentLock lock_attachment(const cni::Request& request, const NetConf& config, Log& log) try {
   const std::string path = config.run_dir + file_name;
   UniqueFd fd = open_lock_file(config.run_dir, path);
   const off_t byte = byte_of(request.network, request.attachment);
@@ -37,7 +42,8 @@ UniqueFd lock_attachment(const cni::Request& request, const NetConf& config, Log
         FailureKind::try_again,
         fmt::format("another ADD or DEL of container {}, interface {} has been running for {} s",
                     request.attachment.container_id, request.attachment.ifname, longest_wait.count()));
-  return fd;
+  (void)::fcntl(fd.get(), F_SETFD, 0);  // not FD_CLOEXEC
+  return AttachmentLock(std::move(fd));
 } catch (const Failure& failure) {
   if (failure.kind() == FailureKind::try_again) throw;
   log.error(

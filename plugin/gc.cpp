@@ -23,22 +23,43 @@ bool is_of_any(const Attachments& attachments, const netlink::Link& link, const 
                      [&](const cni::Attachment& attachment) { return ends.is_of(link, attachment); });
 }
 
-// An ADD leases before it makes its pair: so the pairs are listed first, then asked for in the leases.
+void count_as_listed(Scene& scene, const Attachments& attachments) {
+  Attachments& valid = scene.request.valid_attachments;
+  valid.insert(valid.end(), attachments.begin(), attachments.end());
+  std::sort(valid.begin(), valid.end());
+}
+
+// For good: an ADD that is running now may have ended when its address is looked at.
+void list_unlistable(Scene& scene) {
+  count_as_listed(scene, find_unlistable(scene.request, scene.config, scene.ends, scene.notes));
+}
+
+// An ADD leases before it makes its pair: so those that run are asked for before the pairs are listed, and those that
+// have begun since after that.
 std::vector<netlink::Link> stale_interfaces(Scene& scene) {
+  list_unlistable(scene);
   auto links = scene.ends.list();
-  const auto spare = [&](const Attachments& valid) {
-    std::erase_if(links, [&](const netlink::Link& link) { return is_of_any(valid, link, scene.ends); });
+  const auto spare_valid = [&] {
+    std::erase_if(links, [&](const netlink::Link& link) {
+      return is_of_any(scene.request.valid_attachments, link, scene.ends);
+    });
   };
-  spare(scene.request.valid_attachments);
-  if (!links.empty()) spare(leased_since(scene.request, scene.config, scene.ends, scene.notes));
+  spare_valid();
+  if (links.empty()) return links;
+  list_unlistable(scene);
+  spare_valid();
   return links;
 }
 
 void remove_stale_interfaces(Scene& scene, Steps& steps) {
-  for (const auto& link : stale_interfaces(scene))
-    steps.run(
+  Attachments left;
+  for (const auto& link : stale_interfaces(scene)) {
+    const bool is_gone = steps.run(
         fmt::format("delete {} ({})", link.name, link.alias.empty() ? "an unfinished pair" : link.alias),
         [&] { netlink::delete_link_if_any(scene.host.socket, link); });
+    if (const auto owner = scene.ends.owner_of(link); owner && !is_gone) left.push_back(*owner);
+  }
+  count_as_listed(scene, left);
 }
 
 }  // namespace

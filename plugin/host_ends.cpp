@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -18,9 +17,7 @@ using netlink::Link;
 
 HostEnds::HostEnds(Host& host, const cni::Request& request, const NetConf& config)
     : host_(host), network_(request.network), prefix_(config.host_interface_prefix) {
-  if (config.ipam)
-    for (const ipam::RangeSet& set : config.ipam->range_sets)
-      families_.insert(set.ranges.front().start.family());
+  if (config.ipam) range_sets_ = config.ipam->range_sets;
 }
 
 std::string HostEnds::name_of(const cni::Attachment& owner) const {
@@ -84,13 +81,14 @@ bool HostEnds::remove_if_dead(const Link& link) {
   return true;
 }
 
-// By the host's routes to them: what a pod does to its own addresses says nothing. Only where the host end has lost its
-// routes of a family that the network has, as when it was set down, the pod's addresses are all that is left of them.
+// By the host's routes to them: what a pod does to its own addresses says nothing. Only where the host end has fewer
+// routes than the network has range sets, as when it was set down, the pod's first address in a set without a route is
+// all that is left of that.
 std::vector<HostEnds::Attached> HostEnds::attached() {
   struct End {
     Link link;
     Owner owner;
-    std::set<IpFamily> routed = {};
+    std::vector<IpAddress> addresses = {};
   };
   std::map<std::uint32_t, End> ends;
   for (const Link& link : netlink::list_links(host_.socket, "veth"))
@@ -98,19 +96,27 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
       ends.emplace(link.index, End{link, std::move(*owner)});
   std::vector<Attached> all;
   if (ends.empty()) return all;
+  const auto add = [&](End& end, const IpAddress& address, bool is_routed) {
+    end.addresses.push_back(address);
+    all.push_back({end.owner, address, is_routed});
+  };
   const netlink::RouteFilter ours{.table = RT_TABLE_MAIN, .protocol = netlink::onlink_protocol};
   for (const netlink::Route& route : netlink::list_routes(host_.socket, ours))
-    if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host()) {
-      found->second.routed.insert(route.dst.family());
-      all.push_back({found->second.owner, route.dst.address});
-    }
-  for (const auto& [index, end] : ends) {
-    if (std::includes(end.routed.begin(), end.routed.end(), families_.begin(), families_.end())) continue;
+    if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host())
+      add(found->second, route.dst.address, true);
+  for (auto& [index, end] : ends) {
+    if (end.owner.network != short_name(network_) || end.addresses.size() >= range_sets_.size()) continue;
+    const auto lacks = [&](const IpAddress& address) {
+      return std::any_of(range_sets_.begin(), range_sets_.end(), [&](const ipam::RangeSet& set) {
+        return set.find(address) != nullptr &&
+               std::none_of(end.addresses.begin(), end.addresses.end(),
+                            [&](const IpAddress& other) { return set.find(other) != nullptr; });
+      });
+    };
     for (const netlink::Address& address :
          netlink::list_addresses_in(host_.socket, end.link.peer_netns.value_or(-1), end.link.peer))
-      if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE &&
-          !end.routed.contains(address.prefix.family()))
-        all.push_back({end.owner, address.prefix.address});
+      if (address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE && lacks(address.prefix.address))
+        add(end, address.prefix.address, false);
   }
   return all;
 }
@@ -119,7 +125,7 @@ std::vector<ipam::Holding> HostEnds::holdings() {
   std::vector<ipam::Holding> holdings;
   for (const Attached& attached : attached())
     if (attached.owner.network == short_name(network_))
-      holdings.push_back({attached.address, attached.owner.attachment});
+      holdings.push_back({attached.address, attached.owner.attachment, attached.is_routed});
   return holdings;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,10 +26,12 @@ class HostEnds : public ipam::HostEnds {
   std::vector<bool> exist(std::span<const Suspect> suspects) override;
   std::vector<ipam::Holding> holdings() override;
 
-  // The living attachments of every network, each with an address that the host has, or had, its route to.
+  // The living attachments of every network, each with an address that the host has its route to, or had (of this network
+  // only).
   struct Attached {
     Owner owner;
     IpAddress address;
+    bool is_routed;
   };
   std::vector<Attached> attached();
 
@@ -54,7 +55,7 @@ class HostEnds : public ipam::HostEnds {
   Host& host_;
   std::string network_;
   std::string prefix_;
-  std::set<IpFamily> families_;  // of the ranges of our own IPAM
+  std::vector<ipam::RangeSet> range_sets_;  // of our own IPAM
 };
 
 }  // namespace onlink::plugin

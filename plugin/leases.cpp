@@ -48,29 +48,24 @@ ipam::Config with(HostEnds& ends, ipam::Config config) {
   return config;
 }
 
-// Another plugin that has failed, or whose lease is not wanted, is told to give back what the attachment
-// holds.
-void withdraw(const cni::Request& request, const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
-  if (const auto link = ends.find(request.attachment))
-    notes(fmt::format("{} exists, so its addresses are not returned to {}", link->name, config.ipam_type));
-  else
-    delegate(request, config.ipam_type, cni::Command::del);
-}
-
 }  // namespace
 
 ipam::Lease lease(const cni::Request& request, const NetConf& config, HostEnds& ends,
                   const ipam::Notes& notes) {
   if (config.ipam) return ipam::reserve(with(ends, *config.ipam), request, notes);
-  return {delegate_add(request, config.ipam_type, [&] { withdraw(request, config, ends, notes); }), {}};
+  // Another plugin that has failed is told to give back what the attachment holds.
+  const auto withdraw = [&] { give_back(request, config, {}, ends, notes); };
+  return {delegate_add(request, config.ipam_type, withdraw), {}};
 }
 
 void give_back(const cni::Request& request, const NetConf& config, const ipam::Lease& lease, HostEnds& ends,
                const ipam::Notes& notes) {
-  if (config.ipam)
+  if (const auto link = ends.find(request.attachment))
+    notes(fmt::format("{} exists, so its addresses are not given back", link->name));
+  else if (config.ipam)
     ipam::give_back(with(ends, *config.ipam), request, lease, notes);
   else
-    withdraw(request, config, ends, notes);
+    delegate(request, config.ipam_type, cni::Command::del);
 }
 
 void restore_leases(const NetConf& config, HostEnds& ends, const ipam::Notes& notes) {
@@ -89,10 +84,10 @@ void tell_ipam(const cni::Request& request, const NetConf& config, HostEnds& end
   if (request.command == Command::gc) ipam::collect(own, request, notes);
 }
 
-std::vector<cni::Attachment> leased_since(const cni::Request& request, const NetConf& config, HostEnds& ends,
-                                          const ipam::Notes& notes) {
+std::vector<cni::Attachment> find_unlistable(const cni::Request& request, const NetConf& config,
+                                             HostEnds& ends, const ipam::Notes& notes) {
   if (!config.ipam) return {};
-  return ipam::reserved_since(with(ends, *config.ipam), request, notes);
+  return ipam::find_unlistable(with(ends, *config.ipam), request, notes);
 }
 
 cni::Result preview_lease(const NetConf& config) {

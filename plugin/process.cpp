@@ -31,7 +31,7 @@ UniqueFd input_file(std::string_view content) {
   return fd;
 }
 
-// Everything but the two descriptors is closed by exec: the descriptors of this project all have O_CLOEXEC.
+// Everything but these and the attachment's lock is closed by exec: other descriptors of this project have O_CLOEXEC.
 class SpawnActions {
  public:
   SpawnActions(int input, int output) {

@@ -53,23 +53,24 @@ std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::L
   }
 }
 
-void tear_down(const cni::Request& request, const Teardown& teardown) {
+void tear_down(cni::Request request, const Teardown& teardown) {
   const Parsed parsed = read_config(request);
   Log log(parsed.config, request);
   log.failures([&] {
-    UniqueFd lock;
+    AttachmentLock lock;
     if (request.command == cni::Command::del) lock = lock_attachment(request, parsed.config, log);
     Host host = open_host();
     HostEnds ends(host, request, parsed.config);
     const ipam::Notes notes = [&](const std::string& note) { log.info(note); };
     Scene scene{request, parsed.config, host, ends, plan_rules(request, parsed.config, {}), notes};
     Steps steps(log);
-    steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
+    const bool are_gone = steps.run(teardown.interfaces, [&] { teardown.remove_interfaces(scene, steps); });
     remove_rules(scene.rules, host.socket, ends, log);
-    steps.run(teardown.addresses, [&] {
-      parsed.ipam_problems.throw_if_any("release addresses");
-      tell_ipam(request, parsed.config, ends, notes);
-    });
+    if (are_gone)
+      steps.run(teardown.addresses, [&] {
+        parsed.ipam_problems.throw_if_any("release addresses");
+        tell_ipam(request, parsed.config, ends, notes);
+      });
     steps.finish();
   });
 }

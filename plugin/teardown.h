@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
-// take_down_with_rules), then addresses, so that nobody gets an address that is still routed. Every step is tried,
-// whatever becomes of the others.
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed: an
+// interface that cannot be removed keeps its addresses. Every other step is tried, whatever becomes of the rest.
 #pragma once
 
 #include <functional>
@@ -23,8 +23,11 @@ class Steps {
  public:
   explicit Steps(Log& log) : log_(log) {}
 
-  void run(const std::string& what, const std::function<void()>& step) {
-    if (failures_.attempt(step)) log_.step(what);
+  // False where it failed.
+  bool run(const std::string& what, const std::function<void()>& step) {
+    const bool done = failures_.attempt(step);
+    if (done) log_.step(what);
+    return done;
   }
   void finish() const { failures_.throw_if_any(); }
 
@@ -35,7 +38,7 @@ class Steps {
 
 // What a call works on.
 struct Scene {
-  const cni::Request& request;
+  cni::Request& request;
   const NetConf& config;
   Host& host;
   HostEnds& ends;
@@ -59,6 +62,6 @@ std::vector<netlink::Socket> take_down_with_rules(Scene& scene, const netlink::L
 void remove_rules(const Rules& rules, netlink::Socket& host, const HostEnds& ends, Log& log);
 
 // Works with the usable part of the configuration. Throws Failure with all that went wrong.
-void tear_down(const cni::Request& request, const Teardown& teardown);
+void tear_down(cni::Request request, const Teardown& teardown);
 
 }  // namespace onlink::plugin

@@ -11,7 +11,7 @@ namespace onlink::plugin {
 
 // Complete, or it leaves nothing: no address, no interface.
 cni::Result add(const cni::Request& request);
-// Tries every step, whatever becomes of the others; what does not exist is done. Needs neither the namespace
+// What does not exist is done. Where the interface cannot be removed, its addresses stay. Needs neither the namespace
 // nor prevResult.
 void del(const cni::Request& request);
 // One Failure (not_as_attached) that names every difference; try_again where the state cannot be read.

@@ -54,8 +54,8 @@ struct PlacedNode {
 
     bool operator==(const Unknown&) const = default;
   } unknown = {};
-  // When it was created, as a text that sorts by time; empty: the source does not know.
-  std::string created = {};
+  // When it was created, as a number that sorts by time; 0: the source does not know.
+  std::uint64_t created = 0;
 
   bool operator==(const PlacedNode&) const = default;
 };

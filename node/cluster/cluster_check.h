@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,7 +47,7 @@ class NodeChecks {
   std::string self_name_;
   bool any_family_;
   std::vector<std::pair<IpPrefix, std::string>> needed_;
-  std::map<std::string, const PlacedNode*> names_;
+  std::unordered_map<std::string_view, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;
   std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap
 };

@@ -18,10 +18,17 @@ bool is_completed(const Node& from, const Node& to) {
   return from.ipv4 != to.ipv4 || from.ipv6 != to.ipv6 || from.pod_cidrs.size() < to.pod_cidrs.size();
 }
 
+// Of a family of which it has pod subnets.
+bool lacks_address(const Node& node, bool v4) {
+  return !(v4 ? node.ipv4 : node.ipv6) &&
+         std::any_of(node.pod_cidrs.begin(), node.pod_cidrs.end(),
+                     [&](const IpPrefix& cidr) { return cidr.address.is_v4() == v4; });
+}
+
 bool is_older(const PlacedNode* one, const PlacedNode* other) {
   // A node of unknown age counts as the younger.
   const auto age = [](const PlacedNode* placed) { return std::tie(placed->created, placed->node.name); };
-  return one->created.empty() != other->created.empty() ? other->created.empty() : age(one) < age(other);
+  return (one->created == 0) != (other->created == 0) ? other->created == 0 : age(one) < age(other);
 }
 
 }  // namespace
@@ -30,9 +37,9 @@ Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* 
     : node_name_(node_name), checks_(node_name, rules) {
   static_cast<Rules&>(result_.cluster) = rules;
   if (before == nullptr) return;
-  const auto remember = [&](const Node& node) { before_[node.name] = {"the last good " + node.name, node}; };
-  remember(before->self);
-  for (const Node& peer : before->peers) remember(peer);
+  before_.reserve(before->peers.size() + 1);
+  before_.emplace(before->self.name, &before->self);
+  for (const Node& peer : before->peers) before_.emplace(peer.name, &peer);
 }
 
 void Merger::add(const NodeList& list) {
@@ -71,9 +78,13 @@ void Merger::add(const NodeList& list) {
 }
 
 const PlacedNode& Merger::resolve(const PlacedNode& from) {
-  PlacedNode& placed = resolved_.emplace_back(from);
+  const auto& unknown = from.unknown;
+  if (!unknown.pod_cidrs && !unknown.mode && !unknown.tunnel_address && !lacks_address(from.node, true) &&
+      !lacks_address(from.node, false))
+    return from;
+  PlacedNode& placed = made_.emplace_back(from);
   const auto earlier = before_.find(from.node.name);
-  const Node* was = earlier == before_.end() ? nullptr : &earlier->second.node;
+  const Node* was = earlier == before_.end() ? nullptr : earlier->second;
   if (was != nullptr && from.unknown.pod_cidrs) placed.node.pod_cidrs = was->pod_cidrs;
   if (was != nullptr && from.unknown.mode) {
     placed.node.mode = was->mode;
@@ -88,9 +99,8 @@ const PlacedNode& Merger::resolve(const PlacedNode& from) {
 void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
   Node& node = placed.node;
   for (const bool v4 : {true, false}) {
+    if (!lacks_address(node, v4)) continue;
     auto& address = v4 ? node.ipv4 : node.ipv6;
-    const auto concerns = [&](const IpPrefix& cidr) { return cidr.address.is_v4() == v4; };
-    if (address || std::none_of(node.pod_cidrs.begin(), node.pod_cidrs.end(), concerns)) continue;
     const char* family = v4 ? "IPv4" : "IPv6";
     if (const auto earlier = was == nullptr ? std::nullopt : (v4 ? was->ipv4 : was->ipv6);
         placed.unknown.addresses && earlier) {
@@ -98,7 +108,7 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
       note_entry(node.name, fmt::format("{} no longer has an {} address; {} stays in use", placed.path,
                                         family, earlier->to_string()));
     } else if ((v4 ? node.ipv6 : node.ipv4) && !tunnels_any_family(result_.cluster)) {
-      std::erase_if(node.pod_cidrs, concerns);
+      std::erase_if(node.pod_cidrs, [&](const IpPrefix& cidr) { return cidr.address.is_v4() == v4; });
       note_entry(node.name, fmt::format("{} has no {} address: its {} pod subnets are left out", placed.path,
                                         family, family));
     }
@@ -106,7 +116,7 @@ void Merger::resolve_addresses(PlacedNode& placed, const Node* was) {
 }
 
 void Merger::take_self(const PlacedNode* self) {
-  const auto earlier = before_.find(node_name_);
+  const PlacedNode* was = earlier(node_name_);
   Problems problems;
   if (self == nullptr) {
     problems.add("nodes", fmt::format("this node, \"{}\", is not among them", node_name_));
@@ -116,7 +126,7 @@ void Merger::take_self(const PlacedNode* self) {
     else
       problems.add(self->path, "has no address");
     // A Node that was deleted and registered again has none for a while; its pods are still there.
-    if (self->node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty())
+    if (self->node.pod_cidrs.empty() && was != nullptr && !was->node.pod_cidrs.empty())
       problems.add(self->path, "has no pod subnets any more");
     if (problems.empty()) {
       checks_.take(*self);
@@ -124,7 +134,7 @@ void Merger::take_self(const PlacedNode* self) {
       return;
     }
   }
-  if (earlier == before_.end()) {
+  if (was == nullptr) {
     problems.throw_if_any("the list of nodes");
     return;
   }
@@ -132,8 +142,8 @@ void Merger::take_self(const PlacedNode* self) {
   for (const std::string& problem : problems.list())
     result_.problems.push_back({named ? "node-entry" : "list-doubted", named ? Subject::node : Subject::list,
                                 problem + "; this node keeps its earlier entry"});
-  checks_.take(earlier->second);
-  result_.cluster.self = earlier->second.node;
+  checks_.take(*was);
+  result_.cluster.self = was->node;
 }
 
 void Merger::need_own_networks() {
@@ -170,7 +180,7 @@ Problems Merger::take(const PlacedNode& placed) {
   const Node& node = placed.node;
   if (!has_address(node) && node.pod_cidrs.empty()) return {};  // just registered: nothing to reach yet
   const auto earlier = before_.find(node.name);
-  if (node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second.node.pod_cidrs.empty()) {
+  if (node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second->pod_cidrs.empty()) {
     bare_[node.name] = &placed;
     return {};
   }
@@ -187,14 +197,20 @@ Problems Merger::take(const PlacedNode& placed) {
   return problems;
 }
 
+const PlacedNode* Merger::earlier(const std::string& name) {
+  const auto found = before_.find(name);
+  return found == before_.end() ? nullptr
+                                : &made_.emplace_back(PlacedNode{"the last good " + name, *found->second});
+}
+
 bool Merger::fall_back(const std::string& name) {
-  const auto earlier = before_.find(name);
-  if (earlier == before_.end()) return false;
+  const PlacedNode* was = earlier(name);
+  if (was == nullptr) return false;
   Problems problems;
-  checks_.check(earlier->second, problems);
-  check_mode(result_.cluster, earlier->second, problems);
+  checks_.check(*was, problems);
+  check_mode(result_.cluster, *was, problems);
   if (!problems.empty()) return false;
-  accept(earlier->second);
+  accept(*was);
   result_.kept.push_back(name);
   return true;
 }
@@ -207,8 +223,8 @@ void Merger::accept(const PlacedNode& placed) {
 
 std::set<std::string> Merger::gone() const {
   std::set<std::string> names;
-  for (const auto& [name, placed] : before_)
-    if (name != node_name_ && !placed.node.pod_cidrs.empty() && !routed_.contains(name)) names.insert(name);
+  for (const auto& [name, node] : before_)
+    if (name != node_name_ && !node->pod_cidrs.empty() && !routed_.contains(name)) names.emplace(name);
   return names;
 }
 

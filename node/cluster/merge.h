@@ -9,6 +9,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -66,17 +69,19 @@ class Merger {
     result_.problems.push_back(
         {"node-entry", own ? Subject::node : Subject::peer, std::move(text), own ? "" : name});
   }
+  // The entry of an earlier list; null: there is none.
+  const PlacedNode* earlier(const std::string& name);
   bool fall_back(const std::string& name);
   void accept(const PlacedNode& placed);
 
   std::string node_name_;
   NodeChecks checks_;
   std::vector<IpPrefix> networks_;
-  std::deque<PlacedNode> resolved_;                // deque: others point at them
-  std::map<std::string, PlacedNode> before_;       // this node among them
-  std::set<std::string> routed_;                   // peers that have pod subnets now
-  std::map<std::string, const PlacedNode*> bare_;  // peers that had pod subnets and now have none
-  bool in_order_ = false;                          // the peers keep the order of the list
+  std::deque<PlacedNode> made_;  // besides those of the list; deque: others point at them
+  std::unordered_map<std::string_view, const Node*> before_;  // this node among them
+  std::unordered_set<std::string_view> routed_;               // peers that have pod subnets now
+  std::map<std::string, const PlacedNode*> bare_;             // peers that had pod subnets and now have none
+  bool in_order_ = false;                                     // the peers keep the order of the list
   bool names_self_ = false;
   bool names_others_ = false;
   Problems unfit_;  // where rules and list do not fit

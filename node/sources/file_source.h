@@ -2,7 +2,7 @@
 // The nodes that the cluster file lists itself. The feed opens a new source for each version of the file (feed.h).
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,16 +12,19 @@ namespace onlink::node {
 
 class FileSource final : public Source {
  public:
-  FileSource(std::string path, NodeList list) : path_(std::move(path)), list_(std::move(list)) {}
+  FileSource(std::string path, NodeList list)
+      : path_(std::move(path)), list_(std::make_shared<const NodeList>(std::move(list))) {}
 
   int descriptor() const override { return -1; }
-  std::optional<NodeList> read() override { return std::exchange(list_, std::nullopt); }
+  bool read() override { return std::exchange(is_new_, false); }
+  std::shared_ptr<const NodeList> list() const override { return list_; }
   void refresh() override {}
   std::string describe() const override { return "file " + path_; }
 
  private:
   std::string path_;
-  std::optional<NodeList> list_;
+  std::shared_ptr<const NodeList> list_;
+  bool is_new_ = true;
 };
 
 }  // namespace onlink::node

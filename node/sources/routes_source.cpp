@@ -71,21 +71,23 @@ std::string RoutesSource::problem() const {
 
 void RoutesSource::refresh() {
   look_at_ = 0;
-  ++reading_;
-  news_ = true;
+  afresh_ = true;
   set_timer();
 }
 
-std::optional<NodeList> RoutesSource::read() {
+bool RoutesSource::read() {
   (void)timer_.expired();  // only clears it: each task has its own time
   drain();
   const std::int64_t now = monotonic_ms();
   if (look_at_ <= now) look();
   news_ = learned_.expire(now) || news_;
   set_timer();
-  if (!std::exchange(news_, false)) return std::nullopt;
-  NodeList list = learned_.list();
-  list.reading = reading_;
+  return std::exchange(news_, false);
+}
+
+std::shared_ptr<const NodeList> RoutesSource::list() const {
+  auto list = std::make_shared<NodeList>(learned_.list());
+  list->reading = reading_;
   return list;
 }
 
@@ -109,7 +111,8 @@ void RoutesSource::drain() {
 void RoutesSource::look() {
   try {
     const auto table = netlink::list_routes(socket_, {.family = {}, .table = settings_.table});
-    news_ = learned_.update(table, monotonic_ms()) || news_;
+    news_ = learned_.update(table, monotonic_ms()) || afresh_ || news_;
+    if (std::exchange(afresh_, false)) ++reading_;
   } catch (const Failure&) {
     news_ = true;  // once it can be read again
     look_at_ = monotonic_ms() + retry_ms;

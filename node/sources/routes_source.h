@@ -34,7 +34,8 @@ class RoutesSource final : public Source {
 
   int descriptor() const override { return descriptors_.descriptor(); }
   // The first list comes immediately, and is incomplete until the table has had routes for the hold time.
-  std::optional<NodeList> read() override;
+  bool read() override;
+  std::shared_ptr<const NodeList> list() const override;
   void refresh() override;
   std::string describe() const override;
   std::string problem() const override;
@@ -51,7 +52,8 @@ class RoutesSource final : public Source {
   Timer timer_;
   netlink::Monitor monitor_;  // opened before the first look
   netlink::Socket socket_;
-  std::uint64_t reading_ = 1;
+  std::uint64_t reading_ = 0;
+  bool afresh_ = true;  // the next look is another reading
   std::int64_t resync_ms_;
   std::int64_t look_at_ = 0;  // when the table is to be read again
   bool news_ = true;

@@ -52,6 +52,7 @@ json print_peers(const StatusInput& input) {
   std::map<IpPrefix, const netlink::Route*> routes;
   for (const netlink::Route& route : input.plan.desired.routes) routes[route.dst] = &route;
   const PathStates states = PathStates::before(input.plan.changes);
+  const auto times = parse_paths(input.state.paths);
   const auto& kept_names = input.service ? input.service->kept : input.nodes.kept;
   const std::set<std::string> kept(kept_names.begin(), kept_names.end());
   json peers = json::array();
@@ -66,8 +67,8 @@ json print_peers(const StatusInput& input) {
                  {"state", states.of(path)}};
     if (const auto route = routes.find(path.cidr); route != routes.end())
       peer["route"] = netlink::to_string(*route->second, input.plan.host.link_name(route->second->link));
-    const auto since = input.state.paths.find(path.cidr.to_string());
-    if (since != input.state.paths.end() && peer["state"] == "ok") peer["since"] = in_utc(since->second.when);
+    const auto since = times.find(path.cidr.to_string());
+    if (since != times.end() && peer["state"] == "ok") peer["since"] = in_utc(since->second.when);
     peers.push_back(std::move(peer));
   }
   return peers;

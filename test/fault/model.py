@@ -606,7 +606,10 @@ class Model:
         valid = {key[1] for key in self.waiting if key[0] == net}
         valid |= {a.key[1] for a in [*self.living(), *self.elsewhere()] if a.key[0] == net and a.key[1] not in lacks.split(",")}
         valid |= {container for container in adds.split(",") if container}
-        conf = {**world.of_gc(network.config(), *sorted(valid)), "cniVersion": "1.1.0"}
+        # A runtime cannot list what it is adding: onlink sees that for itself, where its records are.
+        adding = {key[1] for key, call in self.waiting.items()
+                  if key[0] == net and network.kind == "own" and not call.disturbed and key not in self.attachments}
+        conf = {**world.of_gc(network.config(), *sorted(valid - adding)), "cniVersion": "1.1.0"}
         program = f"{world.bin_dir}/onlink-ipam" if network.kind == "bridge" else None
         before = self.now.leases[net]
         call = self.call("GC", network, "-", conf=conf, program=program, kill=kill)

@@ -57,10 +57,9 @@ void turn(NodeWatch& watch, fuzz::Input& input) {
 // As a pass sees it.
 void merge(const NodeWatch& watch) {
   NodeList list;
-  std::vector<std::string> wrong;
-  for (const auto& [name, node] : watch.nodes()) {
-    fuzz::require(!name.empty() && name == node.name, "a Node has its name");
-    list.nodes.push_back(placed_node(node, wrong));
+  for (const KubernetesNode& node : watch.nodes()) {
+    fuzz::require(!node.name().empty(), "a Node has its name");
+    list.nodes.push_back(node.placed);
   }
   const Rules rules;
   Merger merger(rules, "A", nullptr);
@@ -81,7 +80,7 @@ void merge(const NodeWatch& watch) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  NodeWatch watch(1);
+  NodeWatch watch("A", 1);
   while (!input.empty()) turn(watch, input);
   merge(watch);
   const std::string text(reinterpret_cast<const char*>(data), size);

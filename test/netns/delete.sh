@@ -79,6 +79,36 @@ same "GC with an empty list takes all" "$(ip -j link show type veth | jq -r '.[]
 conf; cni GC -; refused 7 "cni.dev/valid-attachments"
 conf '.cniVersion = "1.0.0" | .["cni.dev/valid-attachments"] = []'; cni GC -; [ "$status" != 0 ] || fail "GC for 1.0.0"
 
+# An interface that cannot be removed keeps its address: DEL and GC gave it to the next pod while the host still had its route.
+empty_host
+real=$bin
+for verb in DEL GC; do
+  for request in 1 2 3 4 5; do
+    conf '.["cni.dev/valid-attachments"] = []'
+    pod a; pod b
+    for name in a b; do cni ADD $name; ok "ADD $name"; done
+    printf '#!/bin/sh\nexec strace -qq -o /dev/null -e inject=sendto:error=EPERM:when=%s+ "%s/onlink"\n' $request "$real" >$work/onlink
+    chmod +x $work/onlink
+    bin=$work cni $verb a 2>/dev/null
+    same "$verb, request $request fails: whose addresses are there" "$(head -qn1 /var/lib/cni/networks/net1/10.* 2>/dev/null | tr -d '\r' | sort)" \
+      "$(ip -j link show type veth | jq -r '.[].ifalias | select(startswith("onlink net1 ")) | split(" ")[2]' | sort)"
+    for name in a b; do cni DEL $name; ok "DEL $name"; ip netns del $name; done
+  done
+done
+# So does that of an ADD that fails and cannot remove it.
+for type in onlink-ipam host-local; do
+  for request in 6 8 11; do
+    conf '.cniVersion = "1.0.0" | .ipam.type = "'$type'"'
+    pod a
+    printf '#!/bin/sh\nexec strace -qq -o /dev/null -e inject=sendto:error=EPERM:when=%s+ "%s/onlink"\n' $request "$real" >$work/onlink
+    bin=$work cni ADD a 2>/dev/null; rejected "ADD, $type, request $request"
+    same "ADD with $type, request $request fails: what it leaves" "$(ip -o link show type veth | wc -l) $(head -qn1 /var/lib/cni/networks/net1/10.* | tr -d '\r')" "1 a"
+    cni DEL a; ok "DEL after that"
+    same "and what DEL leaves" "$(ip -o link show type veth)$(files)" ""
+    ip netns del a
+  done
+done
+
 # STATUS.
 conf; cni STATUS -; ok STATUS
 conf '.ipam.subnet = "10.30.0.0/30"'; pod full; cni ADD full; ok "the only address"

@@ -56,6 +56,23 @@ same "whose its address is" "$(owner 10.10.0.3)" b
 conf "$(valid a)"; cni GC -; ok "the next GC"
 same "which knows it" "$(files)" "./cni/networks/net1/10.10.0.2"
 
+# Nor is one whose ADD is running: its address went to the next pod. The request that takes its time is about the other end, makes
+# the pair, or is one of those after it.
+for request in 4 5 6 7 9; do
+  empty_host
+  pod a; pod b; cni ADD a; ok "ADD a"
+  ( CNI_COMMAND=ADD CNI_CONTAINERID=b CNI_NETNS=/run/netns/b CNI_IFNAME=eth0 CNI_PATH=$bin strace -qq -o /dev/null \
+      -e inject=sendto:delay_enter=500000:when=$request "$bin/onlink" <<<"$conf" >$work/out 2>&1; echo $? >$work/status ) &
+  for _ in $(seq 500); do [ ! -e $folder/10.10.0.3 ] || break; sleep 0.01; done
+  conf "$(valid a)"; cni GC -; ok "GC during request $request of an ADD"
+  wait
+  same "the ADD, request $request: $(cat $work/out)" "$(cat $work/status)" 0
+  same "whose its address is, request $request" "$(owner 10.10.0.3)" b
+  living "attached while GC ran, request $request" /run/netns/b 10.10.0.3
+  cni GC -; ok "the next GC"
+  same "which knows it, request $request" "$(files)" "./cni/networks/net1/10.10.0.2"
+done
+
 # A folder where one of our temporary files would be: nobody is kept from their address.
 empty_host
 pod a; cni ADD a; ok "ADD"; cni DEL a; ok "DEL"

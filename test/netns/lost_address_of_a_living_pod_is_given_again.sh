@@ -43,6 +43,38 @@ for family in 4 6; do
   same "whose $address is" "$(owner $address)" p1
 done
 
+# One of two addresses of a family has its route left.
+empty_host
+conf '.ipam |= (del(.subnet) | .cooldown = 0 | .ranges = [[{"subnet":"10.10.0.0/29"}],[{"subnet":"10.20.0.0/29"}]])'
+pod p1; cni ADD p1; ok "ADD with two addresses"
+ip route del 10.20.0.2
+ip -n p1 addr add 10.20.0.5/32 dev eth0
+rm -r /var/lib/cni
+for each in x1 x2 x3 x4; do pod $each; cni ADD $each; ok "ADD $each"; done
+same "whose 10.20.0.2 is" "$(owner 10.20.0.2)" p1
+
+# A backup is put in the place of the folder: CHECK refused the pod whose address it gives to another one, which is dead, and DEL left
+# that. And what the restored files name was taken for alive when it had died, as after a loss of runDir.
+for what in backup runDir; do
+  empty_host
+  conf "$small"
+  for each in a b; do pod $each; cni ADD $each; ok "ADD $each"; done
+  cp -a /var/lib/cni $work/backup
+  cni DEL a; ok "DEL a"; ip netns del a
+  for each in c d e f; do pod $each; cni ADD $each; ok "ADD $each"; done
+  result=$out
+  same "the address of one in the backup" "$(address)" 10.10.0.2
+  if [ $what = backup ]; then rm -r /var/lib/cni; mv $work/backup /var/lib/cni; else rm -r $work/backup /run/onlink; fi
+  pod x1; cni ADD x1; refused 102 "no IP addresses"
+  same "whose they are, $what" "$(for i in 2 3 4 5 6; do owner 10.10.0.$i; done | xargs)" "f b c d e"
+  with_prev "$result"; cni CHECK f; ok "CHECK, $what"
+  conf "$small"
+  ip netns del b; ip netns del c
+  for each in x1 x2; do [ -e /run/netns/$each ] || pod $each; cni ADD $each; ok "ADD $each in a killed one's place, $what"; done
+  cni DEL f; ok "DEL f, $what"
+  same "its address is free, $what" "$(owner 10.10.0.2)" ""
+done
+
 # What a pod gives itself is no reason to reserve it, where the network has no such addresses.
 empty_host
 conf "$small"

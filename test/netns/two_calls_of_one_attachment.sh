@@ -59,6 +59,24 @@ wait
 cni DEL p1; ok "DEL when it has ended"
 same "freed" "$(owner 10.10.0.2)" ""
 
+# An ADD is killed while its IPAM plugin runs, which goes on, and reserved an address after the DEL. A program that the plugin
+# leaves behind keeps nobody waiting.
+empty_host
+mkdir $work/slow
+printf '#!/bin/sh\n[ "$CNI_COMMAND" != ADD ] || { sleep 0.5; [ ! -e %s/leave ] || sleep 60 & }\nexec %s/host-local\n' $work $reference >$work/slow/host-local
+chmod +x $work/slow/host-local
+conf "$other"
+pod p1
+CNI_COMMAND=ADD CNI_CONTAINERID=p1 CNI_NETNS=/run/netns/p1 CNI_IFNAME=eth0 CNI_PATH=$work/slow "$bin/onlink" <<<"$conf" &
+for _ in $(seq 500); do pgrep -xf 'sleep 0.5' >/dev/null && break; sleep 0.01; done
+kill -KILL $!; wait || true
+cni_path=$work/slow cni DEL p1; ok "DEL beside the IPAM plugin of a killed ADD"
+same "what it leaves" "$(files)" ""
+touch $work/leave
+cni_path=$work/slow cni ADD p1 2>/dev/null; ok "ADD with a plugin that leaves a program behind"
+cni DEL p1; ok "DEL beside that"
+same "what that leaves" "$(files)" ""
+
 # Without a runDir nothing can be locked: that is no reason to fail.
 cni DEL p2
 touch $work/file

@@ -34,7 +34,7 @@ class FakeHostEnds : public HostEnds {
   std::vector<Holding> holdings() override {
     std::vector<Holding> all;
     for (const auto& [owner, addresses] : attached_)
-      for (const IpAddress& address : addresses) all.push_back({address, owner});
+      for (const IpAddress& address : addresses) all.push_back({address, owner, true});
     return all;
   }
 

@@ -301,10 +301,16 @@ TEST_F(ReserveTest, ReservationsThatSomebodyRemovedAreMadeAnewFromTheKernel) {
   EXPECT_EQ(add("c4"), "10.1.2.5/29");
   EXPECT_EQ(content("10.1.2.3"), "c2\r\neth0");
   EXPECT_TRUE(has(noted_, "restore 10.1.2.3 of container c2, interface eth0, which has it"));
+  std::filesystem::copy(file("10.1.2.5"), file("10.1.2.3"),
+                        std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::remove(file("10.1.2.5"));
+  end_attachment("c4");
+  EXPECT_EQ(add("c4"), "10.1.2.6/29");
+  EXPECT_EQ(content("10.1.2.3"), "c2\r\neth0") << "c4 held it by a file from a backup";
   std::filesystem::remove_all(folder());
   end_attachment("c1");
   const std::set<std::string> given{add("c5"), add("c6")};
-  EXPECT_EQ(given, (std::set<std::string>{"10.1.2.2/29", "10.1.2.6/29"}))
+  EXPECT_EQ(given, (std::set<std::string>{"10.1.2.2/29", "10.1.2.5/29"}))
       << "the folder is new, and c1 is gone";
   EXPECT_TRUE(has(refusal("c7"), "0 free, 0 stale, 5 taken"));
 }

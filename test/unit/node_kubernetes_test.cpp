@@ -21,6 +21,9 @@ namespace {
 
 using nlohmann::json;
 
+NodeEvent event_of(std::string_view line) { return parse_node_event(line, "n1"); }
+NodePage page_of(std::string_view body) { return parse_node_page(body, "n1"); }
+
 // As an API server 1.20 sent it, shortened.
 const char* const recorded_event =
     R"({"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1","uid":"0c6f8a35",)"
@@ -36,32 +39,26 @@ const char* const recorded_event =
     R"("nodeInfo":{"kubeletVersion":"v1.20.2"},"images":[{"names":["localhost/x:1"],"sizeBytes":1}]}}})";
 
 TEST(KubernetesNodeJson, KeepsWhatCounts) {
-  const NodeEvent event = parse_node_event(recorded_event);
+  const NodeEvent event = event_of(recorded_event);
   EXPECT_EQ(event.kind, NodeEvent::Kind::changed);
   EXPECT_EQ(event.version, "268");
-  const KubernetesNode expected{.name = "n1",
-                                .created = "2026-11-22T09:01:22Z",
-                                .addresses = {"172.16.91.201", "fd00::201"},
-                                .pod_cidrs = {"10.10.0.0/24", "fd00:10::/64"},
-                                .mode = "Always",
-                                .node_ip = {},
-                                .tunnel_address = {},
-                                .network = "False OnlinkIsUp"};
-  EXPECT_EQ(event.node, expected);
-  std::vector<std::string> problems;
-  const PlacedNode placed = placed_node(event.node, problems);
-  EXPECT_TRUE(problems.empty());
+  const PlacedNode& placed = event.node.placed;
+  EXPECT_EQ(placed.path, "Node n1");
+  EXPECT_EQ(event.node.name(), "n1");
+  EXPECT_TRUE(event.node.problems.empty());
+  EXPECT_EQ(event.node.network, "False OnlinkIsUp");
   EXPECT_EQ(placed.node.ipv4->to_string(), "172.16.91.201");
   EXPECT_EQ(placed.node.ipv6->to_string(), "fd00::201");
-  EXPECT_EQ(placed.node.pod_cidrs.size(), 2u);
+  EXPECT_EQ(placed.node.pod_cidrs,
+            (std::vector{IpPrefix::parse("10.10.0.0/24").value(), IpPrefix::parse("fd00:10::/64").value()}));
   EXPECT_EQ(placed.node.mode, IpipMode::always);
-  EXPECT_EQ(placed.created, "2026-11-22T09:01:22Z");
+  EXPECT_EQ(placed.created, 20261122090122u);
 }
 
 TEST(KubernetesNodeJson, EventsAboutSomethingElseAreRefused) {
   const auto refusal = [](const std::string& line) -> std::string {
     try {
-      (void)parse_node_event(line);
+      (void)event_of(line);
     } catch (const Failure& failure) {
       return failure.what();
     }
@@ -81,13 +78,12 @@ TEST(KubernetesNodeJson, EventsAboutSomethingElseAreRefused) {
 TEST(KubernetesNodeJson, AKeyThatIsThereTwiceIsRefused) {
   const std::string twice =
       R"({"type":"ADDED","object":{"kind":"Node","metadata":{"name":"B","resourceVersion":"6","name":"C"}}})";
-  EXPECT_THROW(parse_node_event(twice), Failure);
-  EXPECT_THROW(
-      parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[],"items":null})"),
-      Failure);
+  EXPECT_THROW(event_of(twice), Failure);
+  EXPECT_THROW(page_of(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[],"items":null})"),
+               Failure);
   // Each object has its own; of keys that are dropped it does not matter.
   EXPECT_EQ(
-      parse_node_page(
+      page_of(
           R"({"kind":"NodeList","metadata":{"resourceVersion":"1","x":{"name":1},"x":3},)"
           R"("items":[{"metadata":{"name":"A"}},{"metadata":{"name":"B"},"spec":{"status":{"name":1}}}]})")
           .nodes.size(),
@@ -99,15 +95,15 @@ TEST(KubernetesNodeJson, AHeartbeatIsTheSameNode) {
   later["object"]["metadata"]["resourceVersion"] = "999";
   later["object"]["status"]["conditions"][1]["lastHeartbeatTime"] = "2026-11-22T10:00:00Z";
   later["object"]["status"]["images"].push_back({{"sizeBytes", 2}});
-  EXPECT_EQ(parse_node_event(later.dump()).node, parse_node_event(recorded_event).node);
+  EXPECT_EQ(event_of(later.dump()).node, event_of(recorded_event).node);
 }
 
 TEST(KubernetesNodeJson, OtherEvents) {
-  const auto bookmark = parse_node_event(
+  const auto bookmark = event_of(
       R"({"type":"BOOKMARK","object":{"kind":"Node","metadata":{"resourceVersion":"12746","creationTimestamp":null}}})");
   EXPECT_EQ(bookmark.kind, NodeEvent::Kind::bookmark);
   EXPECT_EQ(bookmark.version, "12746");
-  const auto error = parse_node_event(
+  const auto error = event_of(
       R"({"type":"ERROR","object":{"kind":"Status","status":"Failure","message":"too old resource version",)"
       R"("reason":"Expired","code":410}})");
   EXPECT_EQ(error.kind, NodeEvent::Kind::error);
@@ -123,64 +119,84 @@ TEST(KubernetesNodeJson, RefusesWhatItIsNot) {
         R"({"type":"X","object":{"metadata":{"name":"a","resourceVersion":"1"}}})",
         R"({"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}})",
         R"({"type":"ADDED","object":{"metadata":{"name":7,"resourceVersion":"1"}}})"})
-    EXPECT_THROW(parse_node_event(text), Failure) << text;
+    EXPECT_THROW(event_of(text), Failure) << text;
   for (const char* text : {"{}", R"({"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]})",
                            R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}})",
                            R"({"kind":"NodeList","metadata":{},"items":[]})"})
-    EXPECT_THROW(parse_node_page(text), Failure) << text;
-  EXPECT_TRUE(parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":null})")
-                  .nodes.empty());
+    EXPECT_THROW(page_of(text), Failure) << text;
+  EXPECT_TRUE(
+      page_of(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":null})").nodes.empty());
   // Every part of a real event, cut off or with a byte changed: an answer or a Failure, nothing else.
   const std::string whole = recorded_event;
   for (std::size_t i = 0; i < whole.size(); ++i) {
-    EXPECT_THROW(parse_node_event(whole.substr(0, i)), Failure);
+    EXPECT_THROW(event_of(whole.substr(0, i)), Failure);
     std::string bent = whole;
     bent[i] = static_cast<char>(bent[i] ^ 0x15);
     try {
-      (void)parse_node_event(bent);
+      (void)event_of(bent);
     } catch (const Failure&) {
       continue;
     }
   }
 }
 
-TEST(KubernetesNodeJson, AnnotationsOverride) {
-  KubernetesNode node{.name = "n1",
-                      .created = "",
-                      .addresses = {"172.16.91.201"},
-                      .pod_cidrs = {"10.10.0.0/24"},
-                      .mode = "Never",
-                      .node_ip = "192.0.2.9, fd00::9",
-                      .tunnel_address = "10.10.0.7",
-                      .network = ""};
-  std::vector<std::string> problems;
-  const Node placed = placed_node(node, problems).node;
-  EXPECT_TRUE(problems.empty());
-  EXPECT_EQ(placed.ipv4->to_string(), "192.0.2.9");
-  EXPECT_EQ(placed.ipv6->to_string(), "fd00::9");
-  EXPECT_EQ(placed.mode, IpipMode::never);
-  EXPECT_EQ(placed.tunnel_address->to_string(), "10.10.0.7");
+KubernetesNode annotated(const json& annotations, const char* cidr = "10.10.0.0/24") {
+  const json node = {{"metadata", {{"name", "n1"}, {"annotations", annotations}}},
+                     {"spec", {{"podCIDR", cidr}}},
+                     {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", "172.16.91.201"}}}}}}};
+  return parse_node_object(node.dump(), "n1");
+}
 
-  node.vxlan_mode = "CrossSubnet";  // beside "Never" of the other
-  const Node vxlan = placed_node(node, problems).node;
+TEST(KubernetesNodeJson, AnnotationsOverride) {
+  json annotations = {{"onlink.io/ipip-mode", "Never"},
+                      {"onlink.io/node-ip", "192.0.2.9, fd00::9"},
+                      {"onlink.io/tunnel-address", "10.10.0.7"}};
+  const KubernetesNode read = annotated(annotations);
+  EXPECT_TRUE(read.problems.empty());
+  const Node& node = read.placed.node;
+  EXPECT_EQ(node.ipv4->to_string(), "192.0.2.9");
+  EXPECT_EQ(node.ipv6->to_string(), "fd00::9");
+  EXPECT_EQ(node.mode, IpipMode::never);
+  EXPECT_EQ(node.tunnel_address->to_string(), "10.10.0.7");
+
+  annotations["onlink.io/vxlan-mode"] = "CrossSubnet";  // beside "Never" of the other
+  const Node vxlan = annotated(annotations).placed.node;
   EXPECT_EQ(vxlan.mode, IpipMode::cross_subnet);
   EXPECT_EQ(vxlan.encapsulation, Encapsulation::vxlan);
-  node.mode = "Always";
-  EXPECT_TRUE(placed_node(node, problems).unknown.mode) << "both: what it was stays";
-  ASSERT_EQ(problems.size(), 1u);
-  EXPECT_NE(problems[0].find("annotation onlink.io/vxlan-mode: is \"CrossSubnet\", and onlink.io/ipip-mode"),
-            std::string::npos);
-  problems.clear();
-  node.vxlan_mode.reset();
+  annotations["onlink.io/ipip-mode"] = "Always";
+  const KubernetesNode both = annotated(annotations);
+  EXPECT_TRUE(both.placed.unknown.mode) << "both: what it was stays";
+  ASSERT_EQ(both.problems.size(), 1u);
+  EXPECT_NE(
+      both.problems[0].find("annotation onlink.io/vxlan-mode: is \"CrossSubnet\", and onlink.io/ipip-mode"),
+      std::string::npos);
 
-  node.mode = "never";
-  node.node_ip = "192.0.2.9,192.0.2.10";
-  node.tunnel_address = "fd00::1";
-  node.pod_cidrs = {"10.10.0.1/24"};
-  const PlacedNode wrong = placed_node(node, problems);
-  EXPECT_EQ(problems.size(), 4u);
-  EXPECT_TRUE(wrong.unknown.mode && wrong.unknown.tunnel_address && wrong.unknown.pod_cidrs);
-  EXPECT_FALSE(wrong.node.ipv4) << "unknown: what it was stays";
+  const KubernetesNode wrong = annotated({{"onlink.io/ipip-mode", "never"},
+                                          {"onlink.io/node-ip", "192.0.2.9,192.0.2.10"},
+                                          {"onlink.io/tunnel-address", "fd00::1"}},
+                                         "10.10.0.1/24");
+  EXPECT_EQ(wrong.problems.size(), 4u);
+  const auto& unknown = wrong.placed.unknown;
+  EXPECT_TRUE(unknown.mode && unknown.tunnel_address && unknown.pod_cidrs);
+  EXPECT_FALSE(wrong.placed.node.ipv4) << "unknown: what it was stays";
+}
+
+TEST(KubernetesNodeJson, OnlyTheApisFormOfATimeSaysHowOldANodeIs) {
+  const auto created = [](const char* text) {
+    const json node = {{"metadata", {{"name", "n1"}, {"creationTimestamp", text}}}};
+    return parse_node_object(node.dump(), "n1").placed.created;
+  };
+  EXPECT_EQ(created("2026-11-22T09:01:22Z"), 20261122090122u);
+  for (const char* text : {"", "2026-11-22", "2026-11-22T09:01:22+01:00", "2026-11-22t09:01:22Z",
+                           "2026-11-2aT09:01:22Z", "2026-11-22T09:01:22Zx"})
+    EXPECT_EQ(created(text), 0u) << text;
+}
+
+TEST(KubernetesNodeJson, TheConditionOfAnotherNodeIsNoNews) {
+  json other = json::parse(recorded_event);
+  other["object"]["status"]["conditions"][0]["status"] = "True";
+  EXPECT_EQ(parse_node_event(other.dump(), "n2").node, parse_node_event(recorded_event, "n2").node);
+  EXPECT_NE(parse_node_event(other.dump(), "n1").node, parse_node_event(recorded_event, "n1").node);
 }
 
 const char* const kubeconfig_text = R"(
@@ -362,15 +378,13 @@ TEST(NetworkCondition, IsOnePatchOfOneCondition) {
 }
 
 TEST(KubernetesNodeJson, SaysWhichWordOfANodeIsNoText) {
-  const NodePage page = parse_node_page(R"({"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[
+  const NodePage page = page_of(R"({"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[
     {"metadata":{"name":"odd","annotations":{"onlink.io/ipip-mode":1.5,"onlink.io/node-ip":["10.0.0.1"]}},
      "spec":{"podCIDRs":[7,"10.10.1.0/24",null,{"address":[[]]}]},"status":{"addresses":[{"type":"InternalIP"}]}},
     {"metadata":{"name":"single"},"spec":{"podCIDR":true}},
     {"metadata":{"name":"good"},"spec":{"podCIDRs":null,"podCIDR":"10.10.2.0/24"}}]})");
   ASSERT_EQ(page.nodes.size(), 3u);
-  std::vector<std::string> problems;
-  PlacedNode placed = placed_node(page.nodes[0], problems);
-  EXPECT_TRUE(placed.unknown.pod_cidrs);
+  EXPECT_TRUE(page.nodes[0].placed.unknown.pod_cidrs);
   const std::vector<std::string> expected = {
       R"(Node odd: InternalIP "null" is not an IP address)",
       R"(Node odd: annotation onlink.io/node-ip: must be an IPv4 address, an IPv6 address, or both with a comma between, not "an array")",
@@ -378,14 +392,11 @@ TEST(KubernetesNodeJson, SaysWhichWordOfANodeIsNoText) {
       R"(Node odd: podCIDR "null" is not a subnet)",
       R"(Node odd: podCIDR "an object" is not a subnet)",
       R"(Node odd: annotation onlink.io/ipip-mode: must be Always, CrossSubnet or Never, not "1.5")"};
-  EXPECT_EQ(problems, expected);
-  problems.clear();
-  placed = placed_node(page.nodes[1], problems);
-  EXPECT_EQ(problems, std::vector<std::string>{R"(Node single: podCIDR "true" is not a subnet)"});
-  problems.clear();
-  placed = placed_node(page.nodes[2], problems);
-  EXPECT_TRUE(problems.empty());
-  EXPECT_EQ(placed.node.pod_cidrs.size(), 1u);
+  EXPECT_EQ(page.nodes[0].problems, expected);
+  EXPECT_EQ(page.nodes[1].problems,
+            std::vector<std::string>{R"(Node single: podCIDR "true" is not a subnet)"});
+  EXPECT_TRUE(page.nodes[2].problems.empty());
+  EXPECT_EQ(page.nodes[2].placed.node.pod_cidrs.size(), 1u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // A list of which a part is wrong, and one that suddenly lacks most of the nodes.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ostream>
 #include <set>
 #include <string>
@@ -90,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
              "contains 172.16.92.100, the address of the API"}),
     [](const auto& info) { return info.param.name; });
 
-PlacedNode born(const Node& node, const std::string& created) {
+PlacedNode born(const Node& node, std::uint64_t created) {
   PlacedNode placed{"Node " + node.name, node};
   placed.created = created;
   return placed;
@@ -100,12 +101,12 @@ PlacedNode born(const Node& node, const std::string& created) {
 TEST(Merge, TwoOwnersAreJudgedAlikeHoweverLongANodeHasBeenRunning) {
   const Node z = node("Z", "172.16.91.209", "10.10.1.0/24");
   struct Ages {
-    const char *b, *z;
+    std::uint64_t b, z;
     Node owner;
   };
   for (const auto& [of_b, of_z, owner] :
-       {Ages{"", "", b}, Ages{"2026-01-02", "2026-01-02", b}, Ages{"2026-01-01", "2026-01-02", b},
-        Ages{"2026-01-02", "2026-01-01", z}, Ages{"", "2026-01-01", z}}) {
+       {Ages{0, 0, b}, Ages{20260102, 20260102, b}, Ages{20260101, 20260102, b}, Ages{20260102, 20260101, z},
+        Ages{0, 20260101, z}}) {
     NodeList list = list_of({a});
     list.nodes.push_back(born(b, of_b));
     list.nodes.push_back(born(z, of_z));
@@ -126,7 +127,7 @@ TEST(Merge, TwoOwnersAreJudgedAlikeHoweverLongANodeHasBeenRunning) {
 TEST(Merge, ThisNodeIsToldThatAnOlderOneHasItsSubnet) {
   const Node rival = node("Z", "172.16.91.209", "10.10.0.0/25");
   NodeList list;
-  list.nodes = {born(a, "2026-01-02"), born(rival, "2026-01-01"), born(c, "2026-01-01")};
+  list.nodes = {born(a, 20260102), born(rival, 20260101), born(c, 20260101)};
   const auto merged = [&] {
     Merger merger({}, "A", nullptr);
     merger.add(list);
@@ -140,7 +141,7 @@ TEST(Merge, ThisNodeIsToldThatAnOlderOneHasItsSubnet) {
             "Node A.podCIDRs[0]: 10.10.0.0/24 overlaps 10.10.0.0/25 of Node Z (\"Z\"), which is older: "
             "the other nodes use that one");
   EXPECT_EQ(about_others(nodes).size(), 1u);
-  list.nodes[0].created = "2025-12-31";
+  list.nodes[0].created = 20251231;
   nodes = merged();
   EXPECT_FALSE(concerns_node(nodes.problems));
   EXPECT_EQ(about_others(nodes).size(), 1u);

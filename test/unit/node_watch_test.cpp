@@ -46,7 +46,7 @@ HttpAnswer refused(long status) { return {.status = status, .body = R"({"message
 
 // Lists one node at version 5, and is then watching.
 NodeWatch watching() {
-  NodeWatch watch(1);
+  NodeWatch watch("a", 1);
   EXPECT_TRUE(watch.question().list);
   EXPECT_TRUE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 5)));
   watch.ended(good, 10);
@@ -56,7 +56,7 @@ NodeWatch watching() {
 }
 
 TEST(NodeWatch, ListsInPagesThenWatches) {
-  NodeWatch watch(1);
+  NodeWatch watch("a", 1);
   EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100");
   ASSERT_TRUE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 7, "x+/=")));
   watch.ended(good, 10);
@@ -177,7 +177,7 @@ TEST(NodeWatch, RetryAfterIsHeeded) {
 
 // Each page with a continue token: there never was a list.
 TEST(NodeWatch, AListThatDoesNotEndIsARefusal) {
-  NodeWatch watch(1);
+  NodeWatch watch("a", 1);
   for (int attempt = 0; attempt < 3; ++attempt) {
     EXPECT_EQ(watch.question().path, "/api/v1/nodes?limit=100") << "from its first page";
     ASSERT_TRUE(watch.page(page({node_json("a", "192.0.2.1", 5)}, 7, "x")));
@@ -309,14 +309,15 @@ class ModelServer {
 
 std::map<std::string, std::string> followed(const NodeWatch& watch) {
   std::map<std::string, std::string> result;
-  for (const auto& [name, node] : watch.nodes()) result[name] = node.addresses.at(0);
+  for (const KubernetesNode& node : watch.nodes())
+    result[node.name()] = node.placed.node.ipv4.value().to_string();
   return result;
 }
 
 TEST(NodeWatch, FollowsTheServerThroughRandomHistories) {
   for (unsigned seed = 1; seed <= 2000 && !testing::Test::HasFailure(); ++seed) {
     ModelServer server(seed);
-    NodeWatch watch(seed);
+    NodeWatch watch("a", seed);
     std::map<std::string, std::string> last;
     for (int step = 0; step < 40; ++step) {
       for (std::uint32_t i = server.pick(4); i > 0; --i) server.happen();

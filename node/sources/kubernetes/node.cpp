@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/failure.h"
 
@@ -89,34 +90,11 @@ std::optional<std::string> optional_words(const json& object, const char* key) {
   return value.is_null() ? std::nullopt : std::optional(words_of(value));
 }
 
-KubernetesNode parse_node(const json& object) {
-  KubernetesNode node;
-  const json& metadata = at(object, "metadata");
-  node.name = text(metadata, "name");
-  if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
-  node.created = text(metadata, "creationTimestamp");
-  const json& annotations = at(metadata, "annotations");
-  node.mode = optional_words(annotations, ipip_key);
-  node.vxlan_mode = optional_words(annotations, vxlan_key);
-  node.node_ip = optional_words(annotations, node_ip_key);
-  node.tunnel_address = optional_words(annotations, tunnel_key);
-  const json& spec = at(object, "spec");
-  for (const json& cidr : at(spec, "podCIDRs")) node.pod_cidrs.push_back(words_of(cidr));
-  if (const auto cidr = optional_words(spec, "podCIDR"); node.pod_cidrs.empty() && cidr.value_or("") != "")
-    node.pod_cidrs = {*cidr};
-  for (const json& address : at(at(object, "status"), "addresses"))
-    if (text(address, "type") == "InternalIP") node.addresses.push_back(words_of(at(address, "address")));
-  for (const json& condition : at(at(object, "status"), "conditions"))
-    if (text(condition, "type") == "NetworkUnavailable")
-      node.network = text(condition, "status") + " " + text(condition, "reason");
-  return node;
-}
-
 std::string version_of(const json& object) { return text(at(object, "metadata"), "resourceVersion"); }
 
 // Takes the one or two addresses of an annotation.
-void override_addresses(const std::string& words, const std::string& path, Node& node,
-                        std::vector<std::string>& problems) {
+void override_addresses(const std::string& words, KubernetesNode& read) {
+  Node& node = read.placed.node;
   std::optional<IpAddress> v4, v6;
   std::string_view rest = words;
   while (!rest.empty()) {
@@ -127,10 +105,10 @@ void override_addresses(const std::string& words, const std::string& path, Node&
     const auto address = IpAddress::parse(word);
     auto* place = address ? &(address->is_v4() ? v4 : v6) : nullptr;
     if (place == nullptr || *place) {
-      problems.push_back(
+      read.problems.push_back(
           fmt::format("{}: annotation {}: must be an IPv4 address, an IPv6 address, or both with a comma "
                       "between, not \"{}\"",
-                      path, node_ip_key, words));
+                      read.placed.path, node_ip_key, words));
       node.ipv4 = node.ipv6 = std::nullopt;  // unknown: the earlier ones stay
       return;
     }
@@ -140,40 +118,50 @@ void override_addresses(const std::string& words, const std::string& path, Node&
   if (v6) node.ipv6 = v6;
 }
 
-void read_addresses(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
-  Node& node = placed.node;
-  for (const std::string& word : from.addresses) {
+// Those of type InternalIP: of each family the first.
+void read_addresses(const json& object, KubernetesNode& read) {
+  Node& node = read.placed.node;
+  for (const json& entry : at(at(object, "status"), "addresses")) {
+    if (text(entry, "type") != "InternalIP") continue;
+    const std::string word = words_of(at(entry, "address"));
     const auto address = IpAddress::parse(word);
     if (!address) {
-      problems.push_back(fmt::format("{}: InternalIP \"{}\" is not an IP address", placed.path, word));
+      read.problems.push_back(
+          fmt::format("{}: InternalIP \"{}\" is not an IP address", read.placed.path, word));
       continue;
     }
     auto& place = address->is_v4() ? node.ipv4 : node.ipv6;
-    if (!place) place = address;  // the first of each family
+    if (!place) place = address;
   }
-  if (from.node_ip) override_addresses(*from.node_ip, placed.path, node, problems);
+  read.placed.unknown.addresses = true;  // for a family without one
 }
 
-void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
-  for (const std::string& word : from.pod_cidrs) {
-    const auto cidr = IpPrefix::parse(word);
-    if (cidr && !cidr->has_host_bits()) {
-      placed.node.pod_cidrs.push_back(*cidr);
-      continue;
-    }
-    problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", placed.path, word));
-    placed.unknown.pod_cidrs = true;
+void read_cidr(const std::string& word, KubernetesNode& read) {
+  const auto cidr = IpPrefix::parse(word);
+  if (cidr && !cidr->has_host_bits()) {
+    read.placed.node.pod_cidrs.push_back(*cidr);
+    return;
   }
+  read.problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", read.placed.path, word));
+  read.placed.unknown.pod_cidrs = true;
+}
+
+void read_cidrs(const json& spec, KubernetesNode& read) {
+  const json& cidrs = at(spec, "podCIDRs");
+  for (const json& cidr : cidrs) read_cidr(words_of(cidr), read);
+  if (const auto cidr = optional_words(spec, "podCIDR"); cidrs.empty() && cidr.value_or("") != "")
+    read_cidr(*cidr, read);
 }
 
 // Of the two modes the one that is not Never, as in the file.
-void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std::string>& problems) {
+void read_modes(const json& annotations, KubernetesNode& read) {
+  PlacedNode& placed = read.placed;
   const auto refuse = [&](const char* key, const std::string& words) {
     placed.unknown.mode = true;
-    problems.push_back(fmt::format("{}: annotation {}: {}", placed.path, key, words));
+    read.problems.push_back(fmt::format("{}: annotation {}: {}", placed.path, key, words));
   };
-  const auto take = [&](const std::optional<std::string>& words, const char* key,
-                        Encapsulation encapsulation) {
+  const auto take = [&](const char* key, Encapsulation encapsulation) {
+    const auto words = optional_words(annotations, key);
     if (!words) return;
     const auto mode = parse_mode(*words);
     if (!mode) return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *words));
@@ -187,36 +175,65 @@ void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
     placed.node.mode = mode;
     placed.node.encapsulation = encapsulation;
   };
-  take(from.mode, ipip_key, Encapsulation::ipip);
-  take(from.vxlan_mode, vxlan_key, Encapsulation::vxlan);
+  take(ipip_key, Encapsulation::ipip);
+  take(vxlan_key, Encapsulation::vxlan);
   if (placed.unknown.mode) placed.node.mode.reset();
+}
+
+void read_tunnel_address(const json& annotations, KubernetesNode& read) {
+  const auto words = optional_words(annotations, tunnel_key);
+  if (!words) return;
+  const auto address = IpAddress::parse(*words);
+  if (address && address->is_v4()) {
+    read.placed.node.tunnel_address = address;
+    return;
+  }
+  read.placed.unknown.tunnel_address = true;
+  read.problems.push_back(fmt::format("{}: annotation {}: must be an IPv4 address, not \"{}\"",
+                                      read.placed.path, tunnel_key, *words));
+}
+
+// "2026-11-22T09:01:22Z" as 20261122090122: the API knows no other form (metav1.Time). 0 for anything else.
+std::uint64_t number_of_time(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00Z";
+  if (text.size() != form.size()) return 0;
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < form.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (form[i] == '0' ? !digit : text[i] != form[i]) return 0;
+    if (digit) number = 10 * number + static_cast<unsigned char>(text[i] - '0');
+  }
+  return number;
+}
+
+KubernetesNode parse_node(const json& object, std::string_view self) {
+  KubernetesNode read;
+  const json& metadata = at(object, "metadata");
+  const json& annotations = at(metadata, "annotations");
+  std::string& name = read.placed.node.name;
+  name = text(metadata, "name");
+  if (name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
+  read.placed.path = "Node " + name;
+  read.placed.created = number_of_time(text(metadata, "creationTimestamp"));
+  read_addresses(object, read);
+  if (const auto words = optional_words(annotations, node_ip_key)) override_addresses(*words, read);
+  read_cidrs(at(object, "spec"), read);
+  read_modes(annotations, read);
+  read_tunnel_address(annotations, read);
+  if (name != self) return read;
+  for (const json& condition : at(at(object, "status"), "conditions"))
+    if (text(condition, "type") == "NetworkUnavailable")
+      read.network = text(condition, "status") + " " + text(condition, "reason");
+  return read;
 }
 
 }  // namespace
 
-PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& problems) {
-  PlacedNode placed;
-  placed.path = "Node " + from.name;
-  placed.node.name = from.name;
-  placed.created = from.created;
-  read_addresses(from, placed, problems);
-  read_cidrs(from, placed, problems);
-  placed.unknown.addresses = true;  // for a family without one
-  read_modes(from, placed, problems);
-  if (from.tunnel_address) {
-    const auto address = IpAddress::parse(*from.tunnel_address);
-    placed.unknown.tunnel_address = !address || !address->is_v4();
-    if (!placed.unknown.tunnel_address) placed.node.tunnel_address = address;
-    if (placed.unknown.tunnel_address)
-      problems.push_back(fmt::format("{}: annotation {}: must be an IPv4 address, not \"{}\"", placed.path,
-                                     tunnel_key, *from.tunnel_address));
-  }
-  return placed;
+KubernetesNode parse_node_object(std::string_view body, std::string_view self) {
+  return parse_node(parse_kept(body), self);
 }
 
-KubernetesNode parse_node_object(std::string_view body) { return parse_node(parse_kept(body)); }
-
-NodePage parse_node_page(std::string_view body) {
+NodePage parse_node_page(std::string_view body, std::string_view self) {
   const json document = parse_kept(body);
   const json& items = at(document, "items");
   const json& metadata = at(document, "metadata");
@@ -227,11 +244,11 @@ NodePage parse_node_page(std::string_view body) {
   page.version = version_of(document);
   page.continued = text(metadata, "continue");
   if (page.version.empty()) throw Failure(FailureKind::not_json, "the API's list has no resourceVersion");
-  for (const json& item : items) page.nodes.push_back(parse_node(item));
+  for (const json& item : items) page.nodes.push_back(parse_node(item, self));
   return page;
 }
 
-NodeEvent parse_node_event(std::string_view line) {
+NodeEvent parse_node_event(std::string_view line, std::string_view self) {
   const json document = parse_kept(line);
   const std::string type = text(document, "type");
   const json& object = at(document, "object");
@@ -256,7 +273,7 @@ NodeEvent parse_node_event(std::string_view line) {
   if (type != "ADDED" && type != "MODIFIED" && type != "DELETED")
     throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", type));
   event.kind = type == "DELETED" ? NodeEvent::Kind::deleted : NodeEvent::Kind::changed;
-  event.node = parse_node(object);
+  event.node = parse_node(object, self);
   return event;
 }
 

@@ -3,7 +3,7 @@
 // capacity, the kubelet's heartbeats).
 #pragma once
 
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,26 +13,27 @@
 namespace onlink::node {
 
 struct KubernetesNode {
-  std::string name;
-  std::string created = {};            // metadata.creationTimestamp
-  std::vector<std::string> addresses;  // of type InternalIP, in the API's order
-  std::vector<std::string> pod_cidrs;
-  // Annotations; see README.md.
-  std::optional<std::string> mode;            // onlink.io/ipip-mode
-  std::optional<std::string> node_ip;         // onlink.io/node-ip
-  std::optional<std::string> tunnel_address;  // onlink.io/tunnel-address
-  // The condition NetworkUnavailable: "False OnlinkIsUp"; empty: there is none.
+  // What is not understood is unknown in it, and has a problem in words.
+  PlacedNode placed;
+  std::vector<std::string> problems;
+  // The condition NetworkUnavailable of this node: "False OnlinkIsUp"; empty: there is none. That of others is dropped:
+  // in a new cluster each node sets its own, and that must be no news to all.
   std::string network;
-  std::optional<std::string> vxlan_mode = {};  // onlink.io/vxlan-mode
 
+  const std::string& name() const { return placed.node.name; }
   bool operator==(const KubernetesNode&) const = default;
 };
 
-// The same as a node of a list. What is not understood becomes unknown, with a problem.
-PlacedNode placed_node(const KubernetesNode& node, std::vector<std::string>& problems);
+struct ByName {
+  using is_transparent = void;
+  static std::string_view name_of(const KubernetesNode& node) { return node.name(); }
+  static std::string_view name_of(std::string_view name) { return name; }
+  bool operator()(const auto& one, const auto& other) const { return name_of(one) < name_of(other); }
+};
+using KubernetesNodes = std::set<KubernetesNode, ByName>;
 
-// A Node alone. Throws Failure (not_json).
-KubernetesNode parse_node_object(std::string_view body);
+// self: the name of this node. A Node alone. Throws Failure (not_json).
+KubernetesNode parse_node_object(std::string_view body, std::string_view self);
 
 struct NodePage {
   std::vector<KubernetesNode> nodes;
@@ -40,7 +41,7 @@ struct NodePage {
   std::string continued;  // the token for the next page; empty: this is the last
 };
 // Throws Failure (not_json) for anything but a NodeList.
-NodePage parse_node_page(std::string_view body);
+NodePage parse_node_page(std::string_view body, std::string_view self);
 
 struct NodeEvent {
   enum class Kind { changed, deleted, bookmark, error } kind = Kind::error;
@@ -50,7 +51,7 @@ struct NodeEvent {
   std::string message;  // of an error
 };
 // A line of a watch. Throws Failure (not_json) for anything else.
-NodeEvent parse_node_event(std::string_view line);
+NodeEvent parse_node_event(std::string_view line, std::string_view self);
 
 // "nodes is forbidden: User ..." from the body of a refusal; its first 200 bytes if it is no Status.
 std::string refusal_message(std::string_view body);

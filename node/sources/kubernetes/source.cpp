@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <memory>
 #include <random>
 #include <utility>
 
@@ -50,19 +51,18 @@ KubernetesSource::KubernetesSource(KubernetesConfig config, std::string node_nam
       description_(describe_config(config_)),
       descriptors_("prepare the source " + description_),
       alarm_("prepare the source " + description_),
-      watch_(std::random_device{}()) {
+      watch_(node_name_, std::random_device{}()) {
   for (const int descriptor : {alarm_.descriptor(), client_.descriptor()}) descriptors_.add(descriptor);
 }
 
-std::optional<NodeList> KubernetesSource::read() {
+bool KubernetesSource::read() {
   (void)alarm_.expired();  // only clears it: each task has its own time
   client_.run();
   end_silence();
   if (request_ == 0 && monotonic_ms() >= ask_at_) ask();
   report_condition();
   set_alarm();
-  if (!watch_.take_news() || !watch_.in_sync()) return std::nullopt;
-  return list();
+  return watch_.take_news() && watch_.in_sync();
 }
 
 std::int64_t KubernetesSource::silent_until() const {
@@ -92,16 +92,16 @@ ProblemList KubernetesSource::problems() const {
   return problems;
 }
 
-NodeList KubernetesSource::list() const {
-  NodeList list;
-  list.reading = watch_.reading();
-  for (const auto& [name, node] : watch_.nodes()) {
-    std::vector<std::string> wrong;
-    list.nodes.push_back(placed_node(node, wrong));
-    const bool own = name == node_name_;
-    for (std::string& text : wrong)
-      list.problems.push_back(
-          {"node-entry", own ? Subject::node : Subject::peer, std::move(text), own ? "" : name});
+std::shared_ptr<const NodeList> KubernetesSource::list() const {
+  auto list = std::make_shared<NodeList>();
+  list->reading = watch_.reading();
+  list->nodes.reserve(watch_.nodes().size());
+  for (const KubernetesNode& node : watch_.nodes()) {
+    list->nodes.push_back(node.placed);
+    const bool own = node.name() == node_name_;
+    for (const std::string& text : node.problems)
+      list->problems.push_back(
+          {"node-entry", own ? Subject::node : Subject::peer, text, own ? "" : node.name()});
   }
   return list;
 }
@@ -186,7 +186,7 @@ void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
 void KubernetesSource::report_condition() {
   if (!config_.network_unavailable || !wanted_ || patch_ != 0 || monotonic_ms() < patch_at_) return;
   const auto self = watch_.nodes().find(node_name_);
-  if (self == watch_.nodes().end() || self->second.network == wanted_->text()) return;
+  if (self == watch_.nodes().end() || self->network == wanted_->text()) return;
   try {
     HttpRequest request = api_request(config_);
     set_condition(request, node_name_, *wanted_, std::time(nullptr));
@@ -253,7 +253,7 @@ std::string withdraw_condition(const KubernetesConfig& config, const std::string
     get.url += "/api/v1/nodes/" + node_name;
     std::string body;
     (void)wait_for(std::move(get), body);
-    if (!is_our_condition(parse_node_object(body).network)) return std::string();
+    if (!is_our_condition(parse_node_object(body, node_name).network)) return std::string();
     HttpRequest patch = api_request(config);
     remove_condition(patch, node_name);
     body.clear();

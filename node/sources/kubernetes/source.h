@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ class KubernetesSource final : public Source {
   KubernetesSource(KubernetesConfig config, std::string node_name, Directories directories);
 
   int descriptor() const override { return descriptors_.descriptor(); }
-  std::optional<NodeList> read() override;
+  bool read() override;
+  std::shared_ptr<const NodeList> list() const override;
   void refresh() override;
   std::string describe() const override { return description_; }
   std::string problem() const override { return watch_.problem(); }
@@ -39,7 +41,6 @@ class KubernetesSource final : public Source {
   void answered(HttpAnswer answer);
   std::int64_t silent_until() const;
   void end_silence();
-  NodeList list() const;
   void write_conflist(const std::vector<IpPrefix>& pod_cidrs);
   void report_condition();
   void condition_answered(const HttpAnswer& answer);

@@ -42,6 +42,17 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+// Whether it was not there like that before: most events are heartbeats.
+bool put(KubernetesNodes& nodes, KubernetesNode node) {
+  auto known = nodes.find(node);
+  if (known != nodes.end()) {
+    if (*known == node) return false;
+    known = nodes.erase(known);
+  }
+  nodes.insert(known, std::move(node));
+  return true;
+}
+
 std::string described(const HttpAnswer& answer) {
   if (answer.status == 0) return answer.error;
   if (answer.status < 300) return "the answer broke off: " + answer.error;
@@ -73,7 +84,7 @@ void NodeWatch::begun() {
 
 bool NodeWatch::page(std::string_view body) {
   try {
-    take(parse_node_page(body));
+    take(parse_node_page(body, self_));
     answered_ = true;
   } catch (const Failure& failure) {
     senseless_ = failure.what();
@@ -84,10 +95,7 @@ bool NodeWatch::page(std::string_view body) {
 // With a server that gives a continue token with every page, the list would never be complete.
 void NodeWatch::take(NodePage page) {
   const std::size_t before = incoming_.size();
-  for (KubernetesNode& node : page.nodes) {
-    std::string name = node.name;
-    incoming_[std::move(name)] = std::move(node);
-  }
+  for (KubernetesNode& node : page.nodes) put(incoming_, std::move(node));
   continued_ = std::move(page.continued);
   if (!continued_.empty()) {
     if (incoming_.size() == before)
@@ -113,18 +121,16 @@ void NodeWatch::set_version(std::string version) {
 
 bool NodeWatch::line(std::string_view line) {
   try {
-    NodeEvent event = parse_node_event(line);
+    NodeEvent event = parse_node_event(line, self_);
     if (event.kind == NodeEvent::Kind::error) {
       expired_ = event.code == gone;
       if (!expired_) senseless_ = fmt::format("the watch ends with {}: {}", event.code, event.message);
       return false;
     }
     if (event.kind == NodeEvent::Kind::deleted) {
-      if (nodes_.erase(event.node.name) > 0) news_ = true;
+      news_ = nodes_.erase(event.node) > 0 || news_;
     } else if (event.kind == NodeEvent::Kind::changed) {
-      KubernetesNode& known = nodes_[event.node.name];
-      if (known != event.node) news_ = true;  // else a heartbeat
-      known = std::move(event.node);
+      news_ = put(nodes_, std::move(event.node)) || news_;
     }
     set_version(std::move(event.version));
     answered_ = true;

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <random>
 #include <string>
 #include <string_view>
@@ -22,7 +21,8 @@ namespace onlink::node {
 
 class NodeWatch {
  public:
-  explicit NodeWatch(std::uint32_t seed) : random_(seed) {}
+  // self: the name of this node.
+  NodeWatch(std::string self, std::uint32_t seed) : self_(std::move(self)), random_(seed) {}
 
   struct Question {
     std::string path;          // with its query
@@ -47,7 +47,7 @@ class NodeWatch {
   bool take_news() { return std::exchange(news_, false); }
   bool in_sync() const { return reading_ > 0; }
   std::uint64_t reading() const { return reading_; }  // lists so far
-  const std::map<std::string, KubernetesNode>& nodes() const { return nodes_; }
+  const KubernetesNodes& nodes() const { return nodes_; }
   const std::string& problem() const { return problem_; }  // empty: the last answer was good
 
   // After this many refusals at one version the list is read again.
@@ -58,9 +58,10 @@ class NodeWatch {
   void fail(std::string problem, long retry_after_s);
   void set_version(std::string version);
 
+  std::string self_;
   std::minstd_rand random_;
-  std::map<std::string, KubernetesNode> nodes_;
-  std::map<std::string, KubernetesNode> incoming_;  // of the pages so far
+  KubernetesNodes nodes_;
+  KubernetesNodes incoming_;  // of the pages so far
   std::string continued_;
   std::string version_;  // empty: a list is needed
   bool list_asked_ = false;
