@@ -101,9 +101,9 @@ void check_wanted(const Allocation& allocation, const IpAddress& address) {
 // Takes the wanted address from a dead holder. Throws where it cannot be had.
 void make_free(Ledger& ledger, const Allocation& allocation, const IpAddress& address) {
   check_wanted(allocation, address);
-  auto holder = ledger.folder().read(address);
+  const auto holder = ledger.folder().read(address);
   if (!holder) return;
-  for (const Judged& living : ledger.reclaim({std::move(*holder)})) {
+  for (const Judged& living : ledger.reclaim({*holder})) {
     const auto& [reservation, record, verdict, made] = living;
     throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
                               address.to_string(), allocation.set().to_string(),
@@ -147,20 +147,6 @@ IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
 bool Allocation::may_give(const IpAddress& address) const {
   const Range* range = set().find(address);
   return range != nullptr && !skipped(config, *range, address);
-}
-
-std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
-  auto held = ledger.held_by(owner);
-  std::vector<IpAddress> addresses;
-  for (const Reservation& reservation : held) addresses.push_back(reservation.address);
-  for (const Judged& living : ledger.reclaim(std::move(held)))
-    throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
-                              living.reservation.address.to_string(), owner.container_id,
-                              living.verdict.state == Verdict::State::alive
-                                  ? "the attachment is alive"
-                                  : "the attachment cannot be proved dead",
-                              living.verdict.why));
-  return addresses;
 }
 
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {

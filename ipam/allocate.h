@@ -21,12 +21,7 @@ struct Allocation {
   bool may_give(const IpAddress& address) const;  // without a request for it, if it is free
 };
 
-// Gives back what the attachment holds from an earlier ADD, and returns its addresses, from any range. Throws
-// Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
-std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner);
-
-// Takes an address: the wanted one; or the next free one after the
-// last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
+// Takes an address: the wanted one; or the next free one after the last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
 // What allocate() would give a new attachment, by looking at the files one by one: nothing is locked or

@@ -72,7 +72,7 @@ bool is_of(const Record& record, const Reservation& reservation) {
 }
 
 // Nothing is known then of what may be there.
-bool is_for_now(int error) { return error == EMFILE || error == ENFILE; }
+bool is_for_now(int error) { return error == EMFILE || error == ENFILE || error == EIO || error == ENOMEM; }
 
 // On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
 struct flock lock_of(short type) {
@@ -173,12 +173,15 @@ bool Evidence::remove(const IpAddress& address) const noexcept {
   return (directory_ && ::unlinkat(fd(), address.to_string().c_str(), 0) == 0) || errno == ENOENT;
 }
 
+std::optional<Record> Evidence::load(const IpAddress& address) const {
+  const auto text = directory_ ? read_file(fd(), address.to_string()) : std::nullopt;
+  return text ? from_text(*text) : std::nullopt;
+}
+
 std::optional<Record> Evidence::read(const IpAddress& address) const {
   try {
-    const auto text = directory_ ? read_file(fd(), address.to_string()) : std::nullopt;
-    return text ? from_text(*text) : std::nullopt;
-  } catch (const Failure& failure) {
-    if (is_for_now(failure.error())) throw;
+    return load(address);
+  } catch (const Failure&) {
     return std::nullopt;  // no evidence: a broken record never causes a reclaim
   }
 }
@@ -212,7 +215,7 @@ Verdict Evidence::suspect(const Judged& judged) const {
   using enum Verdict::State;
   const auto& [reservation, record, verdict, made] = judged;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
-  if (!made) return {unknown, "its record cannot be opened for now"};
+  if (!made) return {unknown, "its record cannot be read for now"};
   const bool by_onlink = record && !record->home.empty();
   if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
   if (by_onlink && record->home == home_)
@@ -225,29 +228,30 @@ Verdict Evidence::suspect(const Judged& judged) const {
   return {unknown, "nothing shows whether its attachment is alive"};
 }
 
-Judged Evidence::look_at(Reservation reservation) const {
+Judged Evidence::look_at(const Reservation& reservation) const {
   // A file's time is that of the last tick.
   timespec tick{};
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
-  Judged judged{std::move(reservation), {}, {}, {}};
+  Judged judged{reservation, {}, {}, reservation.file.modified + nanoseconds(tick)};
   try {
-    judged.record = record_of(judged.reservation);
-    const bool tells = judged.record && judged.record->boot == boot_;
-    judged.made = tells ? judged.record->made : judged.reservation.file.modified + nanoseconds(tick);
-  } catch (const Failure&) {
+    if (auto record = load(reservation.address); record && is_of(*record, reservation))
+      judged.record = std::move(record);
+    if (judged.record && judged.record->boot == boot_) judged.made = judged.record->made;
+  } catch (const Failure& failure) {
     // Without its record, which is there, it would look newer than it is.
+    if (is_for_now(failure.error())) judged.made.reset();
   }
   judged.verdict = suspect(judged);
   return judged;
 }
 
-std::vector<Judged> Evidence::judge(std::vector<Reservation> reservations) const {
+std::vector<Judged> Evidence::judge(const std::vector<Reservation>& reservations) const {
   std::vector<Judged> all;
   std::vector<HostEnds::Suspect> suspects;
   std::vector<std::size_t> places;
   // The kernel is asked last, so that it shows what an ADD made before it ended.
-  for (Reservation& reservation : reservations) {
-    const Judged& judged = all.emplace_back(look_at(std::move(reservation)));
+  for (const Reservation& reservation : reservations) {
+    const Judged& judged = all.emplace_back(look_at(reservation));
     if (!judged.verdict.is_stale()) continue;
     suspects.push_back({judged.reservation.owner, judged.record ? judged.record->interface : ""});
     places.push_back(all.size() - 1);

@@ -53,7 +53,7 @@ struct Judged {
   std::optional<Record> record;  // of this very reservation
   Verdict verdict;
   // As closely as is known, and never too early: CLOCK_REALTIME, nanoseconds. Nothing where its record, which may tell,
-  // cannot be opened for now.
+  // cannot be read for now.
   std::optional<std::int64_t> made;
 };
 
@@ -83,7 +83,7 @@ class Evidence {
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record remains: without its reservation it means nothing.
   bool remove(const IpAddress& address) const noexcept;
-  // Nothing where there is no valid one. Throws Failure where it cannot be opened for now.
+  // Nothing where there is no readable one.
   std::optional<Record> read(const IpAddress& address) const;
   // The record of this very reservation.
   std::optional<Record> record_of(const Reservation& reservation) const;
@@ -92,10 +92,11 @@ class Evidence {
   // Whether its ADD is running.
   bool is_being_made(const IpAddress& address) const;
   // In the order of the reservations. The kernel is asked once for all of them.
-  std::vector<Judged> judge(std::vector<Reservation> reservations) const;
+  std::vector<Judged> judge(const std::vector<Reservation>& reservations) const;
 
  private:
-  Judged look_at(Reservation reservation) const;
+  std::optional<Record> load(const IpAddress& address) const;  // throws Failure
+  Judged look_at(const Reservation& reservation) const;
   bool is_of_earlier_boot(const Judged& judged) const;
   Verdict suspect(const Judged& judged) const;
 

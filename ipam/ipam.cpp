@@ -84,6 +84,22 @@ cni::Result result_of(const Config& config) {
   return result;
 }
 
+// Gives back what the attachment holds from an earlier ADD, and returns its addresses, from any range. Throws
+// Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
+std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
+  const auto held = ledger.held_by(owner);
+  std::vector<IpAddress> addresses;
+  for (const Reservation& reservation : held) addresses.push_back(reservation.address);
+  for (const Judged& living : ledger.reclaim(held))
+    throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
+                              living.reservation.address.to_string(), owner.container_id,
+                              living.verdict.state == Verdict::State::alive
+                                  ? "the attachment is alive"
+                                  : "the attachment cannot be proved dead",
+                              living.verdict.why));
+  return addresses;
+}
+
 void give_back(Ledger& ledger, const cni::Attachment& owner, const Lease& lease) {
   for (const Reservation& reservation : ledger.held_by(owner))
     if (std::any_of(lease.result.ips.begin(), lease.result.ips.end(),
@@ -235,7 +251,7 @@ namespace {
 // set back since.
 bool is_younger(const Judged& judged, const cni::Request& request) {
   return judged.reservation.file.modified <= nanoseconds(time_by(CLOCK_REALTIME)) &&
-         (!judged.made || *judged.made >= request.begun);
+         judged.made.value() >= request.begun;
 }
 
 }  // namespace
@@ -247,8 +263,10 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
   if (!ledger) return owners;
   for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations())) {
     const Reservation& reservation = judged.reservation;
-    if (reservation.is_whole() && !is_valid(reservation, request.valid_attachments) &&
-        (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address)))
+    if (!reservation.is_whole() || is_valid(reservation, request.valid_attachments)) continue;
+    if (!judged.made)
+      throw Failure(fmt::format("{}: {}", reservation.address.to_string(), judged.verdict.why));
+    if (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address))
       owners.push_back(reservation.owner);
   }
   return owners;
@@ -260,11 +278,12 @@ void collect(const Config& config, const cni::Request& request, const Notes& not
   auto held = ledger->folder().reservations();
   std::erase_if(held, [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
   Failures failures;
-  const auto all = ledger->evidence().judge(std::move(held));
+  const auto all = ledger->evidence().judge(held);
   for (const Judged& judged : all)
     failures.attempt([&] {
       const auto& [reservation, record, verdict, made] = judged;
-      if (reservation.is_unreadable || (reservation.obstacle.empty() && !made)) throw Failure(verdict.why);
+      if (reservation.is_unreadable || (reservation.obstacle.empty() && !made))
+        throw Failure(fmt::format("{}: {}", reservation.address.to_string(), verdict.why));
       if (!reservation.obstacle.empty() || (!verdict.is_stale() && is_younger(judged, request))) return;
       ledger->give_back(reservation, "collect",
                         verdict.is_stale() ? verdict.why : "no valid attachment has it");

@@ -27,7 +27,7 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 void Ledger::clear_leftovers() {
   attempt("records of released addresses may stay", [&] {
     for (const IpAddress& address : index_.held_by({}))
-      if (auto reservation = folder_.read(address)) reclaim({std::move(*reservation)});
+      if (const auto reservation = folder_.read(address)) reclaim({*reservation});
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
@@ -131,8 +131,8 @@ void Ledger::give_back(const Reservation& reservation, const std::string& verb, 
                    why));
 }
 
-std::vector<Judged> Ledger::reclaim(std::vector<Reservation> reservations) {
-  auto all = evidence_.judge(std::move(reservations));
+std::vector<Judged> Ledger::reclaim(const std::vector<Reservation>& reservations) {
+  auto all = evidence_.judge(reservations);
   std::erase_if(all, [&](const Judged& judged) {
     if (judged.verdict.is_stale()) give_back(judged.reservation, "reclaim", judged.verdict.why);
     return judged.verdict.is_stale();
@@ -141,10 +141,10 @@ std::vector<Judged> Ledger::reclaim(std::vector<Reservation> reservations) {
 }
 
 void Ledger::reclaim_all() {
-  auto reservations = folder_.reservations();
+  const auto reservations = folder_.reservations();
   // Files were removed by a process that does not take the lock.
   if (reservations.size() != index_.taken().size()) index_.rebuild();
-  (void)reclaim(std::move(reservations));
+  (void)reclaim(reservations);
 }
 
 }  // namespace onlink::ipam

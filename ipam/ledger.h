@@ -43,7 +43,7 @@ class Ledger {
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
   // Takes back those that are proved dead. Returns the others.
-  std::vector<Judged> reclaim(std::vector<Reservation> reservations);
+  std::vector<Judged> reclaim(const std::vector<Reservation>& reservations);
   void reclaim_all();
   // Restores the reservations and records in these ranges of living attachments, which someone has removed, or put old
   // ones in the place of (a backup).
