@@ -18,7 +18,6 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
-#include "base/text.h"
 #include "base/uninterrupted.h"
 #include "node/cluster/bgp.h"
 #include "node/cluster/cluster_check.h"
@@ -27,8 +26,6 @@ namespace onlink::node {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t most_nodes = 100'000;
 
 std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
   const auto text = reader.text(key);
@@ -58,8 +55,6 @@ Node read_node(const JsonReader& reader) {
   Node node;
   node.name = reader.text("name").value_or("");
   if (node.name.empty()) reader.problem("name", "is missing");
-  if (const std::string shown = printable(node.name); shown != node.name)
-    reader.problem("name", fmt::format("must be printable, not \"{}\"", shown));
   node.ipv4 = reader.address("nodeIP", IpFamily::v4);
   node.ipv6 = reader.address("nodeIPv6", IpFamily::v6);
   if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
