@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/failure.h"
+#include "base/text.h"
 
 namespace onlink::node {
 namespace {
@@ -31,14 +32,37 @@ constexpr std::array kept_keys = {
     "conditions", "reason",      "code",     "message",  "kind",      "creationTimestamp"};
 static_assert(kept_keys.size() <= 32);
 
+// A Node has ten levels. Each open one takes memory.
+constexpr int deepest_nesting = 64;
+
+// For messages: what the API says may be anything, and of any length.
+std::string shown(std::string_view words) {
+  constexpr std::size_t longest = 200;
+  return printable(words.substr(0, longest));
+}
+
 // The parser's callback for a document.
 class Sieve {
  public:
+  // item: gets each object of the top array "items" as soon as it is read, which then is not kept: the library looks
+  // through all of an array after each object in it.
+  using Item = std::function<void(const json&)>;
+  explicit Sieve(Item item = {}) : item_(std::move(item)) {}
+
   bool operator()(int depth, json::parse_event_t event, const json& value) {
+    using Event = json::parse_event_t;
+    if (depth > deepest_nesting)
+      throw Failure(FailureKind::not_json,
+                    fmt::format("the API's answer is nested deeper than {} levels", deepest_nesting));
     const auto at = static_cast<std::size_t>(depth);
     if (seen_.size() < at + 2) seen_.resize(at + 2);
-    if (event == json::parse_event_t::object_start) seen_[at + 1] = 0;
-    return event != json::parse_event_t::key || keep(seen_[at], value.get_ref<const std::string&>());
+    if (event == Event::object_start) seen_[at + 1] = 0;
+    if (event == Event::key && depth == 1) in_items_ = value == "items";
+    if (event == Event::object_end && depth == 2 && in_items_ && item_) {
+      item_(value);
+      return false;
+    }
+    return event != Event::key || keep(seen_[at], value.get_ref<const std::string&>());
   }
 
  private:
@@ -54,15 +78,18 @@ class Sieve {
     return true;
   }
 
+  Item item_;
+  bool in_items_ = false;
   std::vector<std::uint32_t> seen_;  // by depth: the kept keys of the open object so far, a bit for each
 };
 
-json parse_kept(std::string_view text) {
-  Sieve sieve;
+json parse_kept(std::string_view text, Sieve::Item item = {}) {
+  Sieve sieve(std::move(item));
   try {
     return json::parse(text, std::ref(sieve));
   } catch (const json::exception& error) {
-    throw Failure(FailureKind::not_json, fmt::format("the API's answer is not JSON: {}", error.what()));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("the API's answer is not JSON: {}", shown(error.what())));
   }
 }
 
@@ -89,12 +116,19 @@ std::optional<std::string> optional_words(const json& object, const char* key) {
   return value.is_null() ? std::nullopt : std::optional(words_of(value));
 }
 
+// As the API writes it. Anything else is not known: it would sort as older than all.
+std::string time_of(std::string words) {
+  constexpr std::string_view form = "0000-00-00T00:00:00Z";
+  const auto fits = [](char c, char like) { return like == '0' ? c >= '0' && c <= '9' : c == like; };
+  return std::equal(words.begin(), words.end(), form.begin(), form.end(), fits) ? words : "";
+}
+
 KubernetesNode parse_node(const json& object) {
   KubernetesNode node;
   const json& metadata = at(object, "metadata");
   node.name = text(metadata, "name");
   if (node.name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
-  node.created = text(metadata, "creationTimestamp");
+  node.created = time_of(text(metadata, "creationTimestamp"));
   const json& annotations = at(metadata, "annotations");
   node.mode = optional_words(annotations, ipip_key);
   node.vxlan_mode = optional_words(annotations, vxlan_key);
@@ -130,7 +164,7 @@ void override_addresses(const std::string& words, const std::string& path, Node&
       problems.push_back(
           fmt::format("{}: annotation {}: must be an IPv4 address, an IPv6 address, or both with a comma "
                       "between, not \"{}\"",
-                      path, node_ip_key, words));
+                      path, node_ip_key, shown(words)));
       node.ipv4 = node.ipv6 = std::nullopt;  // unknown: the earlier ones stay
       return;
     }
@@ -145,7 +179,7 @@ void read_addresses(const KubernetesNode& from, PlacedNode& placed, std::vector<
   for (const std::string& word : from.addresses) {
     const auto address = IpAddress::parse(word);
     if (!address) {
-      problems.push_back(fmt::format("{}: InternalIP \"{}\" is not an IP address", placed.path, word));
+      problems.push_back(fmt::format("{}: InternalIP \"{}\" is not an IP address", placed.path, shown(word)));
       continue;
     }
     auto& place = address->is_v4() ? node.ipv4 : node.ipv6;
@@ -161,7 +195,7 @@ void read_cidrs(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
       placed.node.pod_cidrs.push_back(*cidr);
       continue;
     }
-    problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", placed.path, word));
+    problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", placed.path, shown(word)));
     placed.unknown.pod_cidrs = true;
   }
 }
@@ -176,7 +210,8 @@ void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
                         Encapsulation encapsulation) {
     if (!words) return;
     const auto mode = parse_mode(*words);
-    if (!mode) return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *words));
+    if (!mode)
+      return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", shown(*words)));
     if (placed.node.mode.value_or(IpipMode::never) != IpipMode::never) {
       if (*mode != IpipMode::never)
         refuse(key, fmt::format("is \"{}\", and {} \"{}\": one of the two must be Never", *words, ipip_key,
@@ -196,7 +231,7 @@ void read_modes(const KubernetesNode& from, PlacedNode& placed, std::vector<std:
 
 PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& problems) {
   PlacedNode placed;
-  placed.path = "Node " + from.name;
+  placed.path = "Node " + shown(from.name);
   placed.node.name = from.name;
   placed.created = from.created;
   read_addresses(from, placed, problems);
@@ -209,7 +244,7 @@ PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& pro
     if (!placed.unknown.tunnel_address) placed.node.tunnel_address = address;
     if (placed.unknown.tunnel_address)
       problems.push_back(fmt::format("{}: annotation {}: must be an IPv4 address, not \"{}\"", placed.path,
-                                     tunnel_key, *from.tunnel_address));
+                                     tunnel_key, shown(*from.tunnel_address)));
   }
   return placed;
 }
@@ -217,17 +252,23 @@ PlacedNode placed_node(const KubernetesNode& from, std::vector<std::string>& pro
 KubernetesNode parse_node_object(std::string_view body) { return parse_node(parse_kept(body)); }
 
 NodePage parse_node_page(std::string_view body) {
-  const json document = parse_kept(body);
+  NodePage page;
+  const json document = parse_kept(body, [&](const json& item) {
+    if (page.nodes.size() == most_nodes)
+      throw Failure(FailureKind::not_json,
+                    fmt::format("the API's list has more than {} Nodes in one page", most_nodes));
+    page.nodes.push_back(parse_node(item));
+  });
   const json& items = at(document, "items");
   const json& metadata = at(document, "metadata");
   // Go writes an empty list as null.
   if (text(document, "kind") != "NodeList" || !(items.is_array() || items.is_null()))
     throw Failure(FailureKind::not_json, "the API's answer is not a NodeList");
-  NodePage page;
   page.version = version_of(document);
   page.continued = text(metadata, "continue");
   if (page.version.empty()) throw Failure(FailureKind::not_json, "the API's list has no resourceVersion");
-  for (const json& item : items) page.nodes.push_back(parse_node(item));
+  if (!items.empty())  // objects have been taken out
+    throw Failure(FailureKind::not_json, "the API's answer has a Node that is no object");
   return page;
 }
 
@@ -239,22 +280,23 @@ NodeEvent parse_node_event(std::string_view line) {
   if (type == "ERROR") {
     const json& code = at(object, "code");
     event.code = code.is_number_integer() ? code.get<int>() : 0;
-    event.message = text(object, "message");
+    event.message = shown(text(object, "message"));
     return event;
   }
   if (const std::string kind = text(object, "kind"); kind != "Node")
-    throw Failure(
-        FailureKind::not_json,
-        fmt::format("a watch event \"{}\" is about an object of kind \"{}\", not \"Node\"", type, kind));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("a watch event \"{}\" is about an object of kind \"{}\", not \"Node\"",
+                              shown(type), shown(kind)));
   event.version = version_of(object);
   if (event.version.empty())
-    throw Failure(FailureKind::not_json, fmt::format("a watch event \"{}\" has no resourceVersion", type));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("a watch event \"{}\" has no resourceVersion", shown(type)));
   if (type == "BOOKMARK") {
     event.kind = NodeEvent::Kind::bookmark;
     return event;
   }
   if (type != "ADDED" && type != "MODIFIED" && type != "DELETED")
-    throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", type));
+    throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", shown(type)));
   event.kind = type == "DELETED" ? NodeEvent::Kind::deleted : NodeEvent::Kind::changed;
   event.node = parse_node(object);
   return event;
@@ -263,14 +305,11 @@ NodeEvent parse_node_event(std::string_view line) {
 std::string refusal_message(std::string_view body) {
   try {
     const std::string message = text(parse_kept(body), "message");
-    if (!message.empty()) return message;
+    if (!message.empty()) return shown(message);
   } catch (const Failure&) {  // from something between us and the API
     (void)0;
   }
-  std::string words(body.substr(0, 200));
-  std::replace_if(
-      words.begin(), words.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
-  return words;
+  return shown(body);
 }
 
 }  // namespace onlink::node

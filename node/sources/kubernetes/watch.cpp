@@ -25,8 +25,10 @@ constexpr std::int64_t longest_delay_ms = 30'000;
 // A watch that ends sooner, without an event, counts as failed.
 constexpr std::int64_t short_watch_ms = 1'000;
 constexpr int gone = 410;
-// As many as a cluster file may have.
-constexpr std::size_t most_nodes = 100'000;
+
+std::string too_many() {
+  return fmt::format("the API has too many Nodes: at most {} are allowed", most_nodes);
+}
 
 // A continue token is opaque.
 std::string escaped(std::string_view text) {
@@ -88,15 +90,12 @@ void NodeWatch::take(NodePage page) {
     std::string name = node.name;
     incoming_[std::move(name)] = std::move(node);
   }
+  if (incoming_.size() > most_nodes) throw Failure(too_many());
   continued_ = std::move(page.continued);
   if (!continued_.empty()) {
     if (incoming_.size() == before)
       throw Failure(
           "the API's list does not end: a page with \"continue\" has no Node that was not there before");
-    if (incoming_.size() > most_nodes)
-      throw Failure(
-          fmt::format("the API's list does not end: \"continue\" after {} Nodes; at most {} are allowed",
-                      incoming_.size(), most_nodes));
     return;
   }
   nodes_ = std::exchange(incoming_, {});
@@ -122,6 +121,7 @@ bool NodeWatch::line(std::string_view line) {
     if (event.kind == NodeEvent::Kind::deleted) {
       if (nodes_.erase(event.node.name) > 0) news_ = true;
     } else if (event.kind == NodeEvent::Kind::changed) {
+      if (nodes_.size() >= most_nodes && !nodes_.contains(event.node.name)) throw Failure(too_many());
       KubernetesNode& known = nodes_[event.node.name];
       if (known != event.node) news_ = true;  // else a heartbeat
       known = std::move(event.node);
