@@ -123,11 +123,12 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
 }
 
 void NodeChecks::check(const PlacedNode& placed, Problems& problems) const {
-  if (const std::string shown = shortened(printable(placed.node.name), longest_name);
-      shown != placed.node.name)
-    return problems.add(
-        placed.path + ".name",
-        fmt::format("must be printable and of at most {} letters, not \"{}\"", longest_name, shown));
+  const std::string& name = placed.node.name;
+  if (const std::string shown = printable(name); shown != name)
+    return problems.add(placed.path + ".name",
+                        fmt::format("must be printable, not \"{}\"", shortened(shown, longest_name)));
+  if (name.size() > longest_name)
+    return problems.add(placed.path + ".name", fmt::format("is longer than {} bytes", longest_name));
   for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) check_cidr(placed, i, problems);
   check_tunnel_end(placed, problems);
   for (const auto& [key, address] : addresses_of(placed.node))

@@ -190,15 +190,18 @@ struct stat status_of(const UniqueFd& file, const std::string& path) {
   return status;
 }
 
-// To the writer's end; one that does not come, or does not go on, is not waited for.
+// To the writer's end; one that does not come, or does not end in time, is not waited for.
 std::string read_pipe(const UniqueFd& pipe, const std::string& path) {
-  constexpr int longest_wait_ms = 5'000;
+  constexpr std::int64_t longest_ms = 5'000;
+  const std::int64_t until = monotonic_ms() + longest_ms;
   std::string text;
   for (char buffer[4096];;) {
     pollfd event{pipe.get(), POLLIN, 0};
-    if (uninterrupted([&] { return ::poll(&event, 1, longest_wait_ms); }) == 0)
-      throw Failure(FailureKind::try_again, fmt::format("read {}: nothing comes from this pipe for {} s",
-                                                        path, longest_wait_ms / 1000));
+    const auto left = static_cast<int>(std::max<std::int64_t>(until - monotonic_ms(), 0));
+    if (left == 0 || uninterrupted([&] { return ::poll(&event, 1, left); }) == 0)
+      throw Failure(FailureKind::try_again,
+                    fmt::format("read {}: {} from this pipe in {} s", path,
+                                text.empty() ? "nothing comes" : "no end comes", longest_ms / 1000));
     const ssize_t count = uninterrupted([&] { return ::read(pipe.get(), buffer, sizeof buffer); });
     if (count == 0) return text;
     if (count < 0) throw system_failure("read " + path);
