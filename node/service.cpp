@@ -239,7 +239,8 @@ void Service::tell_problems(const Pass& pass) {
   const ProblemList before = std::exchange(state_.problems, pass.problems);
   const auto news = missing_in(pass.problems, before);
   for (std::size_t i = 0; i < std::min(news.size(), lines_per_pass); ++i) say(news[i].text);
-  if (news.size() > lines_per_pass) say(fmt::format("... and {} more problems", news.size() - lines_per_pass));
+  if (news.size() > lines_per_pass)
+    say(fmt::format("... and {} more problems", news.size() - lines_per_pass));
   if (!news.empty()) journal_.write("problem", {{"problems", print(news)}});
   if (const auto solved = missing_in(before, pass.problems); !solved.empty())
     journal_.write("solved", {{"problems", print(solved)}});

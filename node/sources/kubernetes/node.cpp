@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/text.h"
