@@ -125,6 +125,8 @@ json parse_json(std::string_view text, std::string_view name) {
     std::string_view reason = error.what();
     if (const auto bracket = reason.find("] "); bracket != std::string_view::npos)
       reason.remove_prefix(bracket + 2);
+    // Then comes what it read last, which may be a password.
+    reason = reason.substr(0, reason.find("; last read: "));
     throw Failure(FailureKind::not_json, fmt::format("{} is not JSON: {}", name, reason));
   }
 }

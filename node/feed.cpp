@@ -202,8 +202,9 @@ std::string Feed::distrust(const NodeList& list, const Merger& merger) const {
   if (!merger.names_self())
     return fmt::format("the list of {} does not name this node: nothing is withdrawn", describe());
   if (merger.names_others() || context_.allow_empty || merger.gone().empty()) return "";
-  return fmt::format("the list of {} names no other node: nothing is withdrawn without --allow-empty",
-                     describe());
+  return fmt::format(
+      "the list of {} names no other node with pod subnets: nothing is withdrawn without --allow-empty",
+      describe());
 }
 
 // See withdraw_guard.h.

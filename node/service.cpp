@@ -47,14 +47,6 @@ std::chrono::duration<double> seconds_since(std::int64_t then) {
   return std::chrono::nanoseconds(monotonic_ns() - then);
 }
 
-ProblemList missing_in(const ProblemList& these, const ProblemList& those) {
-  ProblemList missing;
-  std::copy_if(these.begin(), these.end(), std::back_inserter(missing), [&](const Problem& problem) {
-    return std::find(those.begin(), those.end(), problem) == those.end();
-  });
-  return missing;
-}
-
 // 90 % to 110 %, so that the nodes of a cluster do not all work at the same moment.
 std::int64_t with_jitter(std::int64_t milliseconds) {
   static std::minstd_rand random(std::random_device{}());
@@ -246,7 +238,9 @@ void Service::tell_problems(const Pass& pass) {
   if (pass.problems == state_.problems) return;
   const ProblemList before = std::exchange(state_.problems, pass.problems);
   const auto news = missing_in(pass.problems, before);
-  for (const Problem& problem : news) say(problem.text);
+  for (std::size_t i = 0; i < std::min(news.size(), lines_per_pass); ++i) say(news[i].text);
+  if (news.size() > lines_per_pass)
+    say(fmt::format("... and {} more problems", news.size() - lines_per_pass));
   if (!news.empty()) journal_.write("problem", {{"problems", print(news)}});
   if (const auto solved = missing_in(before, pass.problems); !solved.empty())
     journal_.write("solved", {{"problems", print(solved)}});

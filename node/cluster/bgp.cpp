@@ -34,6 +34,16 @@ void read_reflectors(const JsonReader& reader, const std::vector<std::string>& n
   bgp.cluster_id = reader.address("clusterId", IpFamily::v4);
 }
 
+// A problem with it does not show it.
+std::string read_password(const JsonReader& reader) {
+  const nlohmann::json* value = reader.find("password");
+  if (value == nullptr) return "";
+  std::string password = value->is_string() ? value->get<std::string>() : "";
+  const std::string problem = value->is_string() ? password_problem(password) : "must be a string";
+  if (!problem.empty()) reader.problem("password", problem);
+  return password;
+}
+
 }  // namespace
 
 Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names) {
@@ -45,13 +55,10 @@ Bgp read_bgp(const JsonReader& reader, const std::vector<std::string>& names) {
   bgp.as_number = static_cast<std::uint32_t>(reader.integer("asNumber", 1, 4294967294).value_or(0));
   if (bgp.as_number == 65535) reader.problem("asNumber", "65535 is reserved");
   read_reflectors(reader, names, bgp);
-  bgp.password = reader.text("password").value_or("");
+  bgp.password = read_password(reader);
   bgp.password_file = reader.text("passwordFile").value_or("");
   if (reader.has("password") && reader.has("passwordFile"))
     reader.problem("passwordFile", "cannot be given together with \"password\"");
-  if (reader.has("password"))
-    if (const std::string problem = password_problem(bgp.password); !problem.empty())
-      reader.problem("password", problem);
   // 12 bits in the capability (RFC 4724, section 3).
   bgp.restart_seconds = static_cast<std::uint32_t>(
       reader.integer("gracefulRestartSeconds", 0, 4095).value_or(bgp.restart_seconds));

@@ -7,6 +7,7 @@
 // the same checks (cluster_check.h); merge.h handles a list in which single nodes are wrong.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ const char* to_string(IpipMode mode);
 enum class Encapsulation : std::uint8_t { ipip, vxlan };
 // The key of its mode: "ipipMode", "vxlanMode".
 const char* mode_key(Encapsulation encapsulation);
+
+// In one list.
+inline constexpr std::size_t most_nodes = 100'000;
 
 struct Node {
   std::string name;

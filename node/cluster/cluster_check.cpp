@@ -9,8 +9,14 @@
 #include <optional>
 #include <utility>
 
+#include "base/add_once.h"
+#include "base/text.h"
+
 namespace onlink::node {
 namespace {
+
+// As in Kubernetes.
+constexpr std::size_t longest_name = 253;
 
 std::string named(const PlacedNode& node) { return fmt::format("{} (\"{}\")", node.path, node.node.name); }
 
@@ -63,12 +69,33 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
     problems.add(path(),
                  fmt::format("{}, the address of {}, lies in the pod subnet {}: routes to it would loop",
                              inside->first.to_string(), named(*inside->second), cidr.to_string()));
-  for (const auto& [prefix, what] : needed_)
-    if (cidr.overlaps(prefix))
+  check_known(placed, cidr, path(), problems);
+  for (const auto& [prefix, what, of_others_only] : needed_)
+    if (cidr.overlaps(prefix) && !(of_others_only && node.name == self_name_))
       problems.add(path(),
                    fmt::format("{} {} {}, {}, which would become unreachable", cidr.to_string(),
                                prefix.is_host() ? "contains" : "overlaps",
                                prefix.is_host() ? prefix.address.to_string() : prefix.to_string(), what));
+}
+
+void NodeChecks::know(const std::vector<const PlacedNode*>& nodes) {
+  for (const PlacedNode* placed : nodes)
+    for (const auto& [key, address] : addresses_of(placed->node))
+      if (*address) known_.emplace_back(**address, placed);
+  std::sort(known_.begin(), known_.end());
+}
+
+void NodeChecks::check_known(const PlacedNode& placed, const IpPrefix& cidr, const std::string& path,
+                             Problems& problems) const {
+  std::vector<std::string> inside;
+  auto each = std::lower_bound(known_.begin(), known_.end(), cidr.address,
+                               [](const auto& entry, const IpAddress& first) { return entry.first < first; });
+  for (; each != known_.end() && cidr.contains(each->first) && inside.size() < 2; ++each)
+    if (each->second->node.name != placed.node.name) add_once(inside, each->first.to_string());
+  if (inside.size() == 2)
+    problems.add(path,
+                 fmt::format("{} contains addresses of other nodes, {} and {}: routes to them would loop",
+                             cidr.to_string(), inside[0], inside[1]));
 }
 
 void NodeChecks::check_address(const PlacedNode& placed, const char* key, const IpAddress& address,
@@ -96,6 +123,12 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
 }
 
 void NodeChecks::check(const PlacedNode& placed, Problems& problems) const {
+  const std::string& name = placed.node.name;
+  if (const std::string shown = printable(name); shown != name)
+    return problems.add(placed.path + ".name",
+                        fmt::format("must be printable, not \"{}\"", shortened(shown, longest_name)));
+  if (name.size() > longest_name)
+    return problems.add(placed.path + ".name", fmt::format("is longer than {} bytes", longest_name));
   for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) check_cidr(placed, i, problems);
   check_tunnel_end(placed, problems);
   for (const auto& [key, address] : addresses_of(placed.node))

@@ -24,12 +24,17 @@ class NodeChecks {
   NodeChecks(std::string self_name, const Rules& rules)
       : self_name_(std::move(self_name)), any_family_(tunnels_any_family(rules)) {}
 
-  // No pod subnet may have these addresses in it. what: for messages.
-  void need(const IpPrefix& prefix, std::string what) { needed_.emplace_back(prefix, std::move(what)); }
+  // No pod subnet, or none of another node, may have these addresses in it. what: for messages.
+  void need(const IpPrefix& prefix, std::string what, bool of_others_only = false) {
+    needed_.push_back({prefix, std::move(what), of_others_only});
+  }
+  // The addresses of these nodes. Of a subnet and an address in it the later one is to blame; but with two
+  // addresses in it, the subnet.
+  void know(const std::vector<const PlacedNode*>& nodes);
 
-  // Finds duplicate names and addresses, pod subnets of special addresses (no_pod_subnet), overlapping pod subnets
-  // (with its own words where a peer announces one of ours), node addresses inside pod subnets, pod subnets of a
-  // family in which the node has no address, tunnel addresses outside of the node's own subnets.
+  // Finds duplicate names and addresses, names that are none, pod subnets of special addresses (no_pod_subnet),
+  // overlapping pod subnets (with its own words where a peer announces one of ours), node addresses inside pod subnets,
+  // pod subnets of a family in which the node has no address, tunnel addresses outside of the node's own subnets.
   void check(const PlacedNode& node, Problems& problems) const;
   // Names, addresses and subnets that are taken already stay with the first node.
   void take(const PlacedNode& node);
@@ -40,13 +45,21 @@ class NodeChecks {
     const PlacedNode* owner;
   };
   void check_cidr(const PlacedNode& node, std::size_t index, Problems& problems) const;
+  void check_known(const PlacedNode& node, const IpPrefix& cidr, const std::string& path,
+                   Problems& problems) const;
   void check_address(const PlacedNode& node, const char* key, const IpAddress& address,
                      Problems& problems) const;
   const TakenCidr* find_overlap(const IpPrefix& cidr) const;
 
   std::string self_name_;
   bool any_family_;
-  std::vector<std::pair<IpPrefix, std::string>> needed_;
+  struct Needed {
+    IpPrefix prefix;
+    std::string what;
+    bool of_others_only;
+  };
+  std::vector<Needed> needed_;
+  std::vector<std::pair<IpAddress, const PlacedNode*>> known_;  // sorted
   std::unordered_map<std::string_view, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;
   std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap

@@ -18,7 +18,6 @@
 #include "base/failure.h"
 #include "base/file.h"
 #include "base/json_reader.h"
-#include "base/text.h"
 #include "base/uninterrupted.h"
 #include "node/cluster/bgp.h"
 #include "node/cluster/cluster_check.h"
@@ -27,8 +26,6 @@ namespace onlink::node {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t most_nodes = 100'000;
 
 std::optional<IpipMode> read_mode(const JsonReader& reader, std::string_view key) {
   const auto text = reader.text(key);
@@ -58,8 +55,6 @@ Node read_node(const JsonReader& reader) {
   Node node;
   node.name = reader.text("name").value_or("");
   if (node.name.empty()) reader.problem("name", "is missing");
-  if (const std::string shown = printable(node.name); shown != node.name)
-    reader.problem("name", fmt::format("must be printable, not \"{}\"", shown));
   node.ipv4 = reader.address("nodeIP", IpFamily::v4);
   node.ipv6 = reader.address("nodeIPv6", IpFamily::v6);
   if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
@@ -195,15 +190,18 @@ struct stat status_of(const UniqueFd& file, const std::string& path) {
   return status;
 }
 
-// To the writer's end; one that does not come, or does not go on, is not waited for.
+// To the writer's end; one that does not come, or does not end in time, is not waited for.
 std::string read_pipe(const UniqueFd& pipe, const std::string& path) {
-  constexpr int longest_wait_ms = 5'000;
+  constexpr std::int64_t longest_ms = 5'000;
+  const std::int64_t until = monotonic_ms() + longest_ms;
   std::string text;
   for (char buffer[4096];;) {
     pollfd event{pipe.get(), POLLIN, 0};
-    if (uninterrupted([&] { return ::poll(&event, 1, longest_wait_ms); }) == 0)
-      throw Failure(FailureKind::try_again, fmt::format("read {}: nothing comes from this pipe for {} s",
-                                                        path, longest_wait_ms / 1000));
+    const auto left = static_cast<int>(std::max<std::int64_t>(until - monotonic_ms(), 0));
+    if (left == 0 || uninterrupted([&] { return ::poll(&event, 1, left); }) == 0)
+      throw Failure(FailureKind::try_again,
+                    fmt::format("read {}: {} from this pipe in {} s", path,
+                                text.empty() ? "nothing comes" : "no end comes", longest_ms / 1000));
     const ssize_t count = uninterrupted([&] { return ::read(pipe.get(), buffer, sizeof buffer); });
     if (count == 0) return text;
     if (count < 0) throw system_failure("read " + path);

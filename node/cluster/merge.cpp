@@ -34,7 +34,7 @@ bool is_older(const PlacedNode* one, const PlacedNode* other) {
 }  // namespace
 
 Merger::Merger(const Rules& rules, const std::string& node_name, const Cluster* before)
-    : node_name_(node_name), checks_(node_name, rules) {
+    : node_name_(node_name), checks_(node_name, rules), everywhere_(node_name, rules) {
   static_cast<Rules&>(result_.cluster) = rules;
   if (before == nullptr) return;
   before_.reserve(before->peers.size() + 1);
@@ -47,7 +47,10 @@ void Merger::add(const NodeList& list) {
   result_.problems = list.problems;
   in_order_ = list.checked;
   for (const PlacedNode& placed : list.nodes)
-    (placed.node.name == node_name_ ? names_self_ : names_others_) = true;
+    if (placed.node.name == node_name_)
+      names_self_ = true;
+    else if (!placed.node.pod_cidrs.empty() || placed.unknown.pod_cidrs)
+      names_others_ = true;
   if (list.checked) {
     result_.cluster = assemble(result_.cluster, list.nodes, node_name_);
     for (const PlacedNode& placed : list.nodes) {
@@ -57,22 +60,20 @@ void Merger::add(const NodeList& list) {
     return;
   }
   // Nodes that an earlier list had to complete come last.
-  std::vector<const PlacedNode*> peers, completed;
+  std::vector<const PlacedNode*> nodes, completed;
   const PlacedNode* self = nullptr;
   for (const PlacedNode& from : list.nodes) {
     const PlacedNode& placed = resolve(from);
-    if (placed.node.name == node_name_)
-      self = &placed;
-    else
-      (is_completed(from.node, placed.node) ? completed : peers).push_back(&placed);
+    if (placed.node.name == node_name_) self = &placed;
+    (is_completed(from.node, placed.node) ? completed : nodes).push_back(&placed);
   }
   take_self(self);
   need_own_networks();
-  std::sort(peers.begin(), peers.end(), is_older);
+  std::sort(nodes.begin(), nodes.end(), is_older);
   std::sort(completed.begin(), completed.end(), is_older);
-  peers.insert(peers.end(), completed.begin(), completed.end());
-  take_peers(peers);
-  if (self != nullptr) note_rivals(*self, peers);
+  everywhere_.know(nodes);  // the list's addresses, which all know
+  nodes.insert(nodes.end(), completed.begin(), completed.end());
+  judge(nodes);
   check_tunnel_address(result_.cluster, unfit_);
   unfit_.throw_if_any("the nodes do not fit the rules");
 }
@@ -150,13 +151,18 @@ void Merger::need_own_networks() {
   for (const IpPrefix& network : networks_)
     if (!network.is_host() &&
         (network.address == result_.cluster.self.ipv4 || network.address == result_.cluster.self.ipv6))
-      checks_.need(network.network(), "the network of this node");
+      for (NodeChecks* checks : {&checks_, &everywhere_})
+        checks->need(network.network(), "the network of this node", true);
 }
 
-void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
+// In the order of their age.
+void Merger::judge(const std::vector<const PlacedNode*>& nodes) {
   std::vector<std::pair<const PlacedNode*, Problems>> wrong;
-  for (const PlacedNode* peer : peers)
-    if (Problems problems = take(*peer); !problems.empty()) wrong.emplace_back(peer, std::move(problems));
+  for (const PlacedNode* placed : nodes)
+    if (placed->node.name == node_name_)
+      judge_self(*placed);
+    else if (Problems problems = take(*placed); !problems.empty())
+      wrong.emplace_back(placed, std::move(problems));
   // After all that are right: an old entry must not take anything from a current one.
   for (const auto& [peer, problems] : wrong) {
     const char* outcome = fall_back(peer->node.name) ? "its earlier entry stays in use" : "it is left out";
@@ -166,33 +172,40 @@ void Merger::take_peers(const std::vector<const PlacedNode*>& peers) {
 }
 
 // This node keeps its own subnets and addresses: its pods are here. But the other nodes believe the older node.
-void Merger::note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers) {
-  NodeChecks older(node_name_, result_.cluster);
-  for (const PlacedNode* peer : peers)
-    if (has_address(peer->node) && is_older(peer, &self)) older.take(*peer);
+void Merger::judge_self(const PlacedNode& self) {
+  if (!has_address(self.node)) return;
   Problems problems;
-  older.check({self.path, result_.cluster.self}, problems);
+  everywhere_.check(self, problems);
+  if (problems.empty()) everywhere_.take(self);
   for (const std::string& problem : problems.list())
-    note_entry(node_name_, problem + ", which is older: the other nodes use that one");
+    note_entry(node_name_, problem + "; the other nodes refuse this node's entry");
 }
 
 Problems Merger::take(const PlacedNode& placed) {
   const Node& node = placed.node;
   if (!has_address(node) && node.pod_cidrs.empty()) return {};  // just registered: nothing to reach yet
+  Problems problems;
+  if (has_address(node))
+    everywhere_.check(placed, problems);
+  else
+    problems.add(placed.path, "has no address");
+  if (problems.empty()) {
+    everywhere_.take(placed);
+    checks_.check(placed, problems);
+  }
   const auto earlier = before_.find(node.name);
   if (node.pod_cidrs.empty() && earlier != before_.end() && !earlier->second->pod_cidrs.empty()) {
     bare_[node.name] = &placed;
     return {};
   }
-  Problems problems;
   Problems mode;
-  if (has_address(node))
-    checks_.check(placed, problems);
-  else
-    problems.add(placed.path, "has no address");
   check_mode(result_.cluster, placed, mode);
-  const bool asked_for = node.mode || result_.cluster.self.mode;  // by a node, not by the rules
-  for (const std::string& problem : mode.list()) (asked_for ? problems : unfit_).add(problem);
+  // If this node has IPv6 pod subnets itself, the rules are wrong.
+  const auto& own = result_.cluster.self.pod_cidrs;
+  const bool by_rules =
+      !node.mode && !result_.cluster.self.mode &&
+      std::any_of(own.begin(), own.end(), [](const IpPrefix& cidr) { return !cidr.address.is_v4(); });
+  for (const std::string& problem : mode.list()) (by_rules ? unfit_ : problems).add(problem);
   if (problems.empty()) accept(placed);
   return problems;
 }

@@ -26,7 +26,8 @@ class Merger {
   Merger(const Rules& rules, const std::string& node_name, const Cluster* before);
   // No pod subnet may contain this address, where the list comes from. whose: for messages.
   void need(const IpAddress& address, const std::string& whose) {
-    checks_.need(IpPrefix::host(address), "the address of " + whose);
+    for (NodeChecks* checks : {&checks_, &everywhere_})
+      checks->need(IpPrefix::host(address), "the address of " + whose);
   }
   // The addresses of this host. No pod subnet of a peer may reach into the network that this node's own address is in,
   // however old the peer is: the other nodes are there.
@@ -39,7 +40,7 @@ class Merger {
   std::set<std::string> gone() const;
   // Such peers stay as they were, unless a node of the list has their subnets or addresses now.
   void keep(const std::set<std::string>& names);
-  // Whether the list names this node, and whether it names any other.
+  // Whether the list names this node, and whether it names any other with pod subnets.
   bool names_self() const { return names_self_; }
   bool names_others() const { return names_others_; }
   // What the list lacks is not believed: nothing is withdrawn.
@@ -61,8 +62,8 @@ class Merger {
   Problems take(const PlacedNode& placed);
   void take_self(const PlacedNode* self);
   void need_own_networks();
-  void take_peers(const std::vector<const PlacedNode*>& peers);
-  void note_rivals(const PlacedNode& self, const std::vector<const PlacedNode*>& peers);
+  void judge(const std::vector<const PlacedNode*>& nodes);
+  void judge_self(const PlacedNode& self);
   // Notes what is wrong with the entry of a node, which may be this one.
   void note_entry(const std::string& name, std::string text) {
     const bool own = name == node_name_;
@@ -75,7 +76,9 @@ class Merger {
   void accept(const PlacedNode& placed);
 
   std::string node_name_;
-  NodeChecks checks_;
+  NodeChecks checks_;  // this node first, which keeps what it has
+  // As every other node sees it: this node in its place, too. Who loses there loses here, that all decide alike.
+  NodeChecks everywhere_;
   std::vector<IpPrefix> networks_;
   std::deque<PlacedNode> made_;  // besides those of the list; deque: others point at them
   std::unordered_map<std::string_view, const Node*> before_;  // this node among them

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace onlink::node {
 
@@ -34,6 +35,21 @@ void sort_by_subject(ProblemList& problems) {
   };
   std::stable_sort(problems.begin(), problems.end(),
                    [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+}
+
+// There may be as many as there are nodes.
+ProblemList missing_in(const ProblemList& these, const ProblemList& those) {
+  const std::set<Problem> known(those.begin(), those.end());
+  ProblemList missing;
+  std::copy_if(these.begin(), these.end(), std::back_inserter(missing),
+               [&](const Problem& problem) { return !known.contains(problem); });
+  return missing;
+}
+
+void add_missing(ProblemList& problems, const ProblemList& more) {
+  std::set<Problem> known(problems.begin(), problems.end());
+  std::copy_if(more.begin(), more.end(), std::back_inserter(problems),
+               [&](const Problem& problem) { return known.insert(problem).second; });
 }
 
 bool concerns_node(const ProblemList& problems) {

@@ -2,6 +2,7 @@
 // What is not as it should be: in a sentence for people, and as a value for programs.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -21,12 +22,16 @@ struct Problem {
   std::string text;
   std::string peer = {};  // the node that it concerns; empty: no single other node
 
-  bool operator==(const Problem&) const = default;
+  auto operator<=>(const Problem&) const = default;
 };
 using ProblemList = std::vector<Problem>;
 
 // This node's first, then the list's, then the peers'; stable.
 void sort_by_subject(ProblemList& problems);
+// Those of `these` that are not among `those`.
+ProblemList missing_in(const ProblemList& these, const ProblemList& those);
+// Appends those that are not there yet.
+void add_missing(ProblemList& problems, const ProblemList& more);
 bool concerns_node(const ProblemList& problems);
 // Of `status`, `plan` and `check`: 0, 1 (this node), 3 (other nodes or the list only). 2 is a wrong command line.
 int exit_status(const ProblemList& problems);

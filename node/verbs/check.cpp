@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/add_once.h"
 #include "ipam/folder.h"
 #include "netlink/route.h"
 #include "node/probe/host.h"
@@ -261,21 +260,22 @@ json check_document(const CheckInput& input) {
              {status.plan.host, status.plan.desired.pod_mtu, asked_by_pods, chosen.link.has_value()}, pods);
   const HostCheck host = check_host(input.socket, cluster, status.plan.host);
 
-  ProblemList problems = general_problems(status);
-  if (chosen.lost) problems.push_back(*chosen.lost);
-  for (const Problem& problem : host.problems) add_once(problems, problem);
+  ProblemList found = host.problems;
+  found.insert(found.end(), way_of_a_pod.begin(), way_of_a_pod.end());
   json document = {
       {"node", cluster.self.name}, {"host", host.notes}, {"peers", json::array()},
       {"pods", json::array()},     {"all", all},         {"running", status.service.has_value()}};
-  for (const Problem& problem : way_of_a_pod) add_once(problems, problem);
   for (const PeerCheck& peer : peers) {
-    if (peer.problem) add_once(problems, *peer.problem);
+    if (peer.problem) found.push_back(*peer.problem);
     if (!chosen.link) document["peers"].push_back(print_peer(peer));
   }
   for (const PodCheck& pod : pods) {
-    for (const Problem& problem : pod.problems) add_once(problems, problem);
+    found.insert(found.end(), pod.problems.begin(), pod.problems.end());
     document["pods"].push_back(print_pod(pod));
   }
+  ProblemList problems = general_problems(status);
+  if (chosen.lost) problems.push_back(*chosen.lost);
+  add_missing(problems, found);
   sort_by_subject(problems);
   document["ok"] = problems.empty();
   document["problems"] = print(problems);

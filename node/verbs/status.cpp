@@ -9,12 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "base/add_once.h"
 #include "base/clock.h"
 #include "netlink/sysctl.h"
 #include "node/routes/path_state.h"
@@ -128,9 +128,10 @@ ProblemList all_problems(const StatusInput& input) {
   ProblemList problems = input.plan.problems;
   note_differences(input.plan, problems);
   if (input.service) {
-    for (const Problem& problem : input.service->problems)
-      if (is_of_attempt(problem)) add_once(problems, problem);
-    for (const Problem& problem : input.service->list_problems) add_once(problems, problem);
+    ProblemList of_service = input.service->list_problems;
+    std::copy_if(input.service->problems.begin(), input.service->problems.end(),
+                 std::back_inserter(of_service), is_of_attempt);
+    add_missing(problems, of_service);
     if (const std::string& words = input.service->source_problem; !words.empty())
       problems.push_back({"list-incomplete", Subject::list, input.service->source + ": " + words});
   }

@@ -42,7 +42,22 @@ withdraws_nothing "does not name this node: nothing is withdrawn"
 tell hide A n3 n4
 withdraws_nothing "does not name this node: nothing is withdrawn"
 tell hide n2 n3 n4 n5 n6
-withdraws_nothing "names no other node: nothing is withdrawn without --allow-empty"
+withdraws_nothing "names no other node with pod subnets: nothing is withdrawn without --allow-empty"
+
+# The nodes are there, but none has a pod subnet any more: a store that was restored, or what allocates them.
+tell hide
+without() { for name in "$@"; do tell put "$name" '{"spec":{"podCIDR":null,"podCIDRs":null}}'; done; }
+with() { for name in "$@"; do put "n$name" "172.16.91.20$name" "10.10.$name.0/24"; done; }
+without n2 n3 n4 n5 n6
+eventually 20 problem "names no other node with pod subnets"
+read_again
+same "routes while no node has a subnet" "$(routes)" "$all"
+with 2 3 4 5 6
+eventually 20 eval '! problem "names no other node"'
+tell hide n2 n3 n4 n5 n6
+tell compact status
+tell drop
+eventually 60 problem "names no other node"
 
 # Also after a restart; and what the list lacks goes once it names this node, and others, again.
 stop_node A

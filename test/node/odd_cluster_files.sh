@@ -21,7 +21,11 @@ instead() { # WORDS COMMAND...: makes the odd one
   seed_cluster
   eventually 10 eval '! has 10.10.2.0/24'
 }
-instead "nothing comes from this pipe for 5 s" mkfifo "$cluster"
+instead "nothing comes from this pipe in 5 s" mkfifo "$cluster"
+# A writer that never ends, a byte at a time: each one was waited for.
+dripping() { mkfifo "$cluster"; (exec 3<>"$cluster"; for _ in {1..60}; do printf ' ' >&3; sleep 1; done) & }
+instead "no end comes from this pipe in 5 s" dripping
+kill $!
 instead "it is not a regular file" ln -s /dev/zero "$cluster"
 instead "it is not a regular file" mkdir "$cluster"
 instead "No such file or directory" true

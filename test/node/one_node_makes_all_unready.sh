@@ -81,7 +81,7 @@ eventually 20 eval '! remarked A "Node bad"'
 put Y 172.16.91.205 10.10.0.0/24
 since Y 2025-01-01T00:00:00Z
 since A 2026-01-01T00:00:00Z
-eventually 10 grep -q 'of Node Y ("Y"), which is older: the other nodes use that one' "$work/A/log"
+eventually 10 grep -q 'of Node Y ("Y"); the other nodes refuse this node.s entry' "$work/A/log"
 node A status
 same "status, where an older node has this node's subnet" "$status" 1
 stop_node A

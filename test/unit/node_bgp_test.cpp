@@ -66,6 +66,14 @@ TEST(BirdConfig, ProblemsHaveTheirPath) {
                   "passwordFile: cannot be given together with \"password\""));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"a\"b"})"), "bgp.password: has a quote"));
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"password":"a\nb"})"), "control character"));
+  // A problem with it, or beside it, goes to logs, and must not have it in it.
+  for (const char* odd :
+       {"918273645", "[\"918273645\"]", "{\"918273645\":1}", "\"918273645\t\"", "\"918273645\"x",
+        "\"918273645", "\"918273645\\q\"", "\"918273645\xff\"", "918273645x"}) {
+    const std::string words = refusal(std::string("{\"asNumber\":1,\"password\":") + odd + "}");
+    EXPECT_FALSE(words.empty()) << odd;
+    EXPECT_FALSE(has(words, "918273645")) << words;
+  }
   EXPECT_TRUE(has(refusal(R"({"asNumber":1,"prefixes":["0.0.0.0/0"]})"), "bgp.prefixes[0]"));
   EXPECT_TRUE(
       has(refusal(R"({"asNumber":1,"prefixes":["10.0.0.0/8","127.0.0.0/16"]})"),

@@ -90,6 +90,42 @@ TEST(KubernetesNodeJson, AKeyThatIsThereTwiceIsRefused) {
       2u);
 }
 
+// A log and a terminal would obey them.
+TEST(KubernetesNodeJson, ShowsNothingRaw) {
+  const std::string odd = "x\n[ok]\033[31m" + std::string(5000, 'y');
+  const json node = {{"metadata",
+                      {{"name", odd},
+                       {"annotations",
+                        {{"onlink.io/ipip-mode", odd},
+                         {"onlink.io/vxlan-mode", odd},
+                         {"onlink.io/node-ip", odd},
+                         {"onlink.io/tunnel-address", odd}}}}},
+                     {"spec", {{"podCIDR", odd}}},
+                     {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", odd}}}}}}};
+  const KubernetesNode read = parse_node_object(node.dump(), "n1");
+  std::vector<std::string> problems = read.problems;
+  problems.push_back(read.placed.path);
+  problems.push_back(refusal_message(json({{"message", odd}}).dump()));
+  problems.push_back(event_of(json({{"type", "ERROR"}, {"object", {{"message", odd}}}}).dump()).message);
+  EXPECT_EQ(problems.size(), 9u);
+  for (const std::string& problem : problems) {
+    EXPECT_EQ(problem.find_first_of("\n\033"), std::string::npos) << problem;
+    EXPECT_LT(problem.size(), 600u);
+  }
+}
+
+// 600 MB for a line of 8 MB; and the library looked through the whole list after each Node of it.
+TEST(KubernetesNodeJson, ALargeAnswerTakesNoTimeAndNoMemory) {
+  const std::string deep(8'000'000, '[');
+  EXPECT_THROW(event_of(R"({"type":"ADDED","object":)" + deep), Failure);
+  EXPECT_THROW(page_of(R"({"items":)" + deep), Failure);
+  std::string page =
+      R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"x"}})";
+  for (int i = 1; i < 100'000; ++i) page += R"(,{"metadata":{"name":"x"}})";
+  EXPECT_EQ(page_of(page + "]}").nodes.size(), 100'000u);
+  EXPECT_THROW(page_of(page + R"(,{"metadata":{"name":"x"}}]})"), Failure);
+}
+
 TEST(KubernetesNodeJson, AHeartbeatIsTheSameNode) {
   json later = json::parse(recorded_event);
   later["object"]["metadata"]["resourceVersion"] = "999";
@@ -110,7 +146,7 @@ TEST(KubernetesNodeJson, OtherEvents) {
   EXPECT_EQ(error.code, 410);
   EXPECT_EQ(refusal_message(R"({"kind":"Status","message":"nodes is forbidden","code":403})"),
             "nodes is forbidden");
-  EXPECT_EQ(refusal_message("<html>\nno"), "<html> no");
+  EXPECT_EQ(refusal_message("<html>\nno"), "<html>?no");
 }
 
 TEST(KubernetesNodeJson, RefusesWhatItIsNot) {
@@ -120,9 +156,12 @@ TEST(KubernetesNodeJson, RefusesWhatItIsNot) {
         R"({"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}})",
         R"({"type":"ADDED","object":{"metadata":{"name":7,"resourceVersion":"1"}}})"})
     EXPECT_THROW(event_of(text), Failure) << text;
-  for (const char* text : {"{}", R"({"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]})",
-                           R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}})",
-                           R"({"kind":"NodeList","metadata":{},"items":[]})"})
+  for (const char* text :
+       {"{}", R"({"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]})",
+        R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{}})",
+        R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[7]})",
+        R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":{"a":{"metadata":{"name":"a"}}}})",
+        R"({"kind":"NodeList","metadata":{},"items":[]})"})
     EXPECT_THROW(page_of(text), Failure) << text;
   EXPECT_TRUE(
       page_of(R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":null})").nodes.empty());
@@ -187,8 +226,9 @@ TEST(KubernetesNodeJson, OnlyTheApisFormOfATimeSaysHowOldANodeIs) {
     return parse_node_object(node.dump(), "n1").placed.created;
   };
   EXPECT_EQ(created("2026-11-22T09:01:22Z"), 20261122090122u);
-  for (const char* text : {"", "2026-11-22", "2026-11-22T09:01:22+01:00", "2026-11-22t09:01:22Z",
-                           "2026-11-2aT09:01:22Z", "2026-11-22T09:01:22Zx"})
+  for (const char* text :
+       {"", "0", "2026-11-22", "-026-11-22T09:01:22Z", "2026-11-22T09:01:22", "2026-11-22T09:01:22+01:00",
+        "2026-11-22t09:01:22Z", "2026-11-2aT09:01:22Z", "2026-11-22T09:01:22Zx"})
     EXPECT_EQ(created(text), 0u) << text;
 }
 
@@ -253,8 +293,13 @@ TEST(Kubeconfig, SaysWhatItCannot) {
             std::string::npos);
   EXPECT_NE(refusal([] { with_context_named("x"); }).find("contexts: there is no \"x\""), std::string::npos);
   // Not what has no authority: then anybody whom the system trusts could be the API.
-  for (const char* odd : {"certificate-authority-data: [Q0E9]", "certificate-authority: {file: ca.crt}",
-                          "insecure-skip-tls-verify: perhaps"}) {
+  for (const char* odd :
+       {"certificate-authority-data: [Q0E9]", "certificate-authority: {file: ca.crt}",
+        "certificate-authority-data: ====", "certificate-authority-data: \"\\n\"",
+        "certificate-authority-data: Q0E9, certificate-authority-data: Q0E9",
+        "certificate-authority-data: Q0E9, insecure-skip-tls-verify: true",
+        "certificate-authority-data: Q0E9, proxy-url: \"http://192.0.2.9\"",
+        "certificate-authority-data: Q0E9, tls-server-name: other", "insecure-skip-tls-verify: perhaps"}) {
     std::string text = kubeconfig_text;
     text.replace(text.find("current-context: b"), 18, "current-context: a");
     text.replace(text.find("certificate-authority-data: Q0E9"), 32, odd);
@@ -265,6 +310,21 @@ TEST(Kubeconfig, SaysWhatItCannot) {
   for (const char* text : {"", "7", "a: [", "- x", "contexts: 7", "current-context: [x]"})
     EXPECT_NE(refusal([&] { kubeconfig_request(text, "config", ""); }).find("config"), std::string::npos)
         << text;
+  std::string twice = kubeconfig_text;
+  twice.replace(twice.find("name: a,"), 8, "name: b,");
+  EXPECT_NE(refusal([&] { kubeconfig_request(twice, "config", ""); }).find("there is more than one \"b\""),
+            std::string::npos);
+  // Acting as somebody else would need other rights than these.
+  std::string impersonates = kubeconfig_text;
+  impersonates.replace(impersonates.find("{client-cert"), 1, "{as: root, ");
+  EXPECT_NE(refusal([&] { kubeconfig_request(impersonates, "config", ""); }).find("user.as is not"),
+            std::string::npos);
+  std::string with_password = kubeconfig_text;
+  with_password.replace(with_password.find("https://["), 8, "https://user:secret@");
+  const std::string words = refusal([&] { kubeconfig_request(with_password, "config", ""); });
+  EXPECT_NE(words.find("cluster.server must be a URL"), std::string::npos) << words;
+  EXPECT_EQ(words.find("secret"), std::string::npos) << words;
+  EXPECT_NE(refusal([] { decode_base64("Zg==Zg==", "x"); }).find("is not base64"), std::string::npos);
   EXPECT_NE(refusal([] { decode_base64("Zm9v!", "x"); }).find("is not base64"), std::string::npos);
   EXPECT_NE(refusal([] { decode_base64("Zm9vY", "x"); }).find("is not base64"), std::string::npos);
 }

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
+#include <set>
+#include <vector>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -24,6 +27,14 @@ std::string read_needed(const std::string& path) {
   if (text.empty()) throw Failure(FailureKind::configuration, path + " is empty");
   return text;
 }
+
+// A password in it would get into messages, and be sent along.
+bool is_server(const std::string& url, std::initializer_list<const char*> schemes) {
+  return url.find('@') == std::string::npos &&
+         std::any_of(schemes.begin(), schemes.end(),
+                     [&](const char* scheme) { return url.starts_with(scheme); });
+}
+constexpr const char* not_a_server = "must be a URL like https://192.0.2.1:6443, without a user";
 
 std::string trimmed(std::string text) {
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
@@ -63,20 +74,39 @@ std::string value_of(const YAML::Node& map, const std::string& key, const std::s
   return value.Scalar();
 }
 
+// Two values under one key are ambiguous. The library gives the first.
+void refuse_doubles(const YAML::Node& map, const std::string& where) {
+  std::set<std::string> keys;
+  for (const auto& pair : map)
+    if (!keys.insert(pair.first.Scalar()).second)
+      throw Failure(FailureKind::configuration,
+                    fmt::format("{}: key \"{}\" occurs twice", where, pair.first.Scalar()));
+}
+
 // One entry of a kubeconfig's list of named things.
 YAML::Node entry(const YAML::Node& document, const char* list, const char* kind,
                  const std::string& entry_name, const std::string& file) {
+  std::vector<YAML::Node> found;
   for (const YAML::Node& each : document[list])
-    if (each["name"].as<std::string>("") == entry_name && each[kind].IsMap()) return each[kind];
-  throw Failure(FailureKind::configuration,
-                fmt::format("{}: {}: there is no \"{}\"", file, list, entry_name));
+    if (each["name"].as<std::string>("") == entry_name && each[kind].IsMap()) found.push_back(each[kind]);
+  if (found.size() != 1)
+    throw Failure(FailureKind::configuration,
+                  fmt::format("{}: {}: there {} \"{}\"", file, list,
+                              found.empty() ? "is no" : "is more than one", entry_name));
+  refuse_doubles(found.front(), fmt::format("{}: {}", file, kind));
+  return found.front();
 }
 
 // "key" is a path, "key-data" the same content in base64; if both are there, the latter counts.
 std::string content(const YAML::Node& map, const std::string& key, const std::string& folder,
                     const std::string& file) {
   const auto data = value_of(map, key + "-data", file);
-  if (!data.empty()) return decode_base64(data, fmt::format("{}: {}-data", file, key));
+  if (!data.empty()) {
+    const std::string what = fmt::format("{}: {}-data", file, key);
+    std::string bytes = decode_base64(data, what);
+    if (bytes.empty()) throw Failure(FailureKind::configuration, what + " is empty");
+    return bytes;
+  }
   const auto path = value_of(map, key, file);
   if (path.empty()) return "";
   return read_needed(path[0] == '/' ? path : folder + path);
@@ -84,7 +114,7 @@ std::string content(const YAML::Node& map, const std::string& key, const std::st
 
 void set_user(HttpRequest& request, const YAML::Node& user, const std::string& folder,
               const std::string& file) {
-  for (const char* key : {"exec", "auth-provider", "username"})
+  for (const char* key : {"exec", "auth-provider", "username", "as", "as-uid", "as-groups", "as-user-extra"})
     if (user[key])
       throw Failure(
           FailureKind::configuration,
@@ -110,12 +140,14 @@ std::string decode_base64(std::string_view text, std::string_view what) {
   std::uint32_t value = 0;
   unsigned bits = 0;
   std::size_t count = 0;
+  bool padded = false;
   for (const char c : text) {
     if (c == '\n' || c == '\r' || c == ' ') continue;
     ++count;
+    padded = padded || c == '=';
     if (c == '=') continue;
     const auto digit = digits.find(c);
-    if (digit == std::string_view::npos)
+    if (digit == std::string_view::npos || padded)
       throw Failure(FailureKind::configuration, fmt::format("{} is not base64", what));
     value = (value << 6) | static_cast<std::uint32_t>(digit);
     bits += 6;
@@ -131,21 +163,26 @@ HttpRequest kubeconfig_request(const std::string& text, const std::string& name,
   try {
     const YAML::Node document = YAML::Load(text);
     if (!document.IsMap()) throw Failure(FailureKind::configuration, name + " is not a kubeconfig");
+    refuse_doubles(document, name);
     const auto context =
         entry(document, "contexts", "context", value_of(document, "current-context", name), name);
     const auto cluster = entry(document, "clusters", "cluster", value_of(context, "cluster", name), name);
     const auto user = entry(document, "users", "user", value_of(context, "user", name), name);
     HttpRequest request;
     request.url = value_of(cluster, "server", name);
-    if (!request.url.starts_with("https://") && !request.url.starts_with("http://"))
-      throw Failure(FailureKind::configuration,
-                    fmt::format("{}: cluster.server must be a URL, not \"{}\"", name, request.url));
+    if (!is_server(request.url, {"https://", "http://"}))
+      throw Failure(FailureKind::configuration, fmt::format("{}: cluster.server {}", name, not_a_server));
     while (request.url.ends_with('/')) request.url.pop_back();
-    if (cluster["tls-server-name"])
-      throw Failure(FailureKind::configuration, name + ": cluster.tls-server-name is not supported");
+    for (const char* key : {"tls-server-name", "proxy-url"})
+      if (cluster[key])
+        throw Failure(FailureKind::configuration, fmt::format("{}: cluster.{} is not supported", name, key));
     const std::string insecure = "insecure-skip-tls-verify";
     request.verify = value_of(cluster, insecure, name).empty() || !cluster[insecure].as<bool>();
     request.authorities = content(cluster, "certificate-authority", folder, name);
+    if (!request.verify && !request.authorities.empty())
+      throw Failure(
+          FailureKind::configuration,
+          fmt::format("{}: cluster.{} and certificate-authority contradict each other", name, insecure));
     set_user(request, user, folder, name);
     return request;
   } catch (const YAML::Exception& error) {
@@ -158,8 +195,7 @@ KubernetesConfig read_kubernetes_config(const JsonReader& reader) {
   KubernetesConfig config;
   config.kubeconfig = reader.text("kubeconfig").value_or("");
   config.server = reader.text("server").value_or("");
-  if (reader.has("server") && !config.server.starts_with("https://"))
-    reader.problem("server", "must be a URL like https://192.0.2.1:6443");
+  if (reader.has("server") && !is_server(config.server, {"https://"})) reader.problem("server", not_a_server);
   while (config.server.ends_with('/')) config.server.pop_back();
   config.network_unavailable = reader.boolean("networkUnavailable").value_or(true);
   if (!reader.has("conflist")) return config;

@@ -10,8 +10,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "base/failure.h"
+#include "base/text.h"
 
 namespace onlink::node {
 namespace {
@@ -32,14 +34,37 @@ constexpr std::array kept_keys = {
     "conditions", "reason",      "code",     "message",  "kind",      "creationTimestamp"};
 static_assert(kept_keys.size() <= 32);
 
+// A Node has ten levels. Each open one takes memory.
+constexpr int deepest_nesting = 64;
+
+// For messages: what the API says may be anything, and of any length.
+std::string shown(std::string_view words) {
+  constexpr std::size_t longest = 200;
+  return printable(words.substr(0, longest));
+}
+
 // The parser's callback for a document.
 class Sieve {
  public:
+  // item: gets each object of the top array "items" as soon as it is read, which then is not kept: the library looks
+  // through all of an array after each object in it.
+  using Item = std::function<void(const json&)>;
+  explicit Sieve(Item item = {}) : item_(std::move(item)) {}
+
   bool operator()(int depth, json::parse_event_t event, const json& value) {
+    using Event = json::parse_event_t;
+    if (depth > deepest_nesting)
+      throw Failure(FailureKind::not_json,
+                    fmt::format("the API's answer is nested deeper than {} levels", deepest_nesting));
     const auto at = static_cast<std::size_t>(depth);
     if (seen_.size() < at + 2) seen_.resize(at + 2);
-    if (event == json::parse_event_t::object_start) seen_[at + 1] = 0;
-    return event != json::parse_event_t::key || keep(seen_[at], value.get_ref<const std::string&>());
+    if (event == Event::object_start) seen_[at + 1] = 0;
+    if (event == Event::key && depth == 1) in_items_ = value == "items";
+    if (event == Event::object_end && depth == 2 && in_items_ && item_) {
+      item_(value);
+      return false;
+    }
+    return event != Event::key || keep(seen_[at], value.get_ref<const std::string&>());
   }
 
  private:
@@ -55,15 +80,18 @@ class Sieve {
     return true;
   }
 
+  Item item_;
+  bool in_items_ = false;
   std::vector<std::uint32_t> seen_;  // by depth: the kept keys of the open object so far, a bit for each
 };
 
-json parse_kept(std::string_view text) {
-  Sieve sieve;
+json parse_kept(std::string_view text, Sieve::Item item = {}) {
+  Sieve sieve(std::move(item));
   try {
     return json::parse(text, std::ref(sieve));
   } catch (const json::exception& error) {
-    throw Failure(FailureKind::not_json, fmt::format("the API's answer is not JSON: {}", error.what()));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("the API's answer is not JSON: {}", shown(error.what())));
   }
 }
 
@@ -108,7 +136,7 @@ void override_addresses(const std::string& words, KubernetesNode& read) {
       read.problems.push_back(
           fmt::format("{}: annotation {}: must be an IPv4 address, an IPv6 address, or both with a comma "
                       "between, not \"{}\"",
-                      read.placed.path, node_ip_key, words));
+                      read.placed.path, node_ip_key, shown(words)));
       node.ipv4 = node.ipv6 = std::nullopt;  // unknown: the earlier ones stay
       return;
     }
@@ -127,7 +155,7 @@ void read_addresses(const json& object, KubernetesNode& read) {
     const auto address = IpAddress::parse(word);
     if (!address) {
       read.problems.push_back(
-          fmt::format("{}: InternalIP \"{}\" is not an IP address", read.placed.path, word));
+          fmt::format("{}: InternalIP \"{}\" is not an IP address", read.placed.path, shown(word)));
       continue;
     }
     auto& place = address->is_v4() ? node.ipv4 : node.ipv6;
@@ -142,7 +170,7 @@ void read_cidr(const std::string& word, KubernetesNode& read) {
     read.placed.node.pod_cidrs.push_back(*cidr);
     return;
   }
-  read.problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", read.placed.path, word));
+  read.problems.push_back(fmt::format("{}: podCIDR \"{}\" is not a subnet", read.placed.path, shown(word)));
   read.placed.unknown.pod_cidrs = true;
 }
 
@@ -164,7 +192,8 @@ void read_modes(const json& annotations, KubernetesNode& read) {
     const auto words = optional_words(annotations, key);
     if (!words) return;
     const auto mode = parse_mode(*words);
-    if (!mode) return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", *words));
+    if (!mode)
+      return refuse(key, fmt::format("must be Always, CrossSubnet or Never, not \"{}\"", shown(*words)));
     if (placed.node.mode.value_or(IpipMode::never) != IpipMode::never) {
       if (*mode != IpipMode::never)
         refuse(key, fmt::format("is \"{}\", and {} \"{}\": one of the two must be Never", *words, ipip_key,
@@ -190,7 +219,7 @@ void read_tunnel_address(const json& annotations, KubernetesNode& read) {
   }
   read.placed.unknown.tunnel_address = true;
   read.problems.push_back(fmt::format("{}: annotation {}: must be an IPv4 address, not \"{}\"",
-                                      read.placed.path, tunnel_key, *words));
+                                      read.placed.path, tunnel_key, shown(*words)));
 }
 
 // "2026-11-22T09:01:22Z" as 20261122090122: the API knows no other form (metav1.Time). 0 for anything else.
@@ -213,7 +242,7 @@ KubernetesNode parse_node(const json& object, std::string_view self) {
   std::string& name = read.placed.node.name;
   name = text(metadata, "name");
   if (name.empty()) throw Failure(FailureKind::not_json, "the API's answer has a Node without a name");
-  read.placed.path = "Node " + name;
+  read.placed.path = "Node " + shown(name);
   read.placed.created = number_of_time(text(metadata, "creationTimestamp"));
   read_addresses(object, read);
   if (const auto words = optional_words(annotations, node_ip_key)) override_addresses(*words, read);
@@ -234,17 +263,23 @@ KubernetesNode parse_node_object(std::string_view body, std::string_view self) {
 }
 
 NodePage parse_node_page(std::string_view body, std::string_view self) {
-  const json document = parse_kept(body);
+  NodePage page;
+  const json document = parse_kept(body, [&](const json& item) {
+    if (page.nodes.size() == most_nodes)
+      throw Failure(FailureKind::not_json,
+                    fmt::format("the API's list has more than {} Nodes in one page", most_nodes));
+    page.nodes.push_back(parse_node(item, self));
+  });
   const json& items = at(document, "items");
   const json& metadata = at(document, "metadata");
   // Go writes an empty list as null.
   if (text(document, "kind") != "NodeList" || !(items.is_array() || items.is_null()))
     throw Failure(FailureKind::not_json, "the API's answer is not a NodeList");
-  NodePage page;
   page.version = version_of(document);
   page.continued = text(metadata, "continue");
   if (page.version.empty()) throw Failure(FailureKind::not_json, "the API's list has no resourceVersion");
-  for (const json& item : items) page.nodes.push_back(parse_node(item, self));
+  if (!items.empty())  // objects have been taken out
+    throw Failure(FailureKind::not_json, "the API's answer has a Node that is no object");
   return page;
 }
 
@@ -256,22 +291,23 @@ NodeEvent parse_node_event(std::string_view line, std::string_view self) {
   if (type == "ERROR") {
     const json& code = at(object, "code");
     event.code = code.is_number_integer() ? code.get<int>() : 0;
-    event.message = text(object, "message");
+    event.message = shown(text(object, "message"));
     return event;
   }
   if (const std::string kind = text(object, "kind"); kind != "Node")
-    throw Failure(
-        FailureKind::not_json,
-        fmt::format("a watch event \"{}\" is about an object of kind \"{}\", not \"Node\"", type, kind));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("a watch event \"{}\" is about an object of kind \"{}\", not \"Node\"",
+                              shown(type), shown(kind)));
   event.version = version_of(object);
   if (event.version.empty())
-    throw Failure(FailureKind::not_json, fmt::format("a watch event \"{}\" has no resourceVersion", type));
+    throw Failure(FailureKind::not_json,
+                  fmt::format("a watch event \"{}\" has no resourceVersion", shown(type)));
   if (type == "BOOKMARK") {
     event.kind = NodeEvent::Kind::bookmark;
     return event;
   }
   if (type != "ADDED" && type != "MODIFIED" && type != "DELETED")
-    throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", type));
+    throw Failure(FailureKind::not_json, fmt::format("a watch event of type \"{}\"", shown(type)));
   event.kind = type == "DELETED" ? NodeEvent::Kind::deleted : NodeEvent::Kind::changed;
   event.node = parse_node(object, self);
   return event;
@@ -280,14 +316,11 @@ NodeEvent parse_node_event(std::string_view line, std::string_view self) {
 std::string refusal_message(std::string_view body) {
   try {
     const std::string message = text(parse_kept(body), "message");
-    if (!message.empty()) return message;
+    if (!message.empty()) return shown(message);
   } catch (const Failure&) {  // from something between us and the API
     (void)0;
   }
-  std::string words(body.substr(0, 200));
-  std::replace_if(
-      words.begin(), words.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
-  return words;
+  return shown(body);
 }
 
 }  // namespace onlink::node

@@ -123,6 +123,13 @@ void KubernetesSource::ask() {
   }
 }
 
+bool KubernetesSource::fits(std::size_t limit) {
+  if (received_.size() <= limit) return true;
+  watch_.refuse(fmt::format("the API's answer has more than {} bytes in one {}", limit,
+                            question_.list ? "page" : "line"));
+  return false;
+}
+
 bool KubernetesSource::take(std::string_view chunk) {
   heard_ms_ = monotonic_ms();
   heard_at_ = std::time(nullptr);
@@ -130,12 +137,12 @@ bool KubernetesSource::take(std::string_view chunk) {
   if (chunk.empty()) watch_.begun();
   if (question_.list) {
     received_ += chunk;
-    return received_.size() <= longest_page;
+    return fits(longest_page);
   }
   while (!chunk.empty()) {
     const auto end = chunk.find('\n');
     received_ += chunk.substr(0, end);
-    if (received_.size() > longest_line) return false;
+    if (!fits(longest_line)) return false;
     if (end == std::string_view::npos) break;
     chunk.remove_prefix(end + 1);
     if (received_.empty()) continue;
@@ -186,7 +193,11 @@ void KubernetesSource::write_conflist(const std::vector<IpPrefix>& pod_cidrs) {
 void KubernetesSource::report_condition() {
   if (!config_.network_unavailable || !wanted_ || patch_ != 0 || monotonic_ms() < patch_at_) return;
   const auto self = watch_.nodes().find(node_name_);
-  if (self == watch_.nodes().end() || self->network == wanted_->text()) return;
+  if (self == watch_.nodes().end()) return;
+  if (self->network == wanted_->text()) {
+    patch_tries_ = 0;
+    return;
+  }
   try {
     HttpRequest request = api_request(config_);
     set_condition(request, node_name_, *wanted_, std::time(nullptr));
@@ -204,10 +215,9 @@ void KubernetesSource::condition_answered(const HttpAnswer& answer) {
   patch_problem_ = good ? ""
                         : fmt::format("the condition NetworkUnavailable of this node cannot be set: {}",
                                       refusal_of(answer));
-  // Delays also after success: the watch must first bring the change, and somebody else may keep setting another one.
-  patch_failures_ = good ? 0 : patch_failures_ + 1;
+  // Delays also after success: the watch must first bring the change, and something may undo it each time.
   patch_at_ =
-      monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_failures_, 8), longest_patch_delay_ms);
+      monotonic_ms() + std::min(first_patch_delay_ms << std::min(patch_tries_++, 8), longest_patch_delay_ms);
 }
 
 // For the next question, the end of a silence, and the next try to set the condition.

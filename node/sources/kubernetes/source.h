@@ -38,6 +38,7 @@ class KubernetesSource final : public Source {
  private:
   void ask();
   bool take(std::string_view chunk);
+  bool fits(std::size_t limit);
   void answered(HttpAnswer answer);
   std::int64_t silent_until() const;
   void end_silence();
@@ -66,7 +67,7 @@ class KubernetesSource final : public Source {
 
   std::optional<NetworkCondition> wanted_;
   std::uint64_t patch_ = 0;
-  int patch_failures_ = 0;
+  int patch_tries_ = 0;  // since the Node last had the condition
   std::int64_t patch_at_ = 0;
   std::string patch_problem_;
   std::string conflist_problem_;

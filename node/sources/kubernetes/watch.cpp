@@ -25,8 +25,10 @@ constexpr std::int64_t longest_delay_ms = 30'000;
 // A watch that ends sooner, without an event, counts as failed.
 constexpr std::int64_t short_watch_ms = 1'000;
 constexpr int gone = 410;
-// As many as a cluster file may have.
-constexpr std::size_t most_nodes = 100'000;
+
+std::string too_many() {
+  return fmt::format("the API has too many Nodes: at most {} are allowed", most_nodes);
+}
 
 // A continue token is opaque.
 std::string escaped(std::string_view text) {
@@ -96,15 +98,12 @@ bool NodeWatch::page(std::string_view body) {
 void NodeWatch::take(NodePage page) {
   const std::size_t before = incoming_.size();
   for (KubernetesNode& node : page.nodes) put(incoming_, std::move(node));
+  if (incoming_.size() > most_nodes) throw Failure(too_many());
   continued_ = std::move(page.continued);
   if (!continued_.empty()) {
     if (incoming_.size() == before)
       throw Failure(
           "the API's list does not end: a page with \"continue\" has no Node that was not there before");
-    if (incoming_.size() > most_nodes)
-      throw Failure(
-          fmt::format("the API's list does not end: \"continue\" after {} Nodes; at most {} are allowed",
-                      incoming_.size(), most_nodes));
     return;
   }
   nodes_ = std::exchange(incoming_, {});
@@ -130,6 +129,7 @@ bool NodeWatch::line(std::string_view line) {
     if (event.kind == NodeEvent::Kind::deleted) {
       news_ = nodes_.erase(event.node) > 0 || news_;
     } else if (event.kind == NodeEvent::Kind::changed) {
+      if (nodes_.size() >= most_nodes && !nodes_.contains(event.node)) throw Failure(too_many());
       news_ = put(nodes_, std::move(event.node)) || news_;
     }
     set_version(std::move(event.version));

@@ -38,6 +38,8 @@ class NodeWatch {
   // False: this makes no sense, or is an error; nothing was taken, and the request should be ended.
   bool page(std::string_view body);
   bool line(std::string_view line);
+  // The answer makes no sense to its reader.
+  void refuse(std::string why) { senseless_ = std::move(why); }
   // The answer has ended, complete or not, after this time.
   void ended(const HttpAnswer& answer, std::int64_t milliseconds);
   // Reads the list again. The present request should be ended.
