@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace onlink {
 namespace {
 
@@ -78,13 +80,10 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
   const auto address = IpAddress::parse(text.substr(0, slash));
   const std::string_view digits = text.substr(slash + 1);
   // "::ffff:10.0.0.0/104" would need the length of the IPv6 form; nobody means it.
-  if (!address || digits.empty() || (address->is_v4() && text.find(':') != std::string_view::npos))
-    return std::nullopt;
-  unsigned length = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (error != std::errc{} || end != digits.data() + digits.size() || length > address->bits())
-    return std::nullopt;
-  return IpPrefix{*address, static_cast<std::uint8_t>(length)};
+  if (!address || (address->is_v4() && text.find(':') != std::string_view::npos)) return std::nullopt;
+  const auto length = to_number<unsigned>(digits);
+  if (!length || *length > address->bits()) return std::nullopt;
+  return IpPrefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
 IpPrefix IpPrefix::host(const IpAddress& address) {
@@ -132,6 +131,22 @@ IpAddress MacAddress::link_local() const {
                                                 0xfe,     bytes[3], bytes[4],
                                                 bytes[5]};
   return IpAddress::from_bytes(address);
+}
+
+const Unusable* unusable_block(const IpAddress& first, const IpAddress& last) {
+  // 240.0.0.0/4 works on Linux, except the last.
+  static constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
+                                       Unusable{"127.0.0.0/8", "every namespace's own loopback"},
+                                       Unusable{"224.0.0.0/4", "multicast"},
+                                       Unusable{"255.255.255.255/32", "broadcast"},
+                                       Unusable{"::/127", "no address, and loopback"},
+                                       Unusable{"fe80::/10", "link-local"},
+                                       Unusable{"ff00::/8", "multicast"}};
+  for (const Unusable& each : unusable) {
+    const IpPrefix block = IpPrefix::parse(each.block).value();
+    if (block.family() == first.family() && block.address <= last && first <= block.last()) return &each;
+  }
+  return nullptr;
 }
 
 }  // namespace onlink

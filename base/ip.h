@@ -105,4 +105,12 @@ struct MacAddress {
   auto operator<=>(const MacAddress&) const = default;
 };
 
+// A block of addresses that no interface of a container can use, whatever the configuration says, and why.
+struct Unusable {
+  const char* block;
+  const char* why;
+};
+// The first such block that has addresses from `first` to `last`; null where they can be used.
+const Unusable* unusable_block(const IpAddress& first, const IpAddress& last);
+
 }  // namespace onlink

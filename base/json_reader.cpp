@@ -235,12 +235,22 @@ std::optional<IpAddress> JsonReader::address(std::string_view key, IpFamily fami
   return std::nullopt;
 }
 
+std::optional<IpAddress> JsonReader::address_if_any(std::string_view key) const {
+  const json* value = find(key);
+  return value != nullptr && *value == "" ? std::nullopt : address(key);
+}
+
 std::optional<IpPrefix> JsonReader::prefix(std::string_view key) const {
   const auto value = text(key);
   if (!value) return std::nullopt;
   const auto prefix = IpPrefix::parse(*value);
   if (!prefix) problem(key, fmt::format("must be a subnet like 10.10.0.0/24, not \"{}\"", *value));
   return prefix;
+}
+
+std::optional<IpPrefix> JsonReader::required_prefix(std::string_view key) const {
+  if (!has(key)) problem(key, "is missing");
+  return prefix(key);
 }
 
 std::optional<MacAddress> JsonReader::mac(std::string_view key) const {

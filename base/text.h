@@ -2,7 +2,9 @@
 // Taking text apart.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,14 @@ inline constexpr std::string_view blanks = " \t\r\n\v\f";
 
 // The non-empty parts between the separators (any of these characters). They point into the text.
 std::vector<std::string_view> split(std::string_view text, std::string_view separators = blanks);
+
+// The whole text as a decimal number; nothing for anything else, or where it does not fit.
+template <class Number>
+std::optional<Number> to_number(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
 
 // The text without these characters at either end.
 std::string_view trimmed(std::string_view text, std::string_view characters = blanks);

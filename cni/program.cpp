@@ -102,6 +102,12 @@ std::string describe_error(const Request& request, bool was_read) {
 
 }  // namespace
 
+std::string version_text(std::string_view program, std::string_view version) {
+  std::string versions;
+  for (const auto& each : supported_versions) versions.append(1, ' ').append(each.to_string());
+  return fmt::format("{} {}\nCNI protocol versions supported:{}\n", program, version, versions);
+}
+
 void print_to_stdout(std::string_view document) { write_all(STDOUT_FILENO, document, "standard output"); }
 
 int run_plugin(const Handlers& handlers, const Source& source, const Print& print) {

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "cni/request.h"
 
 namespace onlink::cni {
+
+// What --version prints of a plugin.
+std::string version_text(std::string_view program, std::string_view version);
 
 // What a plugin does. A missing handler is a command that the plugin does not offer (error 4).
 struct Handlers {

@@ -80,13 +80,6 @@ void put_single_addresses(json& document, const Result& result) {
   }
 }
 
-// An address; some plugins write "" for an absent one.
-std::optional<IpAddress> read_address(const JsonReader& reader, const char* key) {
-  const json* value = reader.find(key);
-  if (value != nullptr && *value == "") return std::nullopt;
-  return reader.address(key);
-}
-
 std::optional<std::uint32_t> read_number(const JsonReader& reader, const char* key) {
   const auto number = reader.integer(key, 0, UINT32_MAX);
   if (!number) return std::nullopt;
@@ -98,11 +91,6 @@ std::optional<std::uint32_t> read_nonzero(const JsonReader& reader, const char* 
   return number == 0u ? std::nullopt : number;
 }
 
-std::optional<IpPrefix> read_prefix(const JsonReader& reader, const char* key) {
-  if (!reader.has(key)) reader.problem(key, "is missing");
-  return reader.prefix(key);
-}
-
 Interface read_interface(const JsonReader& reader) {
   return {reader.text("name").value_or(""),       reader.text("mac").value_or(""),
           reader.text("sandbox").value_or(""),    read_nonzero(reader, "mtu"),
@@ -111,22 +99,12 @@ Interface read_interface(const JsonReader& reader) {
 
 void read_routes(const JsonReader& reader, std::vector<Route>& routes) {
   // As many as an IPAM may give, and those that a main plugin adds.
-  for (const JsonReader& entry : reader.children("routes", 2 * JsonReader::most_entries)) {
-    const auto dst = read_prefix(entry, "dst");
-    Route route{dst.value_or(IpPrefix()),
-                read_address(entry, "gw"),
-                read_nonzero(entry, "mtu"),
-                read_nonzero(entry, "advmss"),
-                read_nonzero(entry, "priority"),
-                read_number(entry, "table"),
-                std::nullopt};
-    if (const auto scope = entry.integer("scope", 0, 255)) route.scope = static_cast<std::uint8_t>(*scope);
-    if (dst) routes.push_back(route);
-  }
+  for (const JsonReader& entry : reader.children("routes", 2 * JsonReader::most_entries))
+    if (const auto route = read_route(entry)) routes.push_back(*route);
 }
 
 IpConfig read_ip(const JsonReader& reader, std::size_t interfaces) {
-  IpConfig ip{read_prefix(reader, "address").value_or(IpPrefix()), read_address(reader, "gateway"),
+  IpConfig ip{reader.required_prefix("address").value_or(IpPrefix()), reader.address_if_any("gateway"),
               std::nullopt};
   if (interfaces == 0) return ip;
   ip.interface = read_number(reader, "interface");
@@ -139,10 +117,10 @@ IpConfig read_ip(const JsonReader& reader, std::size_t interfaces) {
 void read_single_address(const JsonReader& reader, const char* key, IpFamily family, Result& result) {
   if (!reader.has(key)) return;
   const JsonReader entry = reader.child(key);
-  const auto address = read_prefix(entry, "ip");
+  const auto address = entry.required_prefix("ip");
   if (address && address->family() != family)
     entry.problem("ip", "is of the other address family: " + address->to_string());
-  result.ips.push_back({address.value_or(IpPrefix()), read_address(entry, "gateway"), std::nullopt});
+  result.ips.push_back({address.value_or(IpPrefix()), entry.address_if_any("gateway"), std::nullopt});
   read_routes(entry, result.routes);
 }
 
@@ -157,6 +135,19 @@ std::optional<Version> form_of(const JsonReader& reader, const Version& fallback
 }
 
 }  // namespace
+
+std::optional<Route> read_route(const JsonReader& reader) {
+  const auto dst = reader.required_prefix("dst");
+  Route route{dst.value_or(IpPrefix()),
+              reader.address_if_any("gw"),
+              read_nonzero(reader, "mtu"),
+              read_nonzero(reader, "advmss"),
+              read_nonzero(reader, "priority"),
+              read_number(reader, "table"),
+              std::nullopt};
+  if (const auto scope = reader.integer("scope", 0, 255)) route.scope = static_cast<std::uint8_t>(*scope);
+  return dst ? std::optional(route) : std::nullopt;
+}
 
 Dns read_dns(const JsonReader& reader) {
   return {reader.texts("nameservers"), reader.text("domain").value_or(""), reader.texts("search"),

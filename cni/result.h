@@ -49,6 +49,9 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+// An entry of "routes" of a result, or of a configuration, which has the same keys. Nothing without a destination.
+std::optional<Route> read_route(const JsonReader& reader);
+
 struct Dns {
   std::vector<std::string> nameservers;
   std::string domain = {};

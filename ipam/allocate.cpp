@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/failure.h"
@@ -45,8 +46,7 @@ using NextFree = std::function<std::optional<IpAddress>(const IpAddress& first, 
 std::optional<IpAddress> find_in(const NextFree& next_free, const Config& config, const Range& part) {
   for (IpAddress from = part.start;;) {
     const auto free = next_free(from, part.end);
-    if (!free) return std::nullopt;
-    const auto end = skipped(config, part, *free);
+    const auto end = free ? skipped(config, part, *free) : std::nullopt;
     if (!end) return free;
     if (*end >= part.end) return std::nullopt;
     from = end->next();
@@ -60,7 +60,18 @@ std::optional<IpAddress> find_free(const NextFree& next_free, const Allocation& 
   return std::nullopt;
 }
 
-std::optional<IpAddress> find_free(Ledger& ledger, const Allocation& allocation) {
+// By looking at the files one by one.
+std::optional<IpAddress> find_free(const std::optional<Folder>& folder, const Allocation& allocation) {
+  const auto next_free = [&](IpAddress address, const IpAddress& last) -> std::optional<IpAddress> {
+    for (; folder && folder->exists(address); address = address.next())
+      if (address == last) return std::nullopt;
+    return address;
+  };
+  return find_free(next_free, allocation,
+                   folder ? folder->last_reserved(allocation.range_set) : std::nullopt);
+}
+
+std::optional<IpAddress> find_free(const Ledger& ledger, const Allocation& allocation) {
   const auto next_free = [&](const IpAddress& first, const IpAddress& last) {
     return ledger.index().next_free(first, last);
   };
@@ -92,15 +103,15 @@ void make_free(Ledger& ledger, const Allocation& allocation, const IpAddress& ad
   check_wanted(allocation, address);
   const auto holder = ledger.folder().read(address);
   if (!holder) return;
-  const Verdict verdict = ledger.judge(*holder);
-  if (!verdict.is_stale())
+  for (const Judged& living : ledger.reclaim({*holder})) {
+    const auto& [reservation, record, verdict, made] = living;
     throw Failure(fmt::format("requested IP address {} is not available in range set {}\n{}",
                               address.to_string(), allocation.set().to_string(),
-                              holder->obstacle.empty()
-                                  ? fmt::format("held by {} since {}: {}", describe(holder->owner),
-                                                modified_in_utc(holder->file), verdict.why)
-                                  : holder->obstacle + " is in the way"));
-  ledger.give_back(*holder, "reclaim", verdict.why);
+                              reservation.obstacle.empty()
+                                  ? fmt::format("held by {} since {}: {}", describe(reservation.owner),
+                                                modified_in_utc(reservation.file), verdict.why)
+                                  : verdict.why));
+  }
 }
 
 std::optional<IpAddress> oldest_resting(Ledger& ledger, const Allocation& allocation) {
@@ -115,8 +126,10 @@ std::optional<IpAddress> find_any(Ledger& ledger, const Allocation& allocation) 
   ledger.index().wake(allocation.config.cooldown);
   if (const auto free = find_free(ledger, allocation)) return free;
   const bool is_due = ledger.index().is_due(pause);
-  if ((is_due || !oldest_resting(ledger, allocation)) && ledger.reclaim_stale())
+  if (is_due || !oldest_resting(ledger, allocation)) {
+    ledger.reclaim_all();
     if (const auto free = find_free(ledger, allocation)) return free;
+  }
   return oldest_resting(ledger, allocation);
 }
 
@@ -129,22 +142,6 @@ IpAddress require_any(Ledger& ledger, const Allocation& allocation) {
   throw no_addresses_failure(allocation.set()).append_detail(fmt::format("0 free, 0 stale, {} taken", count));
 }
 
-// A former address of the attachment, if it could be given without a request.
-std::optional<IpAddress> former_of(const Allocation& allocation) {
-  const auto found = std::find_if(allocation.former.begin(), allocation.former.end(),
-                                  [&](const IpAddress& address) { return allocation.may_give(address); });
-  return found != allocation.former.end() ? std::optional(*found) : std::nullopt;
-}
-
-void remember(Ledger& ledger, std::size_t range_set, const IpAddress& address) {
-  try {
-    ledger.folder().set_last_reserved(range_set, address);
-  } catch (const Failure& failure) {
-    ledger.note(fmt::format("{}, ignoring: the next search for a free address will start at an earlier one",
-                            failure.what()));
-  }
-}
-
 }  // namespace
 
 bool Allocation::may_give(const IpAddress& address) const {
@@ -152,34 +149,17 @@ bool Allocation::may_give(const IpAddress& address) const {
   return range != nullptr && !skipped(config, *range, address);
 }
 
-std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
-  std::vector<IpAddress> addresses;
-  for (const Reservation& reservation : ledger.held_by(owner)) {
-    const Verdict verdict = ledger.judge(reservation);
-    if (!verdict.is_stale())
-      throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
-                                reservation.address.to_string(), owner.container_id,
-                                verdict.state == Verdict::State::alive
-                                    ? "the attachment is alive"
-                                    : "the attachment cannot be proved dead",
-                                verdict.why));
-    ledger.give_back(reservation, "reclaim", verdict.why);
-    addresses.push_back(reservation.address);
-  }
-  return addresses;
-}
-
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
-  const auto chosen = allocation.wanted ? allocation.wanted : former_of(allocation);
   constexpr int attempts = 3;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    if (chosen) make_free(ledger, allocation, *chosen);
-    const IpAddress address = chosen ? *chosen : require_any(ledger, allocation);
+    if (allocation.wanted) make_free(ledger, allocation, *allocation.wanted);
+    const IpAddress address = allocation.wanted ? *allocation.wanted : require_any(ledger, allocation);
     if (ledger.take(address, allocation.owner, allocation.config.pod)) {
-      remember(ledger, allocation.range_set, address);
+      ledger.attempt("the next search for a free address will start at an earlier one",
+                     [&] { ledger.folder().set_last_reserved(allocation.range_set, address); });
       return ip_config(allocation.set(), address);
     }
-    if (!chosen) ledger.index().rebuild("it listed " + address.to_string() + " as free, but it was taken");
+    if (!allocation.wanted) ledger.index().rebuild();  // it listed the address as free, but it was taken
   }
   throw Failure(
       FailureKind::try_again,
@@ -187,15 +167,7 @@ cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation) {
 }
 
 cni::IpConfig preview(const std::optional<Folder>& folder, const Allocation& allocation) {
-  const auto next_free = [&](IpAddress address, const IpAddress& last) -> std::optional<IpAddress> {
-    for (; folder && folder->exists(address); address = address.next())
-      if (address == last) return std::nullopt;
-    return address;
-  };
-  const auto address = allocation.wanted
-                           ? allocation.wanted
-                           : find_free(next_free, allocation,
-                                       folder ? folder->last_reserved(allocation.range_set) : std::nullopt);
+  const auto address = allocation.wanted ? allocation.wanted : find_free(folder, allocation);
   if (!address) throw no_addresses_failure(allocation.set());
   return ip_config(allocation.set(), *address);
 }
@@ -204,9 +176,6 @@ bool is_full(Ledger& ledger, const Allocation& allocation) {
   return !find_free(ledger, allocation) && !oldest_resting(ledger, allocation);
 }
 
-bool has_addresses(const Allocation& allocation) {
-  const auto any = [](const IpAddress& first, const IpAddress&) { return std::optional(first); };
-  return find_free(any, allocation, std::nullopt).has_value();
-}
+bool has_addresses(const Allocation& allocation) { return find_free(std::nullopt, allocation).has_value(); }
 
 }  // namespace onlink::ipam

@@ -16,18 +16,12 @@ struct Allocation {
   std::size_t range_set;  // number of the set in the configuration
   cni::Attachment owner;
   std::optional<IpAddress> wanted;
-  std::vector<IpAddress> former = {};  // what the attachment held, see end_former()
 
   const RangeSet& set() const { return config.range_sets[range_set]; }
   bool may_give(const IpAddress& address) const;  // without a request for it, if it is free
 };
 
-// Gives back what the attachment holds from an earlier ADD, and returns its addresses, from any range. Throws
-// Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
-std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner);
-
-// Takes an address: the wanted one; one that the attachment held when it died; or the next free one after the
-// last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
+// Takes an address: the wanted one; or the next free one after the last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
 // What allocate() would give a new attachment, by looking at the files one by one: nothing is locked or

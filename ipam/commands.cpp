@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -42,30 +43,27 @@ class UsageError : public Failure {
 Options parse_options(const std::vector<std::string_view>& arguments) {
   Options options;
   options.command = arguments.empty() ? "" : arguments[0];
+  std::map<std::string_view, bool*> flags{
+      {"--help", &options.help}, {"-h", &options.help}, {"--json", &options.json}};
+  if (options.command == "list") flags["--watch"] = &options.watch;
+  const std::map<std::string_view, std::function<void(std::string)>> values{
+      {"--network", [&](std::string value) { options.network = std::move(value); }},
+      {"--data-dir", [&](std::string value) { options.config.data_dir = std::move(value); }},
+      {"--run-dir", [&](std::string value) { options.config.run_dir = std::move(value); }}};
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
-    const auto value = [&] {
+    if (const auto flag = flags.find(argument); flag != flags.end()) {
+      *flag->second = true;
+    } else if (const auto value = values.find(argument); value != values.end()) {
       if (i + 1 == arguments.size()) throw UsageError(fmt::format("{} needs a value", argument));
-      return std::string(arguments[++i]);
-    };
-    if (argument == "--help" || argument == "-h")
-      options.help = true;
-    else if (argument == "--network")
-      options.network = value();
-    else if (argument == "--data-dir")
-      options.config.data_dir = value();
-    else if (argument == "--run-dir")
-      options.config.run_dir = value();
-    else if (argument == "--json")
-      options.json = true;
-    else if (argument == "--watch" && options.command == "list")
-      options.watch = true;
-    else if (argument.starts_with('-'))
+      value->second(std::string(arguments[++i]));
+    } else if (argument.starts_with('-')) {
       throw UsageError(fmt::format("unknown option {}", argument));
-    else if (!options.operand)
-      options.operand = argument;
-    else
+    } else if (options.operand) {
       throw UsageError(fmt::format("one argument too many: {}", argument));
+    } else {
+      options.operand = argument;
+    }
   }
   if (options.command != "release" && options.operand) {
     if (options.network) throw UsageError("the network is named twice");
@@ -93,7 +91,7 @@ std::string to_string(Verdict::State state) {
   return state == Verdict::State::stale ? "stale" : "unknown";
 }
 
-json to_json(const Survey::Item& item, const std::string& network) {
+json to_json(const Judged& item, const std::string& network) {
   const Reservation& reservation = item.reservation;
   json row{{"network", network},
            {"address", reservation.address.to_string()},
@@ -145,11 +143,10 @@ Answer list(const Options& options) {
   for (const std::string& network :
        options.network ? std::vector{*options.network} : list_networks(options.config.data_dir)) {
     const Config config = config_of(options, network);
-    const auto folder = Folder::peek(config.data_dir, network);
-    if (!folder) throw no_network(config);
-    const Survey survey = Survey::make(*folder, config);
-    for (const Survey::Item& item : survey.items) rows.push_back(to_json(item, network));
-    sums += sum_up(survey) + "\n";
+    const auto survey = Survey::make(config);
+    if (!survey) throw no_network(config);
+    for (const Judged& item : survey->items) rows.push_back(to_json(item, network));
+    sums += sum_up(*survey) + "\n";
   }
   return {options.json ? dump_json(rows, 2) + "\n" : to_table(rows) + sums, "", 0, options.watch};
 }
@@ -187,7 +184,7 @@ Answer release(const Options& options) {
   if (!reservation->obstacle.empty())
     throw Failure(fmt::format("{}/{} is {}: remove it yourself", ledger->folder().path(),
                               address->to_string(), reservation->obstacle));
-  const Verdict verdict = ledger->judge(*reservation);
+  const Verdict verdict = ledger->evidence().judge({*reservation}).front().verdict;
   ledger->give_back(*reservation);
   answer.output = fmt::format("released {} of network {}: it was held by {} since {} ({}: {})\n",
                               address->to_string(), config.network, printable(describe(reservation->owner)),
@@ -199,8 +196,8 @@ Answer release(const Options& options) {
 void find_overlaps(std::vector<Survey>& surveys) {
   std::map<IpAddress, std::vector<Survey*>> holders;
   for (Survey& survey : surveys)
-    for (const Survey::Item& item : survey.items)
-      if (item.is_routed()) holders[item.reservation.address].push_back(&survey);
+    for (const Judged& item : survey.items)
+      if (item.record && !item.record->home.empty()) holders[item.reservation.address].push_back(&survey);
   for (const auto& [address, networks] : holders)
     for (Survey* one : networks)
       for (const Survey* other : networks)

@@ -20,64 +20,39 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t u32_max = UINT32_MAX;
-
-// 240.0.0.0/4 works on Linux, except the last.
-constexpr std::array unusable{Unusable{"0.0.0.0/8", "this network"},
-                              Unusable{"127.0.0.0/8", "every namespace's own loopback"},
-                              Unusable{"224.0.0.0/4", "multicast"},
-                              Unusable{"255.255.255.255/32", "broadcast"},
-                              Unusable{"::/127", "no address, and loopback"},
-                              Unusable{"fe80::/10", "link-local"},
-                              Unusable{"ff00::/8", "multicast"}};
-
 // The subnet, if addresses can come from it.
 std::optional<IpPrefix> read_subnet(const JsonReader& reader, bool all_addresses) {
-  const auto subnet = reader.prefix("subnet");
-  if (!subnet) {
-    if (!reader.has("subnet")) reader.problem("subnet", "is missing");
-    return std::nullopt;
-  }
-  if (subnet->has_host_bits()) {
+  const auto subnet = reader.required_prefix("subnet");
+  if (subnet && subnet->has_host_bits())
     reader.problem("subnet",
                    fmt::format("Network has host bits set. For a subnet mask of length {} the network "
                                "address is {}",
                                subnet->length, subnet->network().address.to_string()));
-    return std::nullopt;
-  }
-  if (!all_addresses && subnet->length > subnet->address.bits() - 2u) {
+  else if (subnet && !all_addresses && subnet->length > subnet->address.bits() - 2u)
     reader.problem("subnet",
                    fmt::format("Network {} too small to allocate from (unless ipam.useAllAddresses is "
                                "true)",
                                subnet->to_string()));
-    return std::nullopt;
-  }
-  return subnet;
+  else
+    return subnet;
+  return std::nullopt;
 }
 
 // host-local's defaults leave out the first address of a subnet, and the last where it is a broadcast
 // address.
 Range default_range(const IpPrefix& subnet, bool all_addresses) {
-  if (all_addresses) return {subnet, subnet.address, subnet.last(), std::nullopt};
+  if (all_addresses) return Range::whole(subnet);
   const IpAddress first = subnet.address.next();
   return {subnet, first, first.is_v4() ? subnet.last().previous() : subnet.last(), first};
 }
 
-// host-local takes "" for its default, as Go's net.IP does.
-template <class... Family>
-std::optional<IpAddress> address_if_any(const JsonReader& reader, std::string_view key, Family... family) {
-  const auto* value = reader.find(key);
-  if (value != nullptr && *value == "") return std::nullopt;
-  return reader.address(key, family...);
-}
-
 std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
   const auto subnet = read_subnet(reader, all_addresses);
-  const auto start = address_if_any(reader, "rangeStart");
-  const auto end = address_if_any(reader, "rangeEnd");
-  const auto gateway =
-      subnet ? address_if_any(reader, "gateway", subnet->family()) : address_if_any(reader, "gateway");
+  const auto start = reader.address_if_any("rangeStart");
+  const auto end = reader.address_if_any("rangeEnd");
+  const auto gateway = reader.address_if_any("gateway");
   if (!subnet) return std::nullopt;
+  if (gateway) (void)reader.address("gateway", subnet->family());
 
   Range range = default_range(*subnet, all_addresses);
   if (gateway) range.gateway = *gateway;
@@ -95,13 +70,11 @@ std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
                    fmt::format("the range {} ends before it starts", range.to_string()));
     good = false;
   }
-  for (const auto& [text, why] : unusable)
-    if (const IpPrefix block = IpPrefix::parse(text).value();
-        range.overlaps({block, block.address, block.last(), std::nullopt})) {
-      reader.problem("subnet", fmt::format("the range {} has addresses of {} ({}), which no pod can use",
-                                           range.to_string(), text, why));
-      good = false;
-    }
+  if (const auto* block = good ? unusable_block(range.start, range.end) : nullptr) {
+    reader.problem("subnet", fmt::format("the range {} has addresses of {} ({}), which no pod can use",
+                                         range.to_string(), block->block, block->why));
+    good = false;
+  }
   return good ? std::optional(range) : std::nullopt;
 }
 
@@ -144,8 +117,7 @@ void read_sets(const JsonReader& reader, std::string_view key, bool all_addresse
 void check_sets(const std::vector<RangeSet>& sets, Problems& problems) {
   for (std::size_t i = 0; i < sets.size(); ++i)
     for (std::size_t k = i + 1; k < sets.size(); ++k)
-      if (std::any_of(sets[k].ranges.begin(), sets[k].ranges.end(),
-                      [&](const Range& range) { return sets[i].overlaps(range); }))
+      if (sets[i].overlaps(sets[k]))
         problems.add("ipam.ranges", fmt::format("range set {} overlaps with {}", i, k));
 }
 
@@ -199,29 +171,13 @@ void read_requested(const cni::Request& request, const JsonReader& root, Config&
     add_requested(annotations.path(cni::ips_annotation), text, config, problems);
 }
 
-std::optional<std::uint32_t> read_u32(const JsonReader& reader, std::string_view key) {
-  const auto value = reader.integer(key, 0, u32_max);
-  return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
-}
-
 std::vector<cni::Route> read_routes(const JsonReader& ipam) {
   std::vector<cni::Route> routes;
-  for (const JsonReader& reader : ipam.children("routes")) {
-    cni::Route route;
-    const auto dst = reader.prefix("dst");
-    if (dst)
-      route.dst = *dst;
-    else if (!reader.has("dst"))
-      reader.problem("dst", "is missing");
-    route.gw = dst ? address_if_any(reader, "gw", dst->family()) : address_if_any(reader, "gw");
-    route.mtu = read_u32(reader, "mtu");
-    route.advmss = read_u32(reader, "advmss");
-    route.priority = read_u32(reader, "priority");
-    route.table = read_u32(reader, "table");
-    if (const auto scope = reader.integer("scope", 0, UINT8_MAX))
-      route.scope = static_cast<std::uint8_t>(*scope);
-    routes.push_back(route);
-  }
+  for (const JsonReader& reader : ipam.children("routes"))
+    if (const auto route = cni::read_route(reader)) {
+      if (route->gw) (void)reader.address("gw", route->dst.family());
+      routes.push_back(*route);
+    }
   return routes;
 }
 
@@ -254,13 +210,6 @@ void check_number(const cni::Version& version, const std::vector<RangeSet>& sets
 
 }  // namespace
 
-const Unusable* unusable_block(const IpAddress& address) {
-  const auto found = std::find_if(unusable.begin(), unusable.end(), [&](const Unusable& each) {
-    return IpPrefix::parse(each.block).value().contains(address);
-  });
-  return found != unusable.end() ? &*found : nullptr;
-}
-
 Config parse_config(const cni::Request& request, Problems& problems) {
   Config config;
   config.network = request.network;
@@ -268,7 +217,7 @@ Config parse_config(const cni::Request& request, Problems& problems) {
   const JsonReader ipam = root.child("ipam");
   read_folder(ipam, "dataDir", config.data_dir);
   read_folder(ipam, "runDir", config.run_dir);
-  if (const auto seconds = ipam.integer("cooldown", 0, u32_max))
+  if (const auto seconds = ipam.integer("cooldown", 0, UINT32_MAX))
     config.cooldown = std::chrono::seconds(*seconds);
   if (request.command == cni::Command::del || request.command == cni::Command::gc) return config;
 

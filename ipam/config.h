@@ -27,14 +27,6 @@ inline constexpr std::string_view keys[] = {"type",    "ranges",   "subnet",    
                                             "gateway", "routes",   "resolvConf",     "dataDir",    "exclude",
                                             "runDir",  "cooldown", "useAllAddresses"};
 
-// A block of addresses that no pod can use, whatever the configuration says, and why.
-struct Unusable {
-  const char* block;
-  const char* why;
-};
-// The block in which the address is; null where pods can use it.
-const Unusable* unusable_block(const IpAddress& address);
-
 // Receives what the program should log: every reservation that was taken back, and why; what had to be ignored.
 using Notes = std::function<void(const std::string&)>;
 

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -37,10 +36,8 @@ std::string identity_of(const struct stat& status) {
 // A name of 255 bytes would leave no room for the identity, which alone distinguishes folders.
 std::string records_name(const Folder& folder) {
   constexpr std::size_t longest = 200;
-  struct stat status {};
-  if (::fstat(folder.fd(), &status) != 0) throw system_failure("stat " + folder.path());
   const std::string network = folder.path().substr(folder.path().find_last_of('/') + 1);
-  return fmt::format("{}.{}", network.substr(0, longest), identity_of(status));
+  return fmt::format("{}.{}", network.substr(0, longest), identity_of(folder.status()));
 }
 
 // A record is a line of words, and a second one for the file, written when the reservation is whole. Words have
@@ -53,31 +50,29 @@ std::string to_text(const Record& record) {
 
 std::string to_text(const FileId& file) { return fmt::format("{} {}\n", file.inode, file.modified); }
 
-template <class Number>
-bool read_number(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
 // A truncated text is no record.
 std::optional<Record> from_text(std::string_view text) {
   const auto words = split(text);
   if (!text.ends_with('\n') || (words.size() != 6 && words.size() != 8)) return std::nullopt;
   const auto text_of = [&](std::size_t i) { return std::string(words[i] == "-" ? "" : words[i]); };
-  Record record{{text_of(0), text_of(1)}, text_of(2), 0, text_of(4), text_of(5), std::nullopt};
-  bool good = read_number(words[3], record.made);
-  if (words.size() == 8) {
-    FileId& file = record.file.emplace();
-    good = good && read_number(words[6], file.inode) && read_number(words[7], file.modified);
-  }
-  return good ? std::optional(record) : std::nullopt;
+  const auto made = to_number<std::int64_t>(words[3]);
+  if (!made) return std::nullopt;
+  return Record{{text_of(0), text_of(1)},
+                text_of(2),
+                *made,
+                text_of(4),
+                text_of(5),
+                words.size() == 8 ? fmt::format("{} {}\n", words[6], words[7]) : ""};
 }
 
 // Whether the record is of this reservation, not of an earlier one of its address. One that does not say so is of a
 // maker that was killed before or just after it filled the file: another may have made it again since.
 bool is_of(const Record& record, const Reservation& reservation) {
-  return record.file == reservation.file && record.owner == reservation.owner;
+  return record.file == to_text(reservation.file) && record.owner == reservation.owner;
 }
+
+// Nothing is known then of what may be there.
+bool is_for_now(int error) { return error == EMFILE || error == ENFILE || error == EIO || error == ENOMEM; }
 
 // On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
 struct flock lock_of(short type) {
@@ -102,7 +97,9 @@ Evidence::Evidence(const std::string& run_dir, const Folder& folder, HostEnds* h
       boot_(read_boot_id()),
       host_ends_(host_ends),
       home_(host_ends != nullptr ? host_ends->home() : ""),
-      directory_(try_open(AT_FDCWD, path_.c_str(), directory_flags)) {}
+      directory_(try_open(AT_FDCWD, path_.c_str(), directory_flags)) {
+  if (!directory_ && is_for_now(errno)) throw system_failure("open " + path_);
+}
 
 int Evidence::make() const {
   if (!directory_) {
@@ -155,16 +152,12 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
                       nanoseconds(time_by(CLOCK_REALTIME)),
                       home_,
                       host_ends_ != nullptr ? host_ends_->name_of(owner) : "",
-                      std::nullopt};
+                      ""};
   const int directory = make();
   const std::string name = address.to_string();
   // An existing file is replaced, not written to: it may be a link to anything.
-  constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-  UniqueFd fd = try_open(directory, name.c_str(), flags, 0600);
-  if (!fd) {
-    (void)::unlinkat(directory, name.c_str(), 0);
-    fd = open_file(directory, name, flags, 0600);
-  }
+  (void)::unlinkat(directory, name.c_str(), 0);
+  UniqueFd fd = open_file(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   // Locked before anything is in it: an unlocked record means that its maker is dead.
   struct flock whole = lock_of(F_WRLCK);
   if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);
@@ -177,7 +170,6 @@ void Evidence::complete(const Claim& claim, const FileId& reservation) {
 }
 
 bool Evidence::remove(const IpAddress& address) const noexcept {
-  if (!directory_) directory_ = try_open(AT_FDCWD, path_.c_str(), directory_flags);
   return (directory_ && ::unlinkat(fd(), address.to_string().c_str(), 0) == 0) || errno == ENOENT;
 }
 
@@ -210,17 +202,20 @@ bool Evidence::is_being_made(const IpAddress& address) const {
   return record && (::fcntl(record.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
 }
 
-bool Evidence::is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const {
+bool Evidence::is_of_earlier_boot(const Judged& judged) const {
+  const auto& record = judged.record;
   struct statfs system {};
   if (record && ::fstatfs(fd(), &system) == 0 && system.f_type == TMPFS_MAGIC) return false;
-  const std::string& boot = record ? record->boot : reservation.boot;
+  const std::string& boot = record ? record->boot : judged.reservation.boot;
   return !boot.empty() && !boot_.empty() && boot != boot_;
 }
 
 // The verdict where the attachment has no host end.
-Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Record>& record) const {
+Verdict Evidence::suspect(const Judged& judged) const {
   using enum Verdict::State;
+  const auto& [reservation, record, verdict, made] = judged;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
+  if (!made) return {unknown, "its record cannot be read for now"};
   const bool by_onlink = record && !record->home.empty();
   if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
   if (by_onlink && record->home == home_)
@@ -228,55 +223,48 @@ Verdict Evidence::suspect(const Reservation& reservation, const std::optional<Re
   // Also where the boots differ: a container may have its own boot_id.
   if (by_onlink && (host_ends_ != nullptr || record->boot == boot_))
     return {unknown, fmt::format("its interface {} is in another network namespace", record->interface)};
-  if (is_of_earlier_boot(reservation, record)) return {stale, "it was made in an earlier boot"};
+  if (is_of_earlier_boot(judged)) return {stale, "it was made in an earlier boot"};
   if (reservation.owner.container_id.empty()) return {stale, "the file is empty: its maker died"};
   return {unknown, "nothing shows whether its attachment is alive"};
 }
 
-std::vector<Verdict> Evidence::judge(std::span<const Reservation> reservations) const {
-  std::vector<Verdict> verdicts;
+Judged Evidence::look_at(const Reservation& reservation) const {
+  // A file's time is that of the last tick.
+  timespec tick{};
+  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
+  Judged judged{reservation, {}, {}, reservation.file.modified + nanoseconds(tick)};
+  try {
+    if (auto record = load(reservation.address); record && is_of(*record, reservation))
+      judged.record = std::move(record);
+    if (judged.record && judged.record->boot == boot_) judged.made = judged.record->made;
+  } catch (const Failure& failure) {
+    // Without its record, which is there, it would look newer than it is.
+    if (is_for_now(failure.error())) judged.made.reset();
+  }
+  judged.verdict = suspect(judged);
+  return judged;
+}
+
+std::vector<Judged> Evidence::judge(const std::vector<Reservation>& reservations) const {
+  std::vector<Judged> all;
   std::vector<HostEnds::Suspect> suspects;
   std::vector<std::size_t> places;
   // The kernel is asked last, so that it shows what an ADD made before it ended.
   for (const Reservation& reservation : reservations) {
-    const auto record = record_of(reservation);
-    verdicts.push_back(suspect(reservation, record));
-    if (!verdicts.back().is_stale()) continue;
-    suspects.push_back({record ? record->owner : reservation.owner, record ? record->interface : ""});
-    places.push_back(verdicts.size() - 1);
+    const Judged& judged = all.emplace_back(look_at(reservation));
+    if (!judged.verdict.is_stale()) continue;
+    suspects.push_back({judged.reservation.owner, judged.record ? judged.record->interface : ""});
+    places.push_back(all.size() - 1);
   }
-  if (host_ends_ == nullptr || suspects.empty()) return verdicts;
-  std::vector<bool> exist;
-  std::string unknown;
+  if (host_ends_ == nullptr || suspects.empty()) return all;
   try {
-    exist = host_ends_->exist(suspects);
+    const std::vector<bool> exist = host_ends_->exist(suspects);
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (exist[i]) all[places[i]].verdict = {Verdict::State::alive, "its interface is there"};
   } catch (const Failure& failure) {
-    unknown = failure.what();
+    for (const std::size_t place : places) all[place].verdict = {Verdict::State::unknown, failure.what()};
   }
-  for (std::size_t i = 0; i < suspects.size(); ++i) {
-    Verdict& verdict = verdicts[places[i]];
-    if (!unknown.empty())
-      verdict = {Verdict::State::unknown, unknown};
-    else if (exist[i])
-      verdict = {Verdict::State::alive, "its interface is there"};
-  }
-  return verdicts;
-}
-
-std::int64_t Evidence::made(const Reservation& reservation) const {
-  std::optional<Record> record;
-  try {
-    if (!directory_) directory_ = try_open(AT_FDCWD, path_.c_str(), directory_flags);
-    record = load(reservation.address);
-  } catch (const Failure& failure) {
-    // Without its record, which is there, it would look newer than it is.
-    if (failure.error() == EMFILE || failure.error() == ENFILE) throw;
-  }
-  if (record && is_of(*record, reservation) && record->boot == boot_) return record->made;
-  // A file's time is that of the last tick.
-  timespec tick{};
-  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
-  return reservation.file.modified + nanoseconds(tick);
+  return all;
 }
 
 }  // namespace onlink::ipam

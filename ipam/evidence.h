@@ -17,7 +17,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -34,10 +33,10 @@ std::string read_boot_id();
 struct Record {
   cni::Attachment owner;
   std::string boot;
-  std::int64_t made = 0;       // CLOCK_REALTIME, nanoseconds: finer than a file's time
-  std::string home;            // HostEnds::home() of the maker; empty where it was not `onlink`
-  std::string interface;       // the host end
-  std::optional<FileId> file;  // the reservation; nothing where its maker was killed before it was filled
+  std::int64_t made = 0;  // CLOCK_REALTIME, nanoseconds: finer than a file's time
+  std::string home;       // HostEnds::home() of the maker; empty where it was not `onlink`
+  std::string interface;  // the host end
+  std::string file;       // ID of the reservation; empty where its maker was killed before it was filled
 };
 
 struct Verdict {
@@ -48,11 +47,21 @@ struct Verdict {
   bool is_stale() const { return state == State::stale; }
 };
 
+// A reservation, and what is known of it.
+struct Judged {
+  Reservation reservation;
+  std::optional<Record> record;  // of this very reservation
+  Verdict verdict;
+  // As closely as is known, and never too early: CLOCK_REALTIME, nanoseconds. Nothing where its record, which may tell,
+  // cannot be read for now.
+  std::optional<std::int64_t> made;
+};
+
 // The records of one network's reservations.
 class Evidence {
  public:
   // The records' folder is named after the network and the identity of its folder. Nothing is created yet.
-  // host_ends: null where the caller cannot find attachments in the kernel.
+  // host_ends: null where the caller cannot find attachments in the kernel. Throws Failure.
   Evidence(const std::string& run_dir, const Folder& folder, HostEnds* host_ends);
 
   const std::string& boot() const { return boot_; }
@@ -83,16 +92,13 @@ class Evidence {
   // Whether its ADD is running.
   bool is_being_made(const IpAddress& address) const;
   // In the order of the reservations. The kernel is asked once for all of them.
-  std::vector<Verdict> judge(std::span<const Reservation> reservations) const;
-  Verdict judge(const Reservation& reservation) const { return judge({&reservation, 1}).front(); }
-  // When it was made, as closely as is known, and never too early. CLOCK_REALTIME, nanoseconds.
-  // Throws Failure where its record cannot be opened for now.
-  std::int64_t made(const Reservation& reservation) const;
+  std::vector<Judged> judge(const std::vector<Reservation>& reservations) const;
 
  private:
   std::optional<Record> load(const IpAddress& address) const;  // throws Failure
-  bool is_of_earlier_boot(const Reservation& reservation, const std::optional<Record>& record) const;
-  Verdict suspect(const Reservation& reservation, const std::optional<Record>& record) const;
+  Judged look_at(const Reservation& reservation) const;
+  bool is_of_earlier_boot(const Judged& judged) const;
+  Verdict suspect(const Judged& judged) const;
 
   std::string path_;
   std::string data_path_;

@@ -119,10 +119,10 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   return Folder(path, std::move(*directory), UniqueFd());
 }
 
-std::int64_t Folder::changed() const {
+struct stat Folder::status() const {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);
-  return nanoseconds(status.st_ctim);
+  return status;
 }
 
 std::optional<Reservation> Folder::read(const IpAddress& address) const {
@@ -154,6 +154,17 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
   return reservation;
 }
 
+std::vector<Reservation> Folder::reservations() const {
+  std::vector<Reservation> all;
+  for (const std::string& name : names()) {
+    const auto address = address_of(name);
+    if (auto reservation = address ? read(*address) : std::nullopt) all.push_back(std::move(*reservation));
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
+  return all;
+}
+
 bool Folder::exists(const IpAddress& address) const {
   return ::faccessat(directory_.get(), address.to_string().c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
          errno != ENOENT;
@@ -176,12 +187,10 @@ std::optional<UniqueFd> Folder::create(const IpAddress& address) const {
   });
 }
 
-void Folder::mark_pod(const UniqueFd& file, const std::string& pod) noexcept {
-  set_attribute(file.get(), pod_attributes, pod);
-}
-
-FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const {
+FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot,
+                    const std::string& pod) const {
   return with_context(path_, [&] {
+    set_attribute(file.get(), pod_attributes, pod);
     set_attribute(file.get(), boot_attributes, boot);
     write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
     struct stat status {};

@@ -19,6 +19,8 @@
 // address taken.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,29 +76,28 @@ class Folder {
   void unlock() { lock_ = UniqueFd(); }
 
   int fd() const { return directory_.get(); }
-  // When anything in it was last created, removed or renamed: nanoseconds since 1970.
-  std::int64_t changed() const;
+  struct stat status() const;
   const std::string& path() const { return path_; }
 
   // Nothing where there is no file. An unreadable file is an obstacle: it must not spoil the others.
   std::optional<Reservation> read(const IpAddress& address) const;
   // True also where that cannot be determined.
   bool exists(const IpAddress& address) const;
+  // All of them, ascending. Every file is opened.
+  std::vector<Reservation> reservations() const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 
   // Creates the reservation of an address, an empty file that fill() completes. Nothing where it is taken.
   std::optional<UniqueFd> create(const IpAddress& address) const;
-  FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot) const;
+  FileId fill(const UniqueFd& file, const cni::Attachment& owner, const std::string& boot,
+              const std::string& pod) const;
 
   // True if there was a file to remove.
   bool remove(const IpAddress& address) const;
   // Marks a file that has no boot mark yet. Does nothing on a file system without extended attributes.
   void mark_boot(const IpAddress& address, const std::string& boot) const noexcept;
-
-  // The same with the pod's name, for a file that was just created.
-  static void mark_pod(const UniqueFd& file, const std::string& pod) noexcept;
 
   std::optional<IpAddress> last_reserved(std::size_t range_set) const;
   void set_last_reserved(std::size_t range_set, const IpAddress& address) const;

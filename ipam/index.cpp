@@ -5,10 +5,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstring>
-#include <span>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -21,18 +19,11 @@ namespace onlink::ipam {
 namespace {
 
 constexpr char index_name[] = "index";
-constexpr std::uint64_t magic = 0x35306b6e696c6e6f;  // "onlink05"
+constexpr std::uint64_t magic = 0x36306b6e696c6e6f;  // "onlink06"
 constexpr off_t largest_file = off_t{4} << 30;       // keeps a broken size from being believed
 
 // Runs on while the machine sleeps, and is never set: for how long an address has rested within one boot.
 std::int64_t boot_time() { return nanoseconds(time_by(CLOCK_BOOTTIME)); }
-
-// With a final mix: names that people give differ in their last letters.
-std::uint64_t hash_of(const cni::Attachment& owner) {
-  std::uint64_t hash = fnv1a(owner.ifname, fnv1a(std::string_view("\0", 1), fnv1a(owner.container_id)));
-  hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
-  return hash ^ hash >> 33;
-}
 
 // Both families in one space: IPv4 as ::ffff:a.b.c.d, which no IPv6 address of ours is.
 IpNumber key_of(const IpAddress& address) {
@@ -44,130 +35,80 @@ IpAddress address_of(IpNumber key) {
   return IpAddress::from_number(is_v4 ? IpFamily::v4 : IpFamily::v6, is_v4 ? key & 0xffffffff : key);
 }
 
-struct stat status_of(const Folder& folder) {
-  struct stat status {};
-  if (::fstat(folder.fd(), &status) != 0) throw system_failure("stat " + folder.path());
-  return status;
-}
-
-// Against accidents, not against forgers: they can write reservations here as well. One product folds in two words, and
-// two such lanes do not wait for each other.
-std::uint64_t checksum(std::uint64_t sum, std::span<const std::byte> bytes) {
-  const auto fold = [](std::uint64_t a, std::uint64_t b) {
-    const IpNumber product = IpNumber{a} * (b ^ 0x9e3779b97f4a7c15);
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  };
-  std::uint64_t words[4] = {}, other = ~sum;
-  const auto take = [&] {
-    sum = fold(sum ^ words[0], words[1]);
-    other = fold(other ^ words[2], words[3]);
-  };
-  for (; bytes.size() >= sizeof words; bytes = bytes.subspan(sizeof words)) {
-    std::memcpy(words, bytes.data(), sizeof words);
-    take();
-  }
-  std::memset(words, 0, sizeof words);
-  std::memcpy(words, bytes.data(), bytes.size());
-  take();
-  return fold(sum, other);
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  const IpNumber product = IpNumber{a} * (b ^ 0x9e3779b97f4a7c15);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
 }  // namespace
 
-// The file: this, then the entries.
-struct Index::Header {
-  std::uint64_t magic;
-  std::uint64_t checksum;  // of everything, with this field 0
-  std::array<char, 40> boot;
-  std::uint64_t folder_device;
-  std::uint64_t folder_inode;
-  std::int64_t modified;  // of the folder
-  std::int64_t changed;
-  std::int64_t last_due;
-  std::uint64_t is_restore_due;
-  std::uint64_t count;
-
-  std::uint64_t sum(std::span<const std::byte> entries) const {
-    Header plain = *this;
-    plain.checksum = 0;
-    return onlink::ipam::checksum(onlink::ipam::checksum(1, std::as_bytes(std::span(&plain, 1))), entries);
-  }
-};
-
 IpAddress Index::Entry::address() const { return address_of(key()); }
 
-Index::Entry Index::entry_of(const IpAddress& address, const cni::Attachment& owner) {
+Index::Entry Index::Entry::of(const IpAddress& address, const cni::Attachment& owner) {
   const IpNumber key = key_of(address);
+  const std::uint64_t hash = fnv1a(owner.ifname, fnv1a(std::string_view("\0", 1), fnv1a(owner.container_id)));
+  // With a final mix: names that people give differ in their last letters.
   return {static_cast<std::uint64_t>(key >> 64), static_cast<std::uint64_t>(key),
-          hash_of(owner) | std::uint64_t{1} << 63};
+          fold(hash, hash) | std::uint64_t{1} << 63};
 }
 
-template <class List>
-auto Index::place_of(List& entries, const IpAddress& address) {
-  return std::lower_bound(entries.begin(), entries.end(), key_of(address),
-                          [](const Entry& entry, const IpNumber& key) { return entry.key() < key; });
+Index::Index(const Folder& folder, const Evidence& evidence) : Index(folder, evidence, AsItIs{}) {
+  if (!why_rebuilt_.empty()) rebuild();
 }
 
-bool Index::by_address(const Entry& a, const Entry& b) { return a.key() < b.key(); }
-
-Index::Index(const Folder& folder, const Evidence& evidence) : Index(folder, evidence, Unread{}) {
-  if (!load()) build();
-}
-
-// The file's content, where it is whole and of this folder and boot; entries of an older state of the folder
-// are kept for build().
-bool Index::load() {
+// Entries of an older state of the folder are kept for rebuild().
+Index::Index(const Folder& folder, const Evidence& evidence, AsItIs)
+    : folder_(&folder), evidence_(&evidence) {
   try {
     read();
+    const struct stat status = folder.status();
+    if (head_.modified != nanoseconds(status.st_mtim) || head_.changed != nanoseconds(status.st_ctim))
+      why_rebuilt_ = "the folder was changed by others, or by a process that died";
   } catch (const Failure& failure) {
     entries_.clear();
+    head_ = {};
     why_rebuilt_ = failure.what();
   }
-  return why_rebuilt_.empty();
 }
 
 void Index::read() {
   const UniqueFd file = try_open(evidence_->fd(), index_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) throw Failure("there is no index");
-  Header header{};
-  const bool has_header =
-      S_ISREG(status.st_mode) && status.st_size <= largest_file &&
-      read_at(file.get(), std::as_writable_bytes(std::span(&header, 1)), 0, index_name) == sizeof header;
-  if (!has_header || header.magic != magic ||
-      header.count != (static_cast<std::uint64_t>(status.st_size) - sizeof header) / sizeof(Entry))
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (!S_ISREG(status.st_mode) || status.st_size > largest_file || size < sizeof head_ ||
+      (size - sizeof head_) % sizeof(Entry) != 0)
     throw Failure("the file is not an index");
-  entries_.reserve(header.count + 16);  // additions then move nothing
-  entries_.resize(header.count);
-  const auto content = std::as_writable_bytes(std::span(entries_));
-  (void)read_at(file.get(), content, sizeof header, index_name);
+  kept_ = (size - sizeof head_) / sizeof(Entry);
+  entries_.reserve(kept_ + 16);  // additions then move nothing
+  entries_.resize(kept_);
+  (void)read_at(file.get(), std::as_writable_bytes(std::span(&head_, 1)), 0, index_name);
+  (void)read_at(file.get(), std::as_writable_bytes(std::span(entries_)), sizeof head_, index_name);
+  if (head_.magic != magic) throw Failure("the file is not an index");
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  if (header.checksum != header.sum(content)) throw Failure("it is damaged");
+  if (head_.checksum != checksum()) throw Failure("it is damaged, or of another boot");
 #endif
-  const struct stat folder = status_of(*folder_);
-  if (header.boot.back() != '\0' || evidence_->boot() != header.boot.data() ||
-      header.folder_device != folder.st_dev || header.folder_inode != folder.st_ino)
-    throw Failure("it belongs to another boot or folder");
-  last_due_ = header.last_due;
-  is_restore_due_ = header.is_restore_due != 0;
-  kept_ = entries_.size();
-  if (header.modified != nanoseconds(folder.st_mtim) || header.changed != nanoseconds(folder.st_ctim))
-    why_rebuilt_ = "the folder was changed by others, or by a process that died";
+}
+
+// Against accidents, not against forgers: they can write reservations here as well.
+std::uint64_t Index::checksum() const {
+  std::uint64_t sum = fold(fnv1a(evidence_->boot()), static_cast<std::uint64_t>(head_.modified));
+  sum = fold(sum ^ static_cast<std::uint64_t>(head_.changed), static_cast<std::uint64_t>(head_.last_due));
+  sum = fold(sum ^ head_.restore_due, entries_.size());
+  for (const Entry& entry : entries_) sum = fold(sum ^ entry.low, entry.value ^ entry.high);
+  return sum;
 }
 
 // A held address that has no file now counts as released just now; a resting one goes on resting.
-void Index::build() {
+void Index::rebuild() {
   kept_ = 0;
   Entries former = std::exchange(entries_, {});
   unreadable_.clear();
-  for (const std::string& name : folder_->names()) {
-    const auto address = Folder::address_of(name);
-    const auto reservation = address ? folder_->read(*address) : std::nullopt;
-    if (!reservation) continue;
-    if (reservation->is_unreadable && unreadable_.empty()) unreadable_ = reservation->obstacle;
-    entries_.push_back(entry_of(*address, reservation->owner));
-    if (reservation->obstacle.empty() && reservation->boot.empty())
-      folder_->mark_boot(*address, evidence_->boot());
+  for (const Reservation& reservation : folder_->reservations()) {
+    if (reservation.is_unreadable && unreadable_.empty()) unreadable_ = reservation.obstacle;
+    entries_.push_back(Entry::of(reservation.address, reservation.owner));
+    if (reservation.obstacle.empty() && reservation.boot.empty())
+      folder_->mark_boot(reservation.address, evidence_->boot());
   }
   for (Entry& entry : former) {
     if (entry.is_held()) entry.value = static_cast<std::uint64_t>(boot_time());
@@ -178,23 +119,18 @@ void Index::build() {
   const auto end = std::unique(entries_.begin(), entries_.end(),
                                [](const Entry& a, const Entry& b) { return a.key() == b.key(); });
   entries_.erase(end, entries_.end());
-  is_restore_due_ = true;
+  head_.restore_due = 1;
   changed_ = true;
 }
 
 void Index::restored() {
-  changed_ = changed_ || is_restore_due_;
-  is_restore_due_ = false;
-}
-
-void Index::rebuild(const std::string& why) {
-  why_rebuilt_ = why;
-  build();
+  changed_ = changed_ || is_restore_due();
+  head_.restore_due = 0;
 }
 
 std::optional<IpAddress> Index::next_free(const IpAddress& first, const IpAddress& last) const {
   const IpNumber end = key_of(last);
-  auto entry = place_of(entries_, first);
+  auto entry = std::lower_bound(entries_.begin(), entries_.end(), Entry::of(first, {}), by_address);
   for (IpNumber key = key_of(first);; ++key, ++entry) {
     if (entry == entries_.end() || entry->key() != key) return address_of(key);
     if (key == end) return std::nullopt;
@@ -210,8 +146,8 @@ std::optional<IpAddress> Index::oldest_resting(const std::function<bool(const Ip
 }
 
 std::vector<IpAddress> Index::held_by(const cni::Attachment& owner) const {
-  const std::uint64_t exact = entry_of({}, owner).value;
-  const std::uint64_t by_container = entry_of({}, {owner.container_id, ""}).value;
+  const std::uint64_t exact = Entry::of({}, owner).value;
+  const std::uint64_t by_container = Entry::of({}, {owner.container_id, ""}).value;
   std::vector<IpAddress> held;
   for (const Entry& entry : entries_)
     if (entry.value == exact || entry.value == by_container) held.push_back(entry.address());
@@ -225,31 +161,23 @@ std::vector<IpAddress> Index::taken() const {
   return all;
 }
 
-void Index::touch(Entries::iterator place) {
+// The place of the entry with this one's address; it is inserted where there is none.
+Index::Entries::iterator Index::change(const Entry& entry) {
   changed_ = true;
+  const auto place = std::lower_bound(entries_.begin(), entries_.end(), entry, by_address);
   kept_ = std::min(kept_, static_cast<std::size_t>(place - entries_.begin()));
+  return place != entries_.end() && place->key() == entry.key() ? place : entries_.insert(place, entry);
 }
 
 void Index::add(const IpAddress& address, const cni::Attachment& owner) {
-  const Entry entry = entry_of(address, owner);
-  const auto place = place_of(entries_, address);
-  touch(place);
-  if (place == entries_.end() || place->key() != entry.key())
-    entries_.insert(place, entry);
-  else if (!place->is_held())
-    *place = entry;
-  else
-    rebuild("it listed " + address.to_string() + " as taken, but it was free");
+  const Entry entry = Entry::of(address, owner);
+  *change(entry) = entry;
 }
 
 void Index::remove(const IpAddress& address, Then then) {
-  const auto place = place_of(entries_, address);
-  touch(place);
-  if (place == entries_.end() || place->address() != address || !place->is_held()) return;
-  if (then == Then::rest)
-    place->value = static_cast<std::uint64_t>(boot_time());
-  else
-    entries_.erase(place);
+  const auto place = change(Entry::of(address, {}));
+  place->value = static_cast<std::uint64_t>(boot_time());
+  if (then == Then::be_free) entries_.erase(place);
 }
 
 void Index::wake(std::chrono::seconds cooldown) {
@@ -264,21 +192,19 @@ void Index::wake(std::chrono::seconds cooldown) {
 
 bool Index::is_due(std::chrono::seconds pause) {
   const std::int64_t time = boot_time();
-  if (last_due_ != 0 && time - last_due_ < std::chrono::nanoseconds(pause).count()) return false;
-  last_due_ = time;
+  if (head_.last_due != 0 && time - head_.last_due < std::chrono::nanoseconds(pause).count()) return false;
+  head_.last_due = time;
   return true;
 }
 
-Index::State Index::inspect(const Folder& folder, const Evidence& evidence,
-                            std::span<const Reservation> reservations) {
-  Index index(folder, evidence, Unread{});
-  if (!index.load()) return {.is_wrong = false, .why_not_used = index.why_rebuilt_};
-  std::erase_if(index.entries_, [](const Entry& entry) { return !entry.is_held(); });
-  Entries files;
-  for (const Reservation& reservation : reservations)
-    files.push_back(entry_of(reservation.address, reservation.owner));
-  std::sort(files.begin(), files.end(), by_address);
-  return {.is_wrong = files != index.entries_, .why_not_used = {}};
+bool Index::is_of(std::span<const Judged> reservations) const {
+  Entries held;
+  std::copy_if(entries_.begin(), entries_.end(), std::back_inserter(held),
+               [](const Entry& entry) { return entry.is_held(); });
+  return std::equal(held.begin(), held.end(), reservations.begin(), reservations.end(),
+                    [](const Entry& entry, const Judged& judged) {
+                      return entry == Entry::of(judged.reservation.address, judged.reservation.owner);
+                    });
 }
 
 void Index::save() {
@@ -287,26 +213,18 @@ void Index::save() {
   const timespec now = time_by(CLOCK_REALTIME);
   const timespec times[2] = {{0, UTIME_OMIT}, now};
   if (::futimens(folder_->fd(), times) != 0) throw system_failure("set the time of " + folder_->path());
-  const struct stat status = status_of(*folder_);
+  const struct stat status = folder_->status();
   // With coarser file times, this time could not be told from that of a later change.
   if (nanoseconds(status.st_mtim) != nanoseconds(now)) return;
-  const auto entries = std::as_bytes(std::span(entries_));
-  Header header{.magic = magic,
-                .checksum = 0,
-                .boot = {},
-                .folder_device = status.st_dev,
-                .folder_inode = status.st_ino,
-                .modified = nanoseconds(status.st_mtim),
-                .changed = nanoseconds(status.st_ctim),
-                .last_due = last_due_,
-                .is_restore_due = is_restore_due_ ? 1u : 0u,
-                .count = entries_.size()};
-  evidence_->boot().copy(header.boot.data(), header.boot.size() - 1);
-  header.checksum = header.sum(entries);
+  head_.magic = magic;
+  head_.modified = nanoseconds(status.st_mtim);
+  head_.changed = nanoseconds(status.st_ctim);
+  head_.checksum = checksum();
   // In place, from the first change on. A half-written file does not fit the checksum.
   const std::size_t from = kept_ * sizeof(Entry);
   overwrite_file(evidence_->make(), index_name,
-                 {{0, std::as_bytes(std::span(&header, 1))}, {sizeof header + from, entries.subspan(from)}},
+                 {{0, std::as_bytes(std::span(&head_, 1))},
+                  {sizeof head_ + from, std::as_bytes(std::span(entries_)).subspan(from)}},
                  0600);
 }
 

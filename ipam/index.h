@@ -54,14 +54,14 @@ class Index {
   bool is_due(std::chrono::seconds pause);
 
   // Whether it has been rebuilt since lost reservations were last looked for (Ledger::restore_lost), by whatever process.
-  bool is_restore_due() const { return is_restore_due_; }
+  bool is_restore_due() const { return head_.restore_due != 0; }
   void restored();
 
-  // For a caller that finds it wrong.
-  void rebuild(const std::string& why);
+  // From the files; for a caller that finds it wrong.
+  void rebuild();
   // Leaves it unsealed: the next process to open it rebuilds it, and clears what dead processes left.
   void distrust() { is_trusted_ = false; }
-  // Why it was rebuilt; empty where it was read.
+  // Why it could not be used as it was; empty where it could.
   const std::string& why_rebuilt() const { return why_rebuilt_; }
   // A file that could not be read when the index was built, and may be anyone's: an address that the index
   // calls nobody's may be held nevertheless. Empty where there is none. Such an index is not saved.
@@ -70,49 +70,46 @@ class Index {
   // Writes what was changed and seals it. Throws Failure where that fails: then it is merely invalid.
   void save();
 
-  // For people: how it compares with these reservations (all of them). Nothing is changed.
-  struct State {
-    bool is_wrong = false;  // its seal fits, but it differs from the files
-    std::string why_not_used;
-  };
-  static State inspect(const Folder& folder, const Evidence& evidence,
-                       std::span<const Reservation> reservations);
+  // For people: the file alone, which is never rebuilt, and how it compares with all reservations.
+  struct AsItIs {};
+  Index(const Folder& folder, const Evidence& evidence, AsItIs);
+  bool is_of(std::span<const Judged> reservations) const;
 
  private:
-  struct Header;
+  // The file: this, then the entries.
+  struct Head {
+    std::uint64_t magic = 0;
+    std::uint64_t checksum = 0;  // of everything else, and the boot
+    std::int64_t modified = 0;   // of the folder
+    std::int64_t changed = 0;
+    std::int64_t last_due = 0;  // CLOCK_BOOTTIME, nanoseconds
+    std::uint64_t restore_due = 0;
+  };
   struct Entry {
     std::uint64_t high;  // the address, IPv4 as ::ffff:a.b.c.d
     std::uint64_t low;
     // Held: a hash of the owner, with the highest bit set; resting: since when (CLOCK_BOOTTIME, nanoseconds).
     std::uint64_t value;
 
+    static Entry of(const IpAddress& address, const cni::Attachment& owner);
     IpNumber key() const { return IpNumber{high} << 64 | low; }
     IpAddress address() const;
     bool is_held() const { return value >> 63 != 0; }
     bool operator==(const Entry&) const = default;
   };
-
   using Entries = std::vector<Entry, Pages<Entry>>;
 
-  struct Unread {};
-  Index(const Folder& folder, const Evidence& evidence, Unread) : folder_(&folder), evidence_(&evidence) {}
-  static Entry entry_of(const IpAddress& address, const cni::Attachment& owner);
-  static bool by_address(const Entry& a, const Entry& b);
-  // Where the address is, or belongs.
-  template <class List>
-  static auto place_of(List& entries, const IpAddress& address);
-  void touch(Entries::iterator place);
+  static bool by_address(const Entry& a, const Entry& b) { return a.key() < b.key(); }
+  Entries::iterator change(const Entry& entry);
+  std::uint64_t checksum() const;
   void read();
-  bool load();
-  void build();
 
   const Folder* folder_;
   const Evidence* evidence_;
   std::string why_rebuilt_;
   std::string unreadable_;
-  Entries entries_;            // by address
-  std::int64_t last_due_ = 0;  // CLOCK_BOOTTIME, nanoseconds
-  bool is_restore_due_ = false;
+  Head head_;
+  Entries entries_;  // by address
   bool changed_ = false;
   std::size_t kept_ = 0;  // this many leading entries are in the file as they are here
   bool is_trusted_ = true;

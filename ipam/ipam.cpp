@@ -21,7 +21,6 @@
 #include "base/text.h"
 #include "ipam/allocate.h"
 #include "ipam/ledger.h"
-#include "ipam/resolv_conf.h"
 
 namespace onlink::ipam {
 namespace {
@@ -61,12 +60,44 @@ bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>
   return false;
 }
 
+// resolv.conf(5). Lines without a value, comments and unknown words are skipped.
+cni::Dns read_resolv_conf(const std::string& path) {
+  const auto content = with_context("resolvConf", [&] { return read_file(AT_FDCWD, path); });
+  if (!content) throw system_failure("resolvConf: open " + path, ENOENT);
+  cni::Dns dns;
+  for (const std::string_view line : split(*content, "\n")) {
+    const auto words = split(line);
+    if (words.size() < 2) continue;  // a comment's first word is none of these
+    if (words[0] == "nameserver") dns.nameservers.emplace_back(words[1]);
+    if (words[0] == "domain") dns.domain = words[1];
+    if (words[0] == "search") dns.search.insert(dns.search.end(), words.begin() + 1, words.end());
+    if (words[0] == "options") dns.options.insert(dns.options.end(), words.begin() + 1, words.end());
+  }
+  return dns;
+}
+
 // What every result has.
 cni::Result result_of(const Config& config) {
   cni::Result result;
   result.routes = config.routes;
   if (!config.resolv_conf.empty()) result.dns = read_resolv_conf(config.resolv_conf);
   return result;
+}
+
+// Gives back what the attachment holds from an earlier ADD, and returns its addresses, from any range. Throws
+// Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
+std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
+  const auto held = ledger.held_by(owner);
+  std::vector<IpAddress> addresses;
+  for (const Reservation& reservation : held) addresses.push_back(reservation.address);
+  for (const Judged& living : ledger.reclaim(held))
+    throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
+                              living.reservation.address.to_string(), owner.container_id,
+                              living.verdict.state == Verdict::State::alive
+                                  ? "the attachment is alive"
+                                  : "the attachment cannot be proved dead",
+                              living.verdict.why));
+  return addresses;
 }
 
 void give_back(Ledger& ledger, const cni::Attachment& owner, const Lease& lease) {
@@ -89,7 +120,9 @@ Lease reserve(const Config& given, const cni::Request& request, const Notes& not
   Rollback undo(notes);
   undo.add("give back what the failed ADD has taken", [&] { give_back(*ledger, request.attachment, lease); });
   for (std::size_t i = 0; i < config.range_sets.size(); ++i) {
-    const Allocation allocation{config, i, request.attachment, wanted[i], former};
+    Allocation allocation{config, i, request.attachment, wanted[i]};
+    for (const IpAddress& address : former)
+      if (!allocation.wanted && allocation.may_give(address)) allocation.wanted = address;
     lease.result.ips.push_back(with_context(fmt::format("failed to allocate for range {}", i),
                                             [&] { return allocate(*ledger, allocation); }));
   }
@@ -131,11 +164,6 @@ void release(const Config& config, const cni::Request& request, const Notes& not
 
 namespace {
 
-bool holds(const std::vector<Reservation>& held, const IpAddress& address) {
-  return std::any_of(held.begin(), held.end(),
-                     [&](const Reservation& reservation) { return reservation.address == address; });
-}
-
 // Every address of prevResult from our ranges must be held, and at least one held address must be among them:
 // not each, as a file in host-local's old format does not name the interface.
 void compare(const Config& config, const cni::Request& request, const std::vector<Reservation>& held) {
@@ -143,7 +171,8 @@ void compare(const Config& config, const cni::Request& request, const std::vecto
   bool any_held = false;
   for (const cni::IpConfig& ip : request.prev_result->ips) {
     const IpAddress& address = ip.address.address;
-    const bool is_held = holds(held, address);
+    const bool is_held =
+        std::any_of(held.begin(), held.end(), [&](const Reservation& its) { return its.address == address; });
     any_held = any_held || is_held;
     if (!is_held && any_contains(config.range_sets, address)) missing.push_back(address);
   }
@@ -218,22 +247,12 @@ void require_ready(const Config& config, const Notes& notes) {
 
 namespace {
 
-// Which reservations are younger than a GC's list.
-class Younger {
- public:
-  // Nobody makes anything while the ledger holds the lock: a later time means that the clock has been set back since.
-  Younger(const Ledger& ledger, const cni::Request& request)
-      : ledger_(ledger), begun_(request.begun), locked_(nanoseconds(time_by(CLOCK_REALTIME))) {}
-
-  bool operator()(const Reservation& reservation) const {
-    return reservation.file.modified <= locked_ && ledger_.evidence().made(reservation) >= begun_;
-  }
-
- private:
-  const Ledger& ledger_;
-  std::int64_t begun_;
-  std::int64_t locked_;
-};
+// Younger than a GC's list. Nobody makes anything while the GC holds the lock: a later time means that the clock has been
+// set back since.
+bool is_younger(const Judged& judged, const cni::Request& request) {
+  return judged.reservation.file.modified <= nanoseconds(time_by(CLOCK_REALTIME)) &&
+         judged.made.value() >= request.begun;
+}
 
 }  // namespace
 
@@ -242,36 +261,33 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  const Younger is_younger(*ledger, request);
-  for (const IpAddress& address : ledger->index().taken())
-    if (const auto reservation = ledger->folder().read(address);
-        reservation && reservation->is_whole() && !is_valid(*reservation, request.valid_attachments) &&
-        (is_younger(*reservation) || ledger->evidence().is_being_made(address)))
-      owners.push_back(reservation->owner);
+  for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations())) {
+    const Reservation& reservation = judged.reservation;
+    if (!reservation.is_whole() || is_valid(reservation, request.valid_attachments)) continue;
+    if (!judged.made)
+      throw Failure(fmt::format("{}: {}", reservation.address.to_string(), judged.verdict.why));
+    if (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address))
+      owners.push_back(reservation.owner);
+  }
   return owners;
 }
 
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  const Younger is_younger(*ledger, request);
+  auto held = ledger->folder().reservations();
+  std::erase_if(held, [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
   Failures failures;
-  std::vector<Reservation> held;
-  for (const IpAddress& address : ledger->index().taken())
+  const auto all = ledger->evidence().judge(held);
+  for (const Judged& judged : all)
     failures.attempt([&] {
-      auto reservation = ledger->folder().read(address);
-      if (reservation && reservation->is_unreadable) throw Failure(reservation->obstacle);
-      if (reservation && reservation->obstacle.empty() && !is_valid(*reservation, request.valid_attachments))
-        held.push_back(std::move(*reservation));
+      const auto& [reservation, record, verdict, made] = judged;
+      if (reservation.is_unreadable || (reservation.obstacle.empty() && !made))
+        throw Failure(fmt::format("{}: {}", reservation.address.to_string(), verdict.why));
+      if (!reservation.obstacle.empty() || (!verdict.is_stale() && is_younger(judged, request))) return;
+      ledger->give_back(reservation, "collect",
+                        verdict.is_stale() ? verdict.why : "no valid attachment has it");
     });
-  const auto verdicts = ledger->evidence().judge(held);
-  for (std::size_t i = 0; i < held.size(); ++i) {
-    failures.attempt([&] {
-      if (!verdicts[i].is_stale() && is_younger(held[i])) return;
-      ledger->give_back(held[i], "collect",
-                        verdicts[i].is_stale() ? verdicts[i].why : "no valid attachment has it");
-    });
-  }
   failures.throw_if_any();
 }
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipam/ledger.h"
 
-#include <fmt/format.h>
-
-#include <exception>
 #include <optional>
 #include <utility>
 
@@ -28,21 +25,15 @@ Ledger::Ledger(Folder folder, Evidence evidence, Notes notes)
 // Of processes that died. They die before they seal the index, so only a process that rebuilds it has to look. An empty
 // file may be of a living attachment whose lost reservation was being restored: restore_lost() makes it again.
 void Ledger::clear_leftovers() {
-  try {
-    for (const IpAddress& address : index_.held_by({})) {
-      const auto reservation = folder_.read(address);
-      if (!reservation) continue;
-      const Verdict verdict = judge(*reservation);
-      if (verdict.is_stale()) give_back(*reservation, "reclaim", verdict.why);
-    }
+  attempt("records of released addresses may stay", [&] {
+    for (const IpAddress& address : index_.held_by({}))
+      if (const auto reservation = folder_.read(address)) reclaim({*reservation});
     evidence_.settle();
     for (const std::string& name : evidence_.names()) {
       const auto address = Folder::address_of(name);
       if (address && !folder_.exists(*address)) forget(*address);
     }
-  } catch (const Failure& failure) {
-    note(fmt::format("{}, ignoring: records of released addresses may stay", failure.what()));
-  }
+  });
 }
 
 void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
@@ -53,9 +44,9 @@ void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
     const auto there = folder_.exists(holding.address) ? folder_.read(holding.address) : std::nullopt;
     if (there && evidence_.record_of(*there)) continue;
     if (there && there->owner == holding.owner) {
-      const auto made = can_record ? claim(holding.address, holding.owner) : std::nullopt;
-      can_record = made.has_value();
-      if (made) Evidence::complete(*made, there->file);
+      const Evidence::Claim made = can_record ? claim(holding.address, holding.owner) : Evidence::Claim();
+      can_record = static_cast<bool>(made);
+      if (made) Evidence::complete(made, there->file);
       continue;
     }
     if (there && (!holding.is_routed || !there->obstacle.empty() || there->belongs_to(holding.owner)))
@@ -75,13 +66,9 @@ void Ledger::forget(const IpAddress& address) {
   index_.distrust();
 }
 
+// An index that is not saved is invalid: the next call reads the files.
 Ledger::~Ledger() {
-  try {
-    index_.save();
-  } catch (const std::exception& error) {
-    // An index that is not saved is invalid: the next call reads the files.
-    note(fmt::format("{}, ignoring: the index of {} will be rebuilt", error.what(), folder_.path()));
-  }
+  attempt("the index of " + folder_.path() + " will be rebuilt", [&] { index_.save(); });
 }
 
 std::unique_ptr<Ledger> Ledger::open(const Config& config, Folder::IfMissing missing, Notes notes) {
@@ -104,14 +91,11 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
-std::optional<Evidence::Claim> Ledger::claim(const IpAddress& address, const cni::Attachment& owner) const {
-  try {
-    return evidence_.claim(address, owner);
-  } catch (const Failure& failure) {
-    note(fmt::format("{}, ignoring: {} can be reclaimed after a reboot only", failure.what(),
-                     address.to_string()));
-    return std::nullopt;
-  }
+Evidence::Claim Ledger::claim(const IpAddress& address, const cni::Attachment& owner) const {
+  Evidence::Claim claim;
+  attempt(address.to_string() + " can be reclaimed after a reboot only",
+          [&] { claim = evidence_.claim(address, owner); });
+  return claim;
 }
 
 // The file comes first: it changes the folder, so that the next process notices where this one was killed.
@@ -119,12 +103,11 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
   const auto file = folder_.create(address);
   if (!file) return false;
   try {
-    auto claim = this->claim(address, owner);
-    Folder::mark_pod(*file, pod);
-    const FileId id = folder_.fill(*file, owner, evidence_.boot());
-    if (claim) Evidence::complete(*claim, id);
+    Evidence::Claim claim = this->claim(address, owner);
+    const FileId id = folder_.fill(*file, owner, evidence_.boot(), pod);
+    if (claim) Evidence::complete(claim, id);
     index_.add(address, owner);
-    if (claim) claims_.push_back(std::move(*claim));
+    if (claim) claims_.push_back(std::move(claim));
     return true;
   } catch (...) {
     folder_.remove(address);
@@ -148,21 +131,20 @@ void Ledger::give_back(const Reservation& reservation, const std::string& verb, 
                    why));
 }
 
-bool Ledger::reclaim_stale() {
-  std::vector<Reservation> reservations;
-  const auto taken = index_.taken();
-  for (const IpAddress& address : taken)
-    if (auto reservation = folder_.read(address)) reservations.push_back(std::move(*reservation));
-  const auto verdicts = evidence_.judge(reservations);
-  bool found = false;
-  for (std::size_t i = 0; i < reservations.size(); ++i) {
-    if (!verdicts[i].is_stale()) continue;
-    give_back(reservations[i], "reclaim", verdicts[i].why);
-    found = true;
-  }
-  if (reservations.size() == taken.size()) return found;
-  index_.rebuild("files were removed by a process that does not take the lock");
-  return true;
+std::vector<Judged> Ledger::reclaim(const std::vector<Reservation>& reservations) {
+  auto all = evidence_.judge(reservations);
+  std::erase_if(all, [&](const Judged& judged) {
+    if (judged.verdict.is_stale()) give_back(judged.reservation, "reclaim", judged.verdict.why);
+    return judged.verdict.is_stale();
+  });
+  return all;
+}
+
+void Ledger::reclaim_all() {
+  const auto reservations = folder_.reservations();
+  // Files were removed by a process that does not take the lock.
+  if (reservations.size() != index_.taken().size()) index_.rebuild();
+  (void)reclaim(reservations);
 }
 
 }  // namespace onlink::ipam

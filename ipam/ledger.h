@@ -2,8 +2,10 @@
 // One network's reservations, locked: files, records and index changed together.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,13 +27,13 @@ class Ledger {
   ~Ledger();  // saves the index
 
   Index& index() { return index_; }
+  const Index& index() const { return index_; }
   const Folder& folder() const { return folder_; }
   const Evidence& evidence() const { return evidence_; }
 
   // What the attachment holds, read from the files. Reservations of an old host-local, which name only a
   // container, count where there are no others.
   std::vector<Reservation> held_by(const cni::Attachment& owner);
-  Verdict judge(const Reservation& reservation) const { return evidence_.judge(reservation); }
 
   // False where the address is taken.
   bool take(const IpAddress& address, const cni::Attachment& owner, const std::string& pod = {});
@@ -40,20 +42,30 @@ class Ledger {
   void give_back(const Reservation& reservation);
   // The same, for what is proved dead or must go; the note says what and why: "reclaim 10.1.2.3 of ...: why".
   void give_back(const Reservation& reservation, const std::string& verb, const std::string& why);
-  // Takes back every reservation that is proved dead. True where there was one, or files had gone already.
-  bool reclaim_stale();
+  // Takes back those that are proved dead. Returns the others.
+  std::vector<Judged> reclaim(const std::vector<Reservation>& reservations);
+  void reclaim_all();
   // Restores the reservations and records in these ranges of living attachments, which someone has removed, or put old
   // ones in the place of (a backup).
   void restore_lost(const std::vector<RangeSet>& range_sets);
   void note(const std::string& text) const {
     if (notes_) notes_(text);
   }
+  // Does what may fail; a note says what follows from that.
+  template <class Action>
+  void attempt(const std::string& consequence, Action&& action) const {
+    try {
+      action();
+    } catch (const std::exception& error) {
+      note(fmt::format("{}, ignoring: {}", error.what(), consequence));
+    }
+  }
 
  private:
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
   void forget(const IpAddress& address);
-  std::optional<Evidence::Claim> claim(const IpAddress& address, const cni::Attachment& owner) const;
+  Evidence::Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
 
   Folder folder_;
   Evidence evidence_;

@@ -19,15 +19,9 @@ namespace {
 
 using namespace onlink;
 
-std::string version_text() {
-  std::string versions;
-  for (const auto& version : cni::supported_versions) versions.append(1, ' ').append(version.to_string());
-  return fmt::format("onlink-ipam {}\nCNI protocol versions supported:{}\n", ONLINK_VERSION, versions);
-}
-
 int run_for_person(const std::vector<std::string_view>& arguments) {
   if (arguments[0] == "--help" || arguments[0] == "-h") return print(ipam::help_text()) ? 0 : 1;
-  if (arguments[0] == "--version") return print(version_text()) ? 0 : 1;
+  if (arguments[0] == "--version") return print(cni::version_text("onlink-ipam", ONLINK_VERSION)) ? 0 : 1;
   for (;;) {
     const ipam::Answer answer = ipam::run_command(arguments);
     print_error(answer.error);

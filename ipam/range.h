@@ -27,6 +27,8 @@ struct Range {
   std::string to_string() const { return start.to_string() + "-" + end.to_string(); }
 
   bool operator==(const Range&) const = default;
+
+  static Range whole(const IpPrefix& subnet) { return {subnet, subnet.address, subnet.last(), std::nullopt}; }
 };
 
 struct RangeSet {
@@ -39,10 +41,11 @@ struct RangeSet {
       if (range.contains(address)) return &range;
     return nullptr;
   }
-  bool overlaps(const Range& other) const {
-    for (const Range& range : ranges)
-      if (range.overlaps(other)) return true;
-    return false;
+  bool overlaps(const RangeSet& other) const {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+      return std::any_of(other.ranges.begin(), other.ranges.end(),
+                         [&](const Range& its) { return range.overlaps(its); });
+    });
   }
   // "10.1.2.1-10.1.2.254,10.2.2.1-10.2.2.254", as host-local prints it.
   std::string to_string() const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
 #include "cni/names.h"
@@ -37,55 +38,43 @@ std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
 }
 
 void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& survey) {
-  std::vector<Reservation> reservations;
-  for (const std::string& name : folder.names()) {
-    const auto address = Folder::address_of(name);
-    if (!address && !is_own_or_host_locals(name))
+  for (const std::string& name : folder.names())
+    if (!Folder::address_of(name) && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-    if (auto reservation = address ? folder.read(*address) : std::nullopt)
-      reservations.push_back(std::move(*reservation));
-  }
-  std::sort(reservations.begin(), reservations.end(),
-            [](const Reservation& a, const Reservation& b) { return a.address < b.address; });
-  const auto verdicts = evidence.judge(reservations);
-  for (std::size_t i = 0; i < reservations.size(); ++i) {
-    survey.items.push_back({reservations[i], verdicts[i], evidence.record_of(reservations[i])});
-    if (const auto fault = fault_of(reservations[i], verdicts[i]); !fault.empty())
+  survey.items = evidence.judge(folder.reservations());
+  for (const Judged& item : survey.items)
+    if (const auto fault = fault_of(item.reservation, item.verdict); !fault.empty())
       survey.faults.push_back(
-          fmt::format("{}/{}: {}", folder.path(), reservations[i].address.to_string(), fault));
-  }
-  const Index::State index = Index::inspect(folder, evidence, reservations);
-  if (index.is_wrong)
-    survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
-  else if (index.why_not_used.empty())
+          fmt::format("{}/{}: {}", folder.path(), item.reservation.address.to_string(), fault));
+  const Index index(folder, evidence, Index::AsItIs{});
+  if (!index.why_rebuilt().empty())
+    survey.remarks.push_back("index: will be rebuilt at the next call: " + index.why_rebuilt());
+  else if (index.is_of(survey.items))
     survey.remarks.emplace_back("index: fits the folder");
   else
-    survey.remarks.push_back("index: will be rebuilt at the next call: " + index.why_not_used);
+    survey.faults.push_back(evidence.path() + "/index: it differs from the files; remove it");
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
-  enum class Known { nothing, reservation, record };
-  std::map<IpAddress, Known> known;
-  for (const Survey::Item& item : survey.items)
-    known[item.reservation.address] = item.record ? Known::record : Known::reservation;
+  std::map<IpAddress, bool> has_record;
+  for (const Judged& item : survey.items) has_record[item.reservation.address] = item.record.has_value();
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
-    if (!address || known[*address] == Known::record) continue;
+    if (!address) continue;
+    const auto found = has_record.find(*address);
+    const bool reserved = found != has_record.end();
+    if (reserved && found->second) continue;
     const auto record = evidence.read(*address);
-    const char* fault = "the record of an earlier reservation of this address; it is not used";
-    if (known[*address] == Known::nothing)
-      fault = "a record without its reservation, which is gone; it is not used";
-    else if (!record)
-      fault = "an invalid record; it is not used as evidence";
-    else if (!record->file)
-      continue;  // its maker was killed when the reservation was filled
+    if (reserved && record && record->file.empty()) continue;  // its maker was killed when it was filled
+    const char* const fault = !reserved ? "a record without its reservation, which is gone; it is not used"
+                              : !record
+                                  ? "an invalid record; it is not used as evidence"
+                                  : "the record of an earlier reservation of this address; it is not used";
     survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
   }
 }
 
-}  // namespace
-
-Survey Survey::make(const Folder& folder, const Config& config) {
+Survey look_at(const Folder& folder, const Config& config) {
   const Evidence evidence(config.run_dir, folder, config.host_ends);
   Survey survey;
   survey.network = config.network;
@@ -94,20 +83,57 @@ Survey Survey::make(const Folder& folder, const Config& config) {
   return survey;
 }
 
+double count(const IpAddress& first, const IpAddress& last) {
+  return static_cast<double>(last.number() - first.number()) + 1;
+}
+
+// Addresses of the range that may be given out. An address excluded twice counts twice: nobody writes that.
+double size_of(const Range& range, const Config& config) {
+  double size = count(range.start, range.end);
+  std::vector<IpAddress> single = config.reserved;
+  if (range.gateway) single.push_back(*range.gateway);
+  size -= static_cast<double>(std::count_if(
+      single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));
+  for (const IpPrefix& excluded : config.exclude)  // without host bits
+    if (range.overlaps(Range::whole(excluded)))
+      size -= count(std::max(range.start, excluded.address), std::min(range.end, excluded.last()));
+  return size;
+}
+
+}  // namespace
+
+std::optional<Survey> Survey::make(const Config& config) {
+  const auto folder = Folder::peek(config.data_dir, config.network);
+  return folder ? std::optional(look_at(*folder, config)) : std::nullopt;
+}
+
 std::optional<Survey> Survey::consistent(const Config& config) {
   // Processes change the folder under the lock, which gives it another time.
   const auto lock = [&] { return Folder::open(config.data_dir, config.network, Folder::IfMissing::nothing); };
   constexpr int attempts = 3;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    auto folder = lock();
-    if (!folder) return std::nullopt;
-    const auto before = folder->changed();
+  auto folder = lock();
+  for (int attempt = 0; folder && attempt < attempts; ++attempt) {
+    const auto before = nanoseconds(folder->status().st_ctim);
     folder->unlock();
-    Survey survey = make(*folder, config);
-    if (const auto after = lock(); after && after->changed() == before) return survey;
+    Survey survey = look_at(*folder, config);
+    folder = lock();
+    if (folder && nanoseconds(folder->status().st_ctim) == before) return survey;
   }
-  const auto folder = lock();
-  return folder ? std::optional(make(*folder, config)) : std::nullopt;
+  return folder ? std::optional(look_at(*folder, config)) : std::nullopt;
+}
+
+Usage usage_of(const Config& given) {
+  const Config config = with_reserved(given);
+  const Survey survey = Survey::make(config).value_or(Survey{});
+  using enum Verdict::State;
+  Usage usage{survey.count(alive), survey.count(stale), survey.count(unknown), {}};
+  for (const RangeSet& set : config.range_sets) {
+    double free = 0;
+    for (const Range& range : set.ranges) free += size_of(range, config);
+    for (const Judged& item : survey.items) free -= set.find(item.reservation.address) != nullptr ? 1 : 0;
+    usage.free = std::min(usage.free.value_or(free), std::max(free, 0.0));
+  }
+  return usage;
 }
 
 std::vector<std::string> list_networks(const std::string& data_dir) {

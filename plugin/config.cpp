@@ -42,7 +42,7 @@ void read_host_end(const JsonReader& reader, NetConf& config) {
   config.gateway6 = reader.address("gateway6", IpFamily::v6).value_or(config.host_mac.link_local());
   for (const char* key : {"gateway4", "gateway6"})
     if (const auto& gateway = key[7] == '4' ? config.gateway4 : config.gateway6;
-        const auto* block = gateway.is_link_local() ? nullptr : ipam::unusable_block(gateway))
+        const auto* block = gateway.is_link_local() ? nullptr : unusable_block(gateway, gateway))
       reader.problem(key, fmt::format("{} is of {} ({}), and no gateway can have it", gateway.to_string(),
                                       block->block, block->why));
 

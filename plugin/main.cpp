@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <string>
 #include <string_view>
 
 #include "base/standard_streams.h"
@@ -39,20 +38,14 @@ int explain() {
   }
 }
 
-int print_version() {
-  std::string versions;
-  for (const auto& version : onlink::cni::supported_versions) versions += " " + version.to_string();
-  const auto text = fmt::format("onlink {}\nCNI protocol versions supported:{}\n", ONLINK_VERSION, versions);
-  return onlink::print(text) ? 0 : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   onlink::hold_standard_streams();
   const std::string_view option = argc > 1 ? argv[1] : "";
   if (option == "--explain") return explain();
-  if (option == "--version") return print_version();
+  if (option == "--version")
+    return onlink::print(onlink::cni::version_text("onlink", ONLINK_VERSION)) ? 0 : 1;
   if (option == "--help" || option == "-h") return onlink::print(help) ? 0 : 1;
   if (!option.empty()) {
     onlink::print_error(fmt::format("onlink: unknown option {} (see --help)\n", option));

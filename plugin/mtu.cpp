@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "netlink/link.h"
 #include "netlink/route.h"
 
@@ -23,9 +23,8 @@ std::optional<std::uint32_t> read_published(const std::string& path) {
   auto text = read_file(AT_FDCWD, path);
   if (!text) return std::nullopt;
   if (text->ends_with('\n')) text->pop_back();
-  std::uint32_t mtu = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), mtu);
-  if (error != std::errc{} || end != text->data() + text->size() || mtu < 68 || mtu > highest_mtu)
+  const auto mtu = to_number<std::uint32_t>(*text);
+  if (!mtu || *mtu < 68 || *mtu > highest_mtu)
     throw Failure(
         fmt::format("{}: must hold a number from 68 to 65535, not \"{}\"", path, text->substr(0, 20)));
   return mtu;

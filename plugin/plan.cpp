@@ -52,7 +52,7 @@ const IpPrefix& first_of(IpFamily family, const cni::Result& lease) {
 void check_lease(const cni::Result& lease, const std::vector<IpFamily>& families) {
   if (families.empty()) throw Failure("the IPAM gave no address");
   for (const auto& ip : lease.ips)
-    if (const auto* block = ipam::unusable_block(ip.address.address))
+    if (const auto* block = unusable_block(ip.address.address, ip.address.address))
       throw Failure(fmt::format("the IPAM gave {}, of {} ({}), which no pod can use", ip.address.to_string(),
                                 block->block, block->why));
   std::set<IpAddress> seen;

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -22,6 +21,7 @@
 #include "base/failure.h"
 #include "base/ip.h"
 #include "base/socket_address.h"
+#include "base/text.h"
 
 namespace onlink::node {
 namespace {
@@ -44,10 +44,9 @@ std::optional<Endpoint> parse_endpoint(std::string_view where) {
   if (brackets) host = host.substr(1, host.size() - 2);
   const auto address = IpAddress::parse(host);
   if (!address || address->is_v4() == brackets) return std::nullopt;
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size() || number == 0) return std::nullopt;
-  return Endpoint{*address, number};
+  const auto number = to_number<std::uint16_t>(port);
+  if (!number || *number == 0) return std::nullopt;
+  return Endpoint{*address, *number};
 }
 
 UniqueFd open_socket(int family) {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "ipam/usage.h"
+#include "ipam/survey.h"
 #include "nft/table.h"
 #include "node/metrics/exposition.h"
 #include "node/metrics/plugin_log.h"
