@@ -320,7 +320,8 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
       keep_counts(possible, change = {TableChange::Whole::replace});
       refused = nft::carry_out(possible, change);
     }
-    if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
+    if (refused && refused_.why.empty() && !find_refused(wanted).empty())
+      return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
     const bool is_whole = change.whole != TableChange::Whole::keep;
@@ -330,19 +331,19 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   }
   if (known_by_ != now.elements) elements_ = std::move(sets);
   known_by_ = now.elements;
-  problems.insert(problems.end(), refusals_.begin(), refusals_.end());
+  problems.insert(problems.end(), refused_.why.begin(), refused_.why.end());
   const std::string commands = nft::print(possible, change);
   if (possible.empty()) return {{}, commands};
   return {std::move(now), commands};
 }
 
 Ruleset Firewall::supported(Ruleset ruleset) const {
-  if (refused_nat_) {
+  if (refused_.nat) {
     ruleset.masqueraded.clear();
     ruleset.exits.clear();
   }
-  ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_tunnel_;
-  ruleset.filter_pods = ruleset.filter_pods && !refused_pods_;
+  ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_.tunnel;
+  ruleset.filter_pods = ruleset.filter_pods && !refused_.pods;
   return ruleset;
 }
 
@@ -351,22 +352,23 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
     if (part.empty()) return false;
     const auto refusal = nft::try_out(part, {TableChange::Whole::replace});
     if (refusal)
-      refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
+      refused_.why.push_back(
+          fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
     return refusal.has_value();
   };
   Ruleset nat = wanted;
   nat.filter_pods = nat.filter_tunnel = false;
-  refused_nat_ = refused(nat, "no masquerade");
+  refused_.nat = refused(nat, "no masquerade");
   Ruleset tunnel;
   tunnel.table = wanted.table;
   tunnel.filter_tunnel = wanted.filter_tunnel;
   tunnel.vxlan = wanted.vxlan;
-  refused_tunnel_ = refused(tunnel, "IPIP is accepted from anyone");
+  refused_.tunnel = refused(tunnel, "IPIP is accepted from anyone");
   Ruleset pods;
   pods.table = wanted.table;
   pods.filter_pods = wanted.filter_pods;
-  refused_pods_ = refused(pods, "pods may forge IPv6 sources and send IPIP");
-  return refusals_;
+  refused_.pods = refused(pods, "pods may forge IPv6 sources and send IPIP");
+  return refused_.why;
 }
 
 bool Firewall::remove(const std::string& table) {
