@@ -84,6 +84,8 @@ inline constexpr Attribute<std::uint32_t> metric_advmss{RTAX_ADVMSS};
 inline constexpr Attribute<std::uint32_t> rule_priority{FRA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> rule_table{FRA_TABLE};
 inline constexpr Attribute<IpAddress> rule_dst{FRA_DST};
+inline constexpr Attribute<IpAddress> rule_src{FRA_SRC};
+inline constexpr Attribute<std::string> rule_in{FRA_IIFNAME};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};

@@ -91,8 +91,12 @@ std::span<const std::uint8_t> Attributes::bytes(std::uint16_t type) const {
 std::optional<std::string> Attributes::get(Attribute<std::string> attribute) const {
   const auto payload = bytes(attribute.type);
   if (payload.empty()) return std::nullopt;
-  const auto* text = reinterpret_cast<const char*>(payload.data());
-  return std::string(text, strnlen(text, payload.size()));
+  return Attributes(payload).text();
+}
+
+std::string Attributes::text() const {
+  const auto* text = reinterpret_cast<const char*>(area_.data());
+  return {text, strnlen(text, area_.size())};
 }
 
 std::optional<IpAddress> Attributes::get(Attribute<IpAddress> attribute) const {

@@ -127,6 +127,7 @@ class Attributes {
   std::span<const std::uint8_t> bytes(std::uint16_t type) const;  // empty where absent
   // The elements of an attribute that holds a list of nested attributes.
   std::vector<Attributes> list(Attribute<Nested> attribute) const;
+  std::string text() const;  // of an element that is no list, but a text
 
  private:
   const nlattr* find(std::uint16_t type) const;

@@ -273,23 +273,30 @@ std::uint32_t true_prefix(const IpAddress& dst) {
   return dst.is_v4() ? RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE : RTM_F_FIB_MATCH;
 }
 
-// ENETUNREACH: there is no route; the others: an unreachable, blackhole or prohibit route, or a kernel without IPv6
-// (EOPNOTSUPP).
+// ENETUNREACH: there is no route; the others: an unreachable, blackhole or prohibit route, a source that must not arrive
+// on that link (EXDEV, fib_validate_source) or a link that has gone (ENODEV), or a kernel without IPv6 (EOPNOTSUPP).
 bool no_usable_route(const Failure& refusal) {
-  constexpr int errors[] = {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ESRCH, EOPNOTSUPP};
+  constexpr int errors[] = {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ESRCH, EXDEV, ENODEV, EOPNOTSUPP};
   return std::find(std::begin(errors), std::end(errors), refusal.error()) != std::end(errors);
 }
 
-}  // namespace
+Message question_about(const IpAddress& dst) { return question_for(dst, true_prefix(dst)); }
 
-std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
-  std::vector<std::optional<Route>> routes(destinations.size());
+Message question_about(const Flow& flow) {
+  Message request = question_for(flow.dst, true_prefix(flow.dst), flow.from);
+  request.put(route_iif, flow.link);
+  return request;
+}
+
+template <class Packet>
+std::vector<std::optional<Route>> look_up(Socket& socket, std::span<const Packet> packets) {
+  std::vector<std::optional<Route>> routes(packets.size());
   std::vector<Message> requests;
   // No more messages at a time than one send takes: thousands of them would take megabytes.
-  for (std::size_t at = 0; at < destinations.size(); at += Socket::batch) {
+  for (std::size_t at = 0; at < packets.size(); at += Socket::batch) {
     requests.clear();
-    for (const IpAddress& dst : destinations.subspan(at, std::min(Socket::batch, destinations.size() - at)))
-      requests.push_back(question_for(dst, true_prefix(dst)));
+    for (const Packet& packet : packets.subspan(at, std::min(Socket::batch, packets.size() - at)))
+      requests.push_back(question_about(packet));
     const auto outcomes = socket.execute_each(requests, [&](std::size_t place, const nlmsghdr& answer) {
       routes[at + place] = parse_route(answer);
     });
@@ -297,6 +304,16 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
       if (outcome && !no_usable_route(*outcome)) throw *outcome;
   }
   return routes;
+}
+
+}  // namespace
+
+std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const IpAddress> destinations) {
+  return look_up(socket, destinations);
+}
+
+std::vector<std::optional<Route>> lookup_forwards(Socket& socket, std::span<const Flow> flows) {
+  return look_up(socket, flows);
 }
 
 std::optional<Route> lookup_route(Socket& socket, const IpAddress& dst) {
@@ -321,14 +338,8 @@ std::optional<Route> default_route(Socket& socket, IpFamily family) {
   return std::nullopt;
 }
 
-std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
-                                    std::uint32_t link) {
-  Message request = question_for(dst, true_prefix(dst), from);
-  request.put(route_iif, link);
-  // EXDEV: the source must not arrive on that link (fib_validate_source).
-  return socket.find(std::move(request), parse_route, [](const Failure& refusal) {
-    return no_usable_route(refusal) || refusal.error() == EXDEV;
-  });
+std::optional<Route> lookup_forward(Socket& socket, const Flow& flow) {
+  return lookup_forwards(socket, {&flow, 1}).front();
 }
 
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst) {

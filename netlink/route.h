@@ -82,10 +82,14 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
 // The default route of a family, in whatever table; nothing where there is none. Never a dump.
 std::optional<Route> default_route(Socket& socket, IpFamily family);
 
-// The route that the kernel would use for a packet from `from` that arrives on a link, policy rules included;
-// nothing where it would drop the packet.
-std::optional<Route> lookup_forward(Socket& socket, const IpAddress& dst, const IpAddress& from,
-                                    std::uint32_t link);
+// A packet that arrives on a link.
+struct Flow {
+  IpAddress dst, from;
+  std::uint32_t link = 0;
+};
+// The routes that the kernel would use for these, policy rules included; nothing where it would drop the packet.
+std::vector<std::optional<Route>> lookup_forwards(Socket& socket, std::span<const Flow> flows);
+std::optional<Route> lookup_forward(Socket& socket, const Flow& flow);
 
 // The source address that the kernel would choose for a packet to dst; nothing where it has no route.
 std::optional<IpAddress> lookup_source(Socket& socket, const IpAddress& dst);

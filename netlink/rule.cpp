@@ -19,6 +19,10 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   Rule rule{attributes.get(rule_priority).value_or(0), attributes.get(rule_table).value_or(header.table)};
   if (const auto dst = attributes.get(rule_dst); dst && header.dst_len <= dst->bits())
     rule.dst = IpPrefix{*dst, header.dst_len};
+  if (const auto src = attributes.get(rule_src); src && header.src_len <= src->bits())
+    rule.src = IpPrefix{*src, header.src_len};
+  rule.in = attributes.get(rule_in).value_or("");
+  rule.is_negated = (header.flags & FIB_RULE_INVERT) != 0;
   return rule;
 }
 

@@ -24,6 +24,7 @@
 namespace onlink::nft {
 
 using netlink::Attribute;
+using netlink::Attributes;
 using netlink::Nested;
 using netlink::parts_of;
 using netlink::Socket;
@@ -37,13 +38,16 @@ const char* name_of_family(std::uint8_t family) {
       return "ip";
     case NFPROTO_IPV6:
       return "ip6";
+    case NFPROTO_NETDEV:
+      return "netdev";
     default:
       return nullptr;
   }
 }
 
 bool sees(std::uint8_t family, const Packets& packets) {
-  return family == NFPROTO_INET || family == (packets.family == IpFamily::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+  return family == NFPROTO_INET || family == NFPROTO_NETDEV ||
+         family == (packets.family == IpFamily::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
 }
 
 using TableKey = std::pair<std::uint8_t, std::string>;
@@ -52,18 +56,31 @@ using TableKey = std::pair<std::uint8_t, std::string>;
 struct BaseChain {
   std::uint8_t family;
   DroppingChain chain;
-  bool drops;  // by its policy
+  bool drops;                   // by its policy
+  std::vector<Values> devices;  // of ingress and egress
 };
 
-std::optional<BaseChain> parse_base(const nlmsghdr& message, std::uint32_t hook_number) {
+std::uint32_t hook_of(std::uint8_t family, const Attributes& hook) {
+  const std::uint32_t number = number_of(hook, NFTA_HOOK_HOOKNUM, 0);
+  if (family != NFPROTO_NETDEV) return number;
+  return number == NF_NETDEV_INGRESS ? std::uint32_t{NF_INET_INGRESS} : egress;
+}
+
+std::optional<BaseChain> parse_base(const nlmsghdr& message, std::span<const std::uint32_t> hooks) {
   const auto [header, attributes] = parts_of<nfgenmsg>(message);
   const auto hook = attributes.get(Attribute<Nested>{NFTA_CHAIN_HOOK});
   const char* family = name_of_family(header.nfgen_family);
-  if (hook.empty() || family == nullptr || number_of(hook, NFTA_HOOK_HOOKNUM, 0) != hook_number)
-    return std::nullopt;
-  return BaseChain{header.nfgen_family,
-                   {family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},
-                   number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP};
+  if (hook.empty() || family == nullptr) return std::nullopt;
+  const std::uint32_t number = hook_of(header.nfgen_family, hook);
+  if (std::find(hooks.begin(), hooks.end(), number) == hooks.end()) return std::nullopt;
+  BaseChain base{
+      header.nfgen_family,
+      {number, family, text_of(attributes, NFTA_CHAIN_TABLE), text_of(attributes, NFTA_CHAIN_NAME)},
+      number_of(attributes, NFTA_CHAIN_POLICY, NF_ACCEPT) == NF_DROP,
+      {}};
+  for (const Attributes& device : hook.list(Attribute<Nested>{NFTA_HOOK_DEVS}))
+    base.devices.push_back(Values::interface(device.text()));
+  return base;
 }
 
 std::optional<TableKey> parse_dormant(const nlmsghdr& message) {
@@ -282,16 +299,38 @@ Loss loss_in(TableContent& table, const BaseChain& base, const Packets& packets)
   return loss;
 }
 
+// The packets that such a chain sees, as far as they are known there; nothing: none.
+std::optional<Packets> seen_by(const BaseChain& base, Packets packets) {
+  if (!sees(base.family, packets)) return std::nullopt;
+  const std::uint32_t hook = base.chain.hook;
+  const bool leaves = hook == egress;
+  if (leaves || hook == NF_INET_INGRESS) {
+    const Field place = leaves ? Field::out : Field::in;
+    std::vector<Values> here;
+    for (const Values& each : packets.fields[place])
+      if (std::find(base.devices.begin(), base.devices.end(), each) != base.devices.end())
+        here.push_back(each);
+    if (here.empty()) return std::nullopt;
+    packets.fields[place] = std::move(here);
+  }
+  if (leaves) packets.fields.erase(Field::in);
+  if (hook == NF_INET_INGRESS || hook == NF_INET_PRE_ROUTING) packets.fields.erase(Field::out);
+  if (hook == NF_INET_INGRESS)
+    for (const Field later : {Field::state, Field::status}) packets.fields.erase(later);
+  return packets;
+}
+
 // Whether packets of the flows are lost there; notes whether by name.
 bool drops(TableContent& table, BaseChain& base, const std::vector<Packets>& flows) {
   std::map<IpFamily, bool> all;
   bool is_deaf = false;
-  for (const Packets& packets : flows) {
-    if (!sees(base.family, packets)) continue;
-    is_deaf = is_deaf || (packets.is_direction && loss_in(table, base, packets.later()).any);
-    const Loss loss = loss_in(table, base, packets);
+  for (const Packets& flow : flows) {
+    const auto packets = seen_by(base, flow);
+    if (!packets) continue;
+    is_deaf = is_deaf || (flow.is_direction && loss_in(table, base, *seen_by(base, flow.later())).any);
+    const Loss loss = loss_in(table, base, *packets);
     base.chain.by_name = base.chain.by_name || loss.by_name;
-    bool& whole = all.try_emplace(packets.family, true).first->second;
+    bool& whole = all.try_emplace(packets->family, true).first->second;
     whole = whole && loss.any;
   }
   return base.chain.by_name || is_deaf ||
@@ -300,10 +339,11 @@ bool drops(TableContent& table, BaseChain& base, const std::vector<Packets>& flo
 
 }  // namespace
 
-std::vector<DroppingChain> chains_that_drop(std::uint32_t hook, const std::vector<Packets>& flows) try {
+std::vector<DroppingChain> chains_that_drop(std::span<const std::uint32_t> hooks,
+                                            const std::vector<Packets>& flows) try {
   Socket socket = Socket::open(NETLINK_NETFILTER);
   const auto asleep = socket.dump<TableKey>(list_all(NFT_MSG_GETTABLE, "tables"), parse_dormant);
-  const auto parse = [&](const nlmsghdr& message) { return parse_base(message, hook); };
+  const auto parse = [&](const nlmsghdr& message) { return parse_base(message, hooks); };
   std::vector<DroppingChain> chains;
   for (BaseChain& base : socket.dump<BaseChain>(list_all(NFT_MSG_GETCHAIN, "chains"), parse)) {
     const TableKey key{base.family, base.chain.table};

@@ -118,6 +118,7 @@ Pass Reconciler::plan(const Nodes& nodes) {
 Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   Pass pass;
   if (!unread_.empty()) load();
+  if (thorough) firewall_.try_again();
   look(nodes, pass, state_.ipip_missing && !thorough);
   remember(pass);
   // Even if no tunnel is wanted now: a pod with this address would block it later.

@@ -42,8 +42,8 @@ class Reconciler {
   // Looks, and changes nothing.
   Pass plan(const Nodes& nodes);
   // Looks and changes. Every failure is in the result; throws only if the kernel does not answer at all.
-  // thorough: also looks for others' rules and routes in the way of ours, and tries to make the tunnel even if the
-  // kernel had no ipip before. Other passes use what the last thorough one found.
+  // thorough: also looks for others' rules and routes in the way of ours, and tries to make the tunnel and the rules
+  // even if the kernel had no ipip before, or refused some. Other passes use what the last thorough one found.
   Pass apply(const Nodes& nodes, bool thorough = true);
 
   const RunState& state() const { return state_; }

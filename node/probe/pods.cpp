@@ -328,7 +328,7 @@ class PodChecker {
                                    [&](const IpAddress& each) { return each.family() == to.family(); });
     if (from == pod.addresses.end()) return false;
     const auto own = netlink::lookup_route(socket_, to);
-    const auto its = netlink::lookup_forward(socket_, to, *from, pod.link.index);
+    const auto its = netlink::lookup_forward(socket_, {to, *from, pod.link.index});
     if (own && its && own->link == its->link && own->gateway == its->gateway) return false;
     blame(pod, "pod-route",
           fmt::format("what it sends to {} takes {}, what this node sends there takes {}: a rule for what is "

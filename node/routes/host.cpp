@@ -216,7 +216,9 @@ bool is_strict(const netlink::Link& link) {
 }
 
 bool on_link(const Host& host, const netlink::Route& path) {
-  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0) return false;
+  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0 ||
+      path.encapsulation != 0)
+    return false;
   const netlink::Link* link = host.link(path.link);
   constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
   return link == nullptr || (link->flags & no_neighbours) == 0;

@@ -86,7 +86,8 @@ struct Host {
 };
 
 // Whether the path is a network that the node is connected to, on a device where it can ask for link-layer addresses.
-// A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly.
+// A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly;
+// nor does a route that adds headers (encap).
 bool on_link(const Host& host, const netlink::Route& path);
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.

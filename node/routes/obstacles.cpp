@@ -15,6 +15,7 @@
 #include "netlink/route_key.h"
 #include "netlink/rule.h"
 #include "node/routes/host.h"
+#include "node/routes/senders.h"
 
 namespace onlink::node {
 namespace {
@@ -29,18 +30,9 @@ using Obstacles = std::map<IpPrefix, std::string>;
 // Whether another's route leads where ours to this subnet does. wanted: ours, sorted by key.
 bool is_same_way(const netlink::Route& route, const std::vector<netlink::Route>& wanted,
                  const IpPrefix& cidr) {
-  const netlink::Route key = normalised(netlink::Route{.dst = cidr});
-  const auto ours = std::lower_bound(wanted.begin(), wanted.end(), key, netlink::key_before);
-  return ours != wanted.end() && same_key(*ours, key) && ours->gateway && ours->gateway == route.gateway &&
-         ours->link == route.link;
+  const netlink::Route* ours = route_to_subnet(wanted, cidr);
+  return ours != nullptr && ours->gateway && ours->gateway == route.gateway && ours->link == route.link;
 }
-
-// An address whose way is asked for, in place of others of its subnet.
-struct Probe {
-  IpAddress address;
-  IpPrefix subnet;
-  bool is_pod = false;  // one of this node's
-};
 
 // Subnets that do not overlap: the one that has this in it, or nothing.
 const IpPrefix* holder_of(const std::set<IpPrefix>& subnets, const IpPrefix& part) {
@@ -62,12 +54,12 @@ void add_bounds(const IpPrefix& part, const std::set<IpPrefix>& subnets, std::ve
 // So each way that packets to a subnet take, by their destination, is that of one of its probes; except for what table
 // main has, which is compared (look_for_more_specific). attachments: routes to this node's pods.
 std::vector<Probe> probes_of(netlink::Socket& socket, const std::set<IpPrefix>& subnets,
-                             const std::vector<netlink::Route>& attachments) {
+                             const std::vector<netlink::Route>& attachments,
+                             const std::vector<netlink::Rule>& rules) {
   std::vector<Probe> probes;
   probes.reserve(subnets.size());
   for (const IpPrefix& subnet : subnets)
     probes.push_back({subnet.is_host() ? subnet.address : subnet.address.next(), subnet});
-  const auto rules = netlink::list_rules(socket);
   auto tables = netlink::tables_before_main(rules);
   // Without these nothing is before the pods' own routes.
   if (!tables.empty() ||
@@ -75,8 +67,10 @@ std::vector<Probe> probes_of(netlink::Socket& socket, const std::set<IpPrefix>& 
     for (const netlink::Route& route : attachments)
       if (const IpPrefix* subnet = holder_of(subnets, route.dst))
         probes.push_back({route.dst.address, *subnet, true});
-  for (const netlink::Rule& rule : rules)
+  for (const netlink::Rule& rule : rules) {
     if (rule.dst) add_bounds(*rule.dst, subnets, probes);
+    if (rule.src) add_bounds(*rule.src, subnets, probes);  // of what comes back from there
+  }
   tables.insert(RT_TABLE_LOCAL);
   for (const std::uint32_t table : tables)
     for (const netlink::Route& route : netlink::list_routes(socket, {.table = table}))
@@ -121,6 +115,30 @@ void ask_the_kernel(netlink::Socket& socket, const std::vector<Probe>& probes, c
   }
 }
 
+bool leads_to(const std::optional<netlink::Route>& route, const netlink::Route& pod) {
+  return route && has_the_shape_of_an_attachment(*route) && route->link == pod.link;
+}
+
+void ask_about_senders(netlink::Socket& socket, const std::vector<Sent>& packets,
+                       const std::vector<netlink::Route>& wanted, Obstacles& obstacles) {
+  std::vector<netlink::Flow> flows;
+  flows.reserve(packets.size());
+  for (const Sent& packet : packets) flows.push_back(packet.flow);
+  const auto routes = netlink::lookup_forwards(socket, flows);
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    const auto& [flow, subnet, pod, is_back] = packets[i];
+    const auto& route = routes[i];
+    const bool is_right = is_back ? leads_to(route, pod)
+                                  : route && (is_ours(*route, subnet) || is_same_way(*route, wanted, subnet));
+    if (is_right || obstacles.contains(subnet)) continue;
+    // The pod may have gone meanwhile.
+    if (!route && !leads_to(netlink::lookup_route(socket, pod.dst.address), pod)) continue;
+    obstacles[subnet] =
+        fmt::format("packets from {} to {} {}", flow.from.to_string(), flow.dst.to_string(),
+                    route ? "take " + describe(socket, *route) : "are refused by a route or rule");
+  }
+}
+
 void look_for_more_specific(netlink::Socket& socket, const std::set<IpPrefix>& cidrs,
                             const std::vector<netlink::Route>& wanted, Obstacles& obstacles) {
   for (const netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN})) {
@@ -155,7 +173,12 @@ Obstacles find_obstacles(netlink::Socket& socket, const Cluster& cluster, const 
   for (const IpPrefix& cidr : cluster.self.pod_cidrs) own.insert(cidr.network());
   std::set<IpPrefix> subnets = own;
   subnets.insert(cidrs.begin(), cidrs.end());
-  ask_the_kernel(socket, probes_of(socket, subnets, host.attachments), own, desired.routes, obstacles);
+  const auto rules = netlink::list_rules(socket);
+  auto probes = probes_of(socket, subnets, host.attachments, rules);
+  ask_the_kernel(socket, probes, own, desired.routes, obstacles);
+  std::erase_if(probes, [&](const Probe& probe) { return own.contains(probe.subnet); });
+  ask_about_senders(socket, packets_by_sender(socket, rules, probes, host.attachments, desired.routes),
+                    desired.routes, obstacles);
   look_for_more_specific(socket, cidrs, desired.routes, obstacles);
   share(own, cidrs, obstacles);
   return obstacles;

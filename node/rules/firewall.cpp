@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/failure.h"
@@ -80,15 +81,28 @@ std::string mending_by(const std::string& iptables, const std::string& pods) {
   return fmt::format("{0} -I FORWARD -i {1}+ -j ACCEPT && {0} -I FORWARD -o {1}+ -j ACCEPT", iptables, pods);
 }
 
-std::string mending(const std::string& family, const std::string& table, const std::string& chain,
-                    const std::string& pods) {
+// What lets packets of pods through a chain, in both directions, where the chain sees both.
+std::string mending(const nft::DroppingChain& chain, const Cluster& cluster) {
+  const std::string& pods = cluster.pod_interface_prefix;
   // iptables should change what iptables made.
-  if (table == "filter" && chain == "FORWARD" && (family == "ip" || family == "ip6"))
-    return mending_by(family == "ip" ? "iptables" : "ip6tables", pods);
-  return fmt::format(
-      "nft 'insert rule {0} {1} {2} iifname \"{3}*\" accept; insert rule {0} {1} {2} oifname \"{3}*\" "
-      "accept'",
-      family, table, chain, pods);
+  if (chain.table == "filter" && chain.name == "FORWARD" && (chain.family == "ip" || chain.family == "ip6"))
+    return mending_by(chain.family == "ip" ? "iptables" : "ip6tables", pods);
+  const bool arrives = chain.hook == NF_INET_INGRESS || chain.hook == NF_INET_PRE_ROUTING;
+  const bool leaves = chain.hook == nft::egress || chain.hook == NF_INET_POST_ROUTING;
+  std::vector<std::string> whose;
+  if (chain.hook != NF_INET_INGRESS && !leaves) whose.push_back(fmt::format("iifname \"{}*\"", pods));
+  if (chain.hook != nft::egress && !arrives) whose.push_back(fmt::format("oifname \"{}*\"", pods));
+  for (const IpPrefix& cidr : cluster.self.pod_cidrs) {
+    const char* const header = cidr.address.is_v4() ? "ip" : "ip6";
+    const bool is_seen = chain.family == "inet" || chain.family == "netdev" || chain.family == header;
+    if (is_seen && (arrives || leaves))
+      whose.push_back(fmt::format("{} {} {}", header, arrives ? "daddr" : "saddr", cidr.to_string()));
+  }
+  std::string rules;
+  for (const std::string& each : whose)
+    rules += fmt::format("{}insert rule {} {} {} {} accept", rules.empty() ? "" : "; ", chain.family,
+                         chain.table, chain.name, each);
+  return fmt::format("nft '{}'", rules);
 }
 
 std::string obstacle(const std::string& chain, const std::string& what, bool by_name,
@@ -156,9 +170,10 @@ std::vector<std::string> forward_obstacles(const Cluster& cluster, const Desired
           obstacle("FORWARD of " + program, packets_of_pods, false, mending_by(program, pods)));
     for (nft::Packets& flow : flows_of_pods(cluster, desired, host, family)) flows.push_back(std::move(flow));
   }
-  for (const nft::DroppingChain& chain : nft::chains_that_drop(NF_INET_FORWARD, flows))
-    obstacles.push_back(
-        obstacle(chain, packets_of_pods, mending(chain.family, chain.table, chain.name, pods)));
+  static constexpr std::uint32_t hooks[] = {NF_INET_INGRESS, NF_INET_PRE_ROUTING, NF_INET_FORWARD,
+                                            NF_INET_POST_ROUTING, nft::egress};
+  for (const nft::DroppingChain& chain : nft::chains_that_drop(hooks, flows))
+    obstacles.push_back(obstacle(chain, packets_of_pods, mending(chain, cluster)));
   return obstacles;
 }
 
@@ -178,13 +193,15 @@ void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
     if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
       ways.push_back(nft::Values::interface(host.link_name(path->link)));
   const std::vector<IpPrefix> local = {IpPrefix::host(tunnel.local)};
-  for (const auto hook : {NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT}) {
-    const bool leave = hook == NF_INET_LOCAL_OUT;
+  static constexpr std::uint32_t in[] = {NF_INET_INGRESS, NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING};
+  static constexpr std::uint32_t out[] = {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, nft::egress};
+  for (const bool leave : {false, true}) {
     nft::Packets packets = tunnel.packets;
     packets.set(leave ? nft::Field::out : nft::Field::in, ways);
     packets.from(leave ? local : tunnel.others);
     packets.to(leave ? tunnel.others : local);
-    for (const nft::DroppingChain& chain : nft::chains_that_drop(hook, {packets})) {
+    for (const nft::DroppingChain& chain :
+         nft::chains_that_drop(leave ? std::span(out) : std::span(in), {packets})) {
       const bool of_iptables = chain.family != "inet" && chain.table == "filter" && chain.name == "INPUT";
       const char* const program = chain.family == "ip" ? "iptables" : "ip6tables";
       obstacles.push_back(
@@ -320,7 +337,8 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
       keep_counts(possible, change = {TableChange::Whole::replace});
       refused = nft::carry_out(possible, change);
     }
-    if (refused && refusals_.empty() && !find_refused(wanted).empty()) return load(wanted, loaded, problems);
+    if (refused && refused_.why.empty() && !find_refused(wanted).empty())
+      return load(wanted, loaded, problems);
     if (refused) problems.push_back(std::string("nftables: ") + refused->what());
     if (refused) return {};
     const bool is_whole = change.whole != TableChange::Whole::keep;
@@ -330,19 +348,19 @@ Firewall::Result Firewall::load(const Ruleset& wanted, const Loaded& loaded,
   }
   if (known_by_ != now.elements) elements_ = std::move(sets);
   known_by_ = now.elements;
-  problems.insert(problems.end(), refusals_.begin(), refusals_.end());
+  problems.insert(problems.end(), refused_.why.begin(), refused_.why.end());
   const std::string commands = nft::print(possible, change);
   if (possible.empty()) return {{}, commands};
   return {std::move(now), commands};
 }
 
 Ruleset Firewall::supported(Ruleset ruleset) const {
-  if (refused_nat_) {
+  if (refused_.nat) {
     ruleset.masqueraded.clear();
     ruleset.exits.clear();
   }
-  ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_tunnel_;
-  ruleset.filter_pods = ruleset.filter_pods && !refused_pods_;
+  ruleset.filter_tunnel = ruleset.filter_tunnel && !refused_.tunnel;
+  ruleset.filter_pods = ruleset.filter_pods && !refused_.pods;
   return ruleset;
 }
 
@@ -351,22 +369,23 @@ const std::vector<std::string>& Firewall::find_refused(const Ruleset& wanted) {
     if (part.empty()) return false;
     const auto refusal = nft::try_out(part, {TableChange::Whole::replace});
     if (refusal)
-      refusals_.push_back(fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
+      refused_.why.push_back(
+          fmt::format("{}: the kernel refuses the rules: {}", consequence, refusal->what()));
     return refusal.has_value();
   };
   Ruleset nat = wanted;
   nat.filter_pods = nat.filter_tunnel = false;
-  refused_nat_ = refused(nat, "no masquerade");
+  refused_.nat = refused(nat, "no masquerade");
   Ruleset tunnel;
   tunnel.table = wanted.table;
   tunnel.filter_tunnel = wanted.filter_tunnel;
   tunnel.vxlan = wanted.vxlan;
-  refused_tunnel_ = refused(tunnel, "IPIP is accepted from anyone");
+  refused_.tunnel = refused(tunnel, "IPIP is accepted from anyone");
   Ruleset pods;
   pods.table = wanted.table;
   pods.filter_pods = wanted.filter_pods;
-  refused_pods_ = refused(pods, "pods may forge IPv6 sources and send IPIP");
-  return refusals_;
+  refused_.pods = refused(pods, "pods may forge IPv6 sources and send IPIP");
+  return refused_.why;
 }
 
 bool Firewall::remove(const std::string& table) {

@@ -40,13 +40,15 @@ class Firewall {
   static std::string difference(const nft::Ruleset& wanted, const Loaded& loaded);
   // Whether nobody has touched any rules since those were loaded, as far as the kernel tells.
   static bool untouched(const Loaded& loaded);
-  // Runs them. Some kernels are built without parts of nftables: a part that the kernel refuses is left out from then
-  // on, and named in `problems` each time.
+  // Runs them. Some kernels are built without parts of nftables: a part that the kernel refuses is left out until
+  // try_again, and named in `problems` each time.
   struct Result {
     Loaded loaded;
     std::string commands;  // empty: there was nothing to do
   };
   Result load(const nft::Ruleset& wanted, const Loaded& loaded, std::vector<std::string>& problems);
+  // What was refused may be possible by now: another's table with our name has gone, a module was loaded.
+  void try_again() { refused_ = {}; }
   static bool remove(const std::string& table);  // false: there was none
 
   // Others' chains that drop packets of pods, or of a tunnel that is in use (nft::chains_that_drop), each with the
@@ -61,10 +63,10 @@ class Firewall {
 
   nft::ElementsBySet elements_;  // loaded last: the kernel is slow to list very many
   std::string known_by_;         // their fingerprint
-  bool refused_nat_ = false;
-  bool refused_tunnel_ = false;
-  bool refused_pods_ = false;
-  std::vector<std::string> refusals_;
+  struct {
+    bool nat = false, tunnel = false, pods = false;
+    std::vector<std::string> why = {};
+  } refused_;
 };
 
 }  // namespace onlink::node

@@ -48,6 +48,37 @@ try '' 'flags dormant;' 'policy drop;'
 try 'iifname "onl*" tcp dport 1-1023 drop'
 try 'ip saddr . ip daddr vmap { 10.10.0.2 . 192.0.2.1 : drop }'
 try 'iifname "onl*" iifname vmap { "lo" : drop }'
+# On the rest of their way through the host; the command that is printed lets them through.
+at() { # FAMILY TYPE-AND-HOOK RULES
+  on A nft -f - <<<"table $1 f { chain w { type $2; $3; }; }"
+  local way=open told=no mending; works || way=shut
+  node A status
+  case $out in *"chain w of table $1 f "*) told=yes ;; esac
+  case "$way $told" in "open no" | "shut yes") checks=$((checks + 1)) ;; *) fail "$*: $way, told: $told, status $status: $out" ;; esac
+  if [ $told = yes ]; then
+    mending=$(sed -n 's/.*lets them through: //p' <<<"$out" | tail -1)
+    on A sh -c "$mending" || fail "the command does not run: $mending"
+    node A status
+    case $out in *"chain w of table $1 f "*) fail "still told: $mending: $out" ;; esac
+    works || fail "$*: not open after $mending"
+  fi
+  on A nft delete table "$1" f
+}
+for before in 'ip filter hook prerouting priority raw' 'inet filter hook prerouting priority mangle' \
+  'netdev filter hook ingress device "eth0" priority 0' 'inet filter hook ingress devices = { "lo", "eth0" } priority 0'; do
+  at "${before%% *}" "${before#* }" 'ip saddr 10.10.1.0/24 drop'
+  at "${before%% *}" "${before#* }" 'policy drop; meta protocol arp accept'
+  at "${before%% *}" "${before#* }" 'ip saddr 192.0.2.0/24 drop'
+done
+at ip 'filter hook prerouting priority raw' 'iifname "onl*" drop'
+at netdev 'filter hook ingress device "lo" priority 0' 'drop'
+at netdev 'filter hook ingress device "eth0" priority 0' 'ip saddr 10.10.0.0/24 drop'
+for after in 'ip filter hook postrouting priority mangle' 'inet filter hook postrouting priority 0' \
+  'netdev filter hook egress device "eth0" priority 0'; do
+  at "${after%% *}" "${after#* }" 'ip daddr 10.10.0.0/15 drop'
+  at "${after%% *}" "${after#* }" 'ip daddr 192.0.2.0/24 drop'
+done
+at ip 'nat hook postrouting priority srcnat' 'ct state new ip daddr 10.10.0.0/15 drop' # for the kernel only tracks connections if asked
 # One of several peers.
 seed_cluster '.nodes += [{"name":"C","nodeIP":"172.16.91.203","podCIDRs":["10.10.2.0/24"]}]'
 applied A
@@ -78,5 +109,7 @@ if vxlan_here; then
   tunnel shut "has a rule that drops VXLAN packets of other" 'ip saddr 172.16.91.202 ip daddr 172.16.91.201 drop'
   tunnel shut "has a rule that drops VXLAN packets to other" 'ip daddr 172.16.91.202 drop' '' output
   tunnel open no 'ip saddr 172.16.91.203 drop'
+  tunnel shut "has a rule that drops VXLAN packets to other" 'ip daddr 172.16.91.202 drop' '' postrouting
+  tunnel shut "has a rule that drops VXLAN packets of other" 'udp dport 4789 drop' '' 'ingress device "eth0"'
 fi
 done_testing

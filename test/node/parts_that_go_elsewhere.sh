@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # runs on: own kernel
-# A part of a peer's subnet that goes elsewhere, or what comes back to this node's own pods: by a rule, by a table before main,
-# by an address of this host; of both families.
+# A part of a peer's subnet that goes elsewhere, or what comes back to this node's own pods: by a rule, also one that asks who
+# sends, by a table before main, by an address of this host; of both families.
 # shellcheck source=lib.bash
 source "$(dirname "$0")/lib.bash"
 
@@ -77,5 +77,30 @@ for family in 4 6; do
   reaches near "$pod"
   fine "another table for this node's own pods, $family"
   rule del; route flush table 78
+
+  # A rule that asks who sends: a pod of this node, or one of the peer's, and whether it leads the same way.
+  end=$(ip -n A -"$family" -j route show "$own" | jq -r '.[0].dev')
+  route add default dev lo table 77
+  for sender in "from $own_net$whole" "from $own$one" "iif $end"; do
+    for action in "lookup 77" unreachable; do
+      # shellcheck disable=SC2086
+      rule add $sender $action
+      cut "what pods send, $sender $action, $family" $peer "packets from $own to "
+      rule del
+    done
+  done
+  for sender in "from $net$whole" "iif eth0" "from $pod$one"; do
+    # shellcheck disable=SC2086
+    rule add $sender prohibit
+    cut "what peers' pods send, $sender, $family" $peer "to $own are refused by a route or rule"
+    rule del
+  done
+  route flush table 77; route add default via $via table 77
+  rule add from "$own_net$whole" lookup 77
+  fine "a rule for pods that leads the same way, $family"
+  rule del
+  rule add from "$stranger" unreachable
+  fine "a rule for others, $family"
+  rule del; route flush table 77
 done
 done_testing

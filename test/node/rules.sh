@@ -206,6 +206,20 @@ for _ in {1..10}; do
 done
 on A nft delete element inet onlink tunnel_sources '{ 172.16.91.202 }'
 eventually 2 on A nft get element inet onlink tunnel_sources '{ 172.16.91.202 }'
+# A table that only the process that made it may change is in the way, and one day it has gone with that process: the kernel refused
+# everything, and does so no longer.
+mkfifo "$work/owner"
+(exec nsenter --net=/run/netns/A nft -i) <"$work/owner" >/dev/null &
+owner=$!
+exec {words}>"$work/owner"
+printf '%s\n' 'delete table inet onlink' 'add table inet onlink { flags owner; }' 'add chain inet onlink its' >&$words
+eventually 10 eval 'node A status; [[ $out == *"nftables: "*"Operation not permitted"* ]]'
+for _ in 1 2; do kill -HUP "${service[A]}"; sleep 0.5; done
+exec {words}>&-
+wait "$owner" || true
+kill -HUP "${service[A]}"
+eventually 5 eval 'on A nft list chain inet onlink arriving | grep drop >/dev/null'
+eventually 5 eval 'node A status; [ "$status" = 0 ]'
 
 # What the service changes itself, and what others do to tables of theirs, makes no pass.
 passes() { jq .passes "$work/A/run/service.json"; }

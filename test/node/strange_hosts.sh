@@ -70,6 +70,13 @@ ip -n A route replace default dev eth0
 told "nor by a default route on Ethernet" "none no path: 203.0.113.7 is not on-link (default dev eth0 scope link)*"
 ip -n A route del default
 ip -n A link del vpn0
+# Nor is one whose packets get other headers on the way out.
+seed_cluster
+if ip -n A route add 172.16.91.202 encap ip id 5 dst 192.0.2.1 dev eth0; then
+  node A apply
+  told "a peer behind an encapsulation" "none no path: 172.16.91.202 is not on-link (172.16.91.202/32 encap * dev eth0 scope link)*"
+  ip -n A route del 172.16.91.202
+fi
 
 # Over the default gateway, on an interface that leads to no node; whether routes are there already or not.
 plug A eth9 lan 192.168.5.2/24
