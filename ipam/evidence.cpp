@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -40,35 +41,38 @@ std::string records_name(const Folder& folder) {
   return fmt::format("{}.{}", network.substr(0, longest), identity_of(folder.status()));
 }
 
-// A record is a line of words, and a second one for the file, written when the reservation is whole. Words have
-// no blanks; an empty one is "-".
+// A record is a line of words, and a second one for the file: its inode, and its time, written when the reservation is
+// whole. Words have no blanks; an empty one is "-".
 std::string to_text(const Record& record) {
   const auto word = [](const std::string& text) { return text.empty() ? "-" : text; };
-  return fmt::format("{} {} {} {} {} {}\n", word(record.owner.container_id), word(record.owner.ifname),
-                     word(record.boot), record.made, word(record.home), word(record.interface));
+  return fmt::format("{} {} {} {} {} {}\n{} ", word(record.owner.container_id), word(record.owner.ifname),
+                     word(record.boot), record.made, word(record.home), word(record.interface),
+                     record.file.inode);
 }
-
-std::string to_text(const FileId& file) { return fmt::format("{} {}\n", file.inode, file.modified); }
 
 // A truncated text is no record.
 std::optional<Record> from_text(std::string_view text) {
-  const auto words = split(text);
-  if (!text.ends_with('\n') || (words.size() != 6 && words.size() != 8)) return std::nullopt;
+  auto words = split(text);
+  if (words.size() == 7 && text.ends_with(' '))
+    words.emplace_back("0");
+  else if (words.size() != 8 || !text.ends_with('\n'))
+    return std::nullopt;
   const auto text_of = [&](std::size_t i) { return std::string(words[i] == "-" ? "" : words[i]); };
   const auto made = to_number<std::int64_t>(words[3]);
-  if (!made) return std::nullopt;
-  return Record{{text_of(0), text_of(1)},
-                text_of(2),
-                *made,
-                text_of(4),
-                text_of(5),
-                words.size() == 8 ? fmt::format("{} {}\n", words[6], words[7]) : ""};
+  const auto inode = to_number<std::uint64_t>(words[6]);
+  const auto modified = to_number<std::int64_t>(words[7]);
+  if (!made || !inode || !modified) return std::nullopt;
+  return Record{{text_of(0), text_of(1)}, text_of(2), *made, text_of(4), text_of(5), {*inode, *modified}};
 }
 
-// Whether the record is of this reservation, not of an earlier one of its address. One that does not say so is of a
-// maker that was killed before or just after it filled the file: another may have made it again since.
+// Whether the record is of this reservation, not of an earlier one of its address. One whose maker was killed as it
+// filled the file is of a file from that very moment.
 bool is_of(const Record& record, const Reservation& reservation) {
-  return record.file == to_text(reservation.file) && record.owner == reservation.owner;
+  constexpr std::int64_t moment = 1'000'000'000;
+  const std::int64_t filled = reservation.file.modified;
+  return record.owner == reservation.owner && record.file.inode == reservation.file.inode &&
+         (record.file.modified == 0 ? std::abs(filled - record.made) < moment
+                                    : record.file.modified == filled);
 }
 
 // Nothing is known then of what may be there.
@@ -146,13 +150,14 @@ void Evidence::settle() const {
   }
 }
 
-Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment& owner) const {
+Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment& owner,
+                                const FileId& begun) const {
   const Record record{owner,
                       boot_,
                       nanoseconds(time_by(CLOCK_REALTIME)),
                       home_,
                       host_ends_ != nullptr ? host_ends_->name_of(owner) : "",
-                      ""};
+                      begun};
   const int directory = make();
   const std::string name = address.to_string();
   // An existing file is replaced, not written to: it may be a link to anything.
@@ -166,7 +171,7 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
 }
 
 void Evidence::complete(const Claim& claim, const FileId& reservation) {
-  write_all(claim.get(), to_text(reservation), "a record");
+  write_all(claim.get(), fmt::format("{}\n", reservation.modified), "a record");
 }
 
 bool Evidence::remove(const IpAddress& address) const noexcept {

@@ -36,7 +36,7 @@ struct Record {
   std::int64_t made = 0;  // CLOCK_REALTIME, nanoseconds: finer than a file's time
   std::string home;       // HostEnds::home() of the maker; empty where it was not `onlink`
   std::string interface;  // the host end
-  std::string file;       // ID of the reservation; empty where its maker was killed before it was filled
+  FileId file;  // the reservation; its time is 0 where the maker was killed before it could write it
 };
 
 struct Verdict {
@@ -79,7 +79,8 @@ class Evidence {
 
   // A record in the making: while it is open, the attachment counts as alive.
   using Claim = UniqueFd;
-  Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
+  // begun: the reservation, which is not filled yet; complete: when it is.
+  Claim claim(const IpAddress& address, const cni::Attachment& owner, const FileId& begun) const;
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record remains: without its reservation it means nothing.
   bool remove(const IpAddress& address) const noexcept;

@@ -89,6 +89,12 @@ bool is_current(const std::string& path, int directory, int lock) {
 
 }  // namespace
 
+FileId id_of(const UniqueFd& file) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw system_failure("stat a reservation");
+  return id_of(status);
+}
+
 std::string modified_in_utc(const FileId& file) { return in_utc(file.modified / 1'000'000'000); }
 
 std::optional<Folder> Folder::open(const std::string& data_dir, const std::string& network,
@@ -193,9 +199,7 @@ FileId Folder::fill(const UniqueFd& file, const cni::Attachment& owner, const st
     set_attribute(file.get(), pod_attributes, pod);
     set_attribute(file.get(), boot_attributes, boot);
     write_all(file.get(), owner.container_id + "\r\n" + owner.ifname, "a reservation");
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0) throw system_failure("stat a reservation");
-    return id_of(status);
+    return id_of(file);
   });
 }
 

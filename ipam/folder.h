@@ -58,6 +58,7 @@ struct Reservation {
   }
 };
 
+FileId id_of(const UniqueFd& file);  // throws Failure
 // "2026-11-22T10:28:35Z"
 std::string modified_in_utc(const FileId& file);
 

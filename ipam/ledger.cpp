@@ -44,7 +44,8 @@ void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
     const auto there = folder_.exists(holding.address) ? folder_.read(holding.address) : std::nullopt;
     if (there && evidence_.record_of(*there)) continue;
     if (there && there->owner == holding.owner) {
-      const Evidence::Claim made = can_record ? claim(holding.address, holding.owner) : Evidence::Claim();
+      const Evidence::Claim made =
+          can_record ? claim(holding.address, holding.owner, there->file) : Evidence::Claim();
       can_record = static_cast<bool>(made);
       if (made) Evidence::complete(made, there->file);
       continue;
@@ -91,10 +92,11 @@ std::vector<Reservation> Ledger::held_by(const cni::Attachment& owner) {
   return exact.empty() ? by_container : exact;
 }
 
-Evidence::Claim Ledger::claim(const IpAddress& address, const cni::Attachment& owner) const {
+Evidence::Claim Ledger::claim(const IpAddress& address, const cni::Attachment& owner,
+                              const FileId& begun) const {
   Evidence::Claim claim;
   attempt(address.to_string() + " can be reclaimed after a reboot only",
-          [&] { claim = evidence_.claim(address, owner); });
+          [&] { claim = evidence_.claim(address, owner, begun); });
   return claim;
 }
 
@@ -103,7 +105,7 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
   const auto file = folder_.create(address);
   if (!file) return false;
   try {
-    Evidence::Claim claim = this->claim(address, owner);
+    Evidence::Claim claim = this->claim(address, owner, id_of(*file));
     const FileId id = folder_.fill(*file, owner, evidence_.boot(), pod);
     if (claim) Evidence::complete(claim, id);
     index_.add(address, owner);

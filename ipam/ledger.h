@@ -65,7 +65,7 @@ class Ledger {
   Ledger(Folder folder, Evidence evidence, Notes notes);
   void clear_leftovers();
   void forget(const IpAddress& address);
-  Evidence::Claim claim(const IpAddress& address, const cni::Attachment& owner) const;
+  Evidence::Claim claim(const IpAddress& address, const cni::Attachment& owner, const FileId& begun) const;
 
   Folder folder_;
   Evidence evidence_;

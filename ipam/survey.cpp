@@ -65,7 +65,8 @@ void look_at_records(const Evidence& evidence, Survey& survey) {
     const bool reserved = found != has_record.end();
     if (reserved && found->second) continue;
     const auto record = evidence.read(*address);
-    if (reserved && record && record->file.empty()) continue;  // its maker was killed when it was filled
+    if (reserved && record && record->file.modified == 0)
+      continue;  // its maker was killed when it was filled
     const char* const fault = !reserved ? "a record without its reservation, which is gone; it is not used"
                               : !record
                                   ? "an invalid record; it is not used as evidence"

@@ -598,6 +598,34 @@ TEST_F(ReserveTest, OnlyAnEmptyReservationIsReclaimedWithoutAWholeRecord) {
   }
 }
 
+// Its maker was killed after it had filled the file, and before it could write that down.
+TEST_F(ReserveTest, AReservationWhoseMakerWasKilledAsItFilledItIsReclaimed) {
+  ipam_["subnet"] = "10.1.2.0/30";
+  enum class Then { nothing, later, another_file };
+  for (const Then then : {Then::nothing, Then::later, Then::another_file}) {
+    { const Lease lease = reserve(config_of(request("c1")), request("c1"), notes()); }
+    for (const auto& folder : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
+      const std::string record = folder.path() / "10.1.2.2";
+      std::string text = read_file(AT_FDCWD, record).value();
+      std::ofstream(record) << text.substr(0, text.find_last_of(' ') + 1);
+    }
+    using std::chrono::seconds;
+    if (then == Then::another_file) {
+      std::filesystem::copy_file(file("10.1.2.2"), file("new"));
+      std::filesystem::rename(file("new"), file("10.1.2.2"));
+    } else {
+      const auto filled = std::filesystem::last_write_time(file("10.1.2.2"));
+      std::filesystem::last_write_time(file("10.1.2.2"), filled + seconds(then == Then::later ? 2 : 0));
+    }
+    if (then == Then::nothing)
+      EXPECT_EQ(add("c2"), "10.1.2.2/30");
+    else
+      EXPECT_THROW(add("c2"), Failure) << static_cast<int>(then);
+    del("c2");
+    std::filesystem::remove(file("10.1.2.2"));
+  }
+}
+
 TEST_F(ReserveTest, ManyLeasesThroughGrowthAndForeignChanges) {
   ipam_["subnet"] = "10.1.0.0/20";
   ipam_["cooldown"] = 0;
