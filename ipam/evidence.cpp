@@ -202,9 +202,13 @@ std::vector<std::string> Evidence::names() const {
 
 // Tests the lock without taking it: that could block its maker.
 bool Evidence::is_being_made(const IpAddress& address) const {
-  const UniqueFd record = try_open(fd(), address.to_string().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const std::string name = address.to_string();
+  const UniqueFd record = try_open(fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!record && is_for_now(errno)) throw system_failure("open the record of " + name);
   struct flock held = lock_of(F_RDLCK);
-  return record && (::fcntl(record.get(), F_OFD_GETLK, &held) != 0 || held.l_type != F_UNLCK);
+  if (record && ::fcntl(record.get(), F_OFD_GETLK, &held) != 0)
+    throw system_failure("test the lock on the record of " + name);
+  return record && held.l_type != F_UNLCK;
 }
 
 bool Evidence::is_of_earlier_boot(const Judged& judged) const {
@@ -222,7 +226,11 @@ Verdict Evidence::suspect(const Judged& judged) const {
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
   if (!made) return {unknown, "its record cannot be read for now"};
   const bool by_onlink = record && !record->home.empty();
-  if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
+  try {
+    if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
+  } catch (const Failure& failure) {
+    return {unknown, failure.what()};
+  }
   if (by_onlink && record->home == home_)
     return {stale, fmt::format("its interface {} is gone", record->interface)};
   // Also where the boots differ: a container may have its own boot_id.

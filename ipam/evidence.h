@@ -90,7 +90,7 @@ class Evidence {
   std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
 
-  // Whether its ADD is running.
+  // Whether its ADD is running. Throws Failure where the kernel does not say.
   bool is_being_made(const IpAddress& address) const;
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Judged> judge(const std::vector<Reservation>& reservations) const;

@@ -14,7 +14,7 @@ fitting = {
     "linkat": ["EPERM", "EMLINK", "ENOSPC"], "unlinkat": ["EIO", "EPERM", "EROFS", "EBUSY"],
     "flock": ["ENOLCK", "EIO"], "fsetxattr": ["EOPNOTSUPP", "ENOSPC", "EPERM"], "fgetxattr": ["EOPNOTSUPP", "EIO"],
     "newfstatat": ["EIO", "ESTALE", "EACCES"], "faccessat2": ["EIO", "EACCES", "EPERM"], "fstatfs": ["EIO"],
-    "utimensat": ["EPERM", "EROFS", "EIO"], "ftruncate": ["EIO", "EPERM"], "getdents64": ["EIO", "ENOENT"],
+    "utimensat": ["EPERM", "EROFS", "EIO"], "ftruncate": ["EIO", "EPERM"], "getdents64": ["EIO"],
     "socket": ["EMFILE", "EPERM", "EAFNOSUPPORT", "ENOBUFS"], "setsockopt": ["ENOPROTOOPT", "EPERM"],
     "sendto": ["ENOBUFS", "EPERM", "ECONNREFUSED", "EMSGSIZE", "EAGAIN"],
     "recvmsg": ["ENOBUFS", "EIO", "EAGAIN", "ETIMEDOUT"], "setns": ["EPERM", "EINVAL"], "ioctl": ["ENOTTY", "EPERM"],
