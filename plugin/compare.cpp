@@ -97,9 +97,10 @@ void compare_addresses(const std::string& where, const End& end, std::uint32_t i
 }
 
 bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
-  // IPv6 has no metric 0, and each network of a container has its own (behind_others in apply.cpp).
-  const bool same_priority =
-      wanted.dst.address.is_v4() ? other.priority == wanted.priority : other.priority >= wanted.priority;
+  // IPv6 has no metric 0, and each network of a container has its own (add_behind_others in apply.cpp).
+  const bool same_priority = wanted.gateway || !wanted.dst.address.is_v4()
+                                 ? other.priority >= wanted.priority
+                                 : other.priority == wanted.priority;
   return other.dst == wanted.dst && other.table == wanted.table && same_priority &&
          other.gateway == wanted.gateway && other.scope == wanted.scope &&
          (wanted.mtu == 0 || other.mtu == wanted.mtu);
