@@ -182,12 +182,21 @@ void compare_closing(const End& end, Differences& found) {
   if (is_off && *is_off == "0") compare_sysctls("host", {{setting("accept_ra"), "0"}}, found.faults);
 }
 
+// A bridge takes what the pod sends before the rules and settings of the host end see it. A VRF, another table, does not.
+void compare_master(const netlink::Link& link, Host& host, Differences& found) {
+  const auto master = link.master != 0 ? netlink::find_link(host.socket, link.master) : std::nullopt;
+  if (master && master->kind != "vrf")
+    found.faults.push_back(
+        fmt::format("host: {} belongs to {}, which takes its packets", link.name, master->name));
+}
+
 void compare_host(const AttachmentPlan& expected, Host& host, Differences& found) {
   const auto link = netlink::find_link(host.socket, expected.host.name);
   compare_link("host", expected.host, expected.mtu, link, found);
   if (expected.sets_host_sysctls) compare_sysctls("host", expected.host_sysctls, found.faults);
   if (!link) return;
   compare_closing(expected.host, found);
+  compare_master(*link, host, found);
   compare_sysctls("host", {{fmt::format("net/ipv4/neigh/{}/proxy_delay", expected.host.name), "0"}},
                   found.remarks);
   compare_addresses("host", expected.host, link->index, host.socket, found);

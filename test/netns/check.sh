@@ -40,6 +40,9 @@ on_host() { # COMMAND with HOST for the host's interface
 broken "MAC of onl" on_host ip link set HOST address 0a:00:00:00:00:99
 broken "alias of onl" on_host ip link set HOST alias other
 broken "address $gateway6/64 is not on" on_host ip -6 addr del $gateway6/64 dev HOST
+ip link add br9 type bridge
+broken "belongs to br9" on_host ip link set HOST master br9
+ip link del br9
 broken "forwarding of onl" on_host sysctl -qw net.ipv4.conf.HOST.forwarding=0
 broken "net/ipv6/conf/all/forwarding is 0" on_host sysctl -qw net.ipv6.conf.all.forwarding=0
 sysctl -qw net.ipv6.conf.all.forwarding=1
