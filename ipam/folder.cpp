@@ -119,6 +119,8 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   return Folder(path, std::move(*directory), UniqueFd());
 }
 
+bool Folder::has_lock_file() const { return ::faccessat(fd(), "lock", F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+
 std::int64_t Folder::changed() const {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);

@@ -95,6 +95,8 @@ Survey Survey::make(const Folder& folder, const Config& config) {
 }
 
 std::optional<Survey> Survey::consistent(const Config& config) {
+  if (const auto folder = Folder::peek(config.data_dir, config.network); folder && !folder->has_lock_file())
+    return make(*folder, config);
   // Processes change the folder under the lock, which gives it another time.
   const auto lock = [&] { return Folder::open(config.data_dir, config.network, Folder::IfMissing::nothing); };
   constexpr int attempts = 3;
