@@ -40,11 +40,13 @@ std::vector<cni::IpConfig> own_addresses(const cni::Result& result, const cni::R
   return ips;
 }
 
-// The lease that led to prevResult. The routes through our gateway ("gw") are ours; the link route to the gateway
-// follows from the address.
+// The lease that led to prevResult. Addresses with our gateway are ours, where any is: others of the interface are of
+// chained plugins. So are the routes through it ("gw"); the link route to the gateway follows from the address.
 cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
   cni::Result lease;
   lease.ips = own_addresses(*request.prev_result, request);
+  const auto is_others = [&](const auto& ip) { return ip.gateway != config.gateway(ip.address.family()); };
+  if (!std::all_of(lease.ips.begin(), lease.ips.end(), is_others)) std::erase_if(lease.ips, is_others);
   for (const auto& route : request.prev_result->routes)
     if (route.gw == config.gateway(route.dst.family())) lease.routes.push_back(route);
   return lease;
