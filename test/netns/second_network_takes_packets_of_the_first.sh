@@ -36,4 +36,9 @@ ip -n p1 -6 route add default via fe80::5 dev eth0
 ip -n p1 neigh add 192.168.5.1 lladdr 0a:00:00:00:00:05 dev eth0 nud stale
 network second; cni ADD p1 net1; ok "ADD behind another plugin's network"; second=$out
 uses "behind another plugin's network" eth0; checked second "$second" net1
+
+# Behind the last metric there is none: the next one would be 0, ahead of all.
+pod p2; network first; conf="$(jq -c '.ipam.routes = [{"dst":"0.0.0.0/0","priority":4294967295}]' <<<"$conf")"; cni ADD p2 eth0; ok "ADD with the last metric"
+network second; conf="$(jq -c '.ipam.routes = [{"dst":"0.0.0.0/0","priority":4294967295}]' <<<"$conf")"; cni ADD p2 net1
+refused 100 "a route to this destination exists already"
 done_testing
