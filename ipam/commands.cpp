@@ -175,8 +175,12 @@ Answer release(const Options& options) {
   const Config config =
       config_of(options, options.network ? *options.network : find_network(options.config, *address));
   Answer answer;
-  const auto ledger = Ledger::open(config, Folder::IfMissing::nothing,
-                                   [&](const std::string& note) { answer.error += note + "\n"; });
+  // Looked at first: a folder that is not ours gets no lock file.
+  const auto folder = Folder::peek(config.data_dir, config.network);
+  const auto ledger = folder && folder->exists(*address)
+                          ? Ledger::open(config, Folder::IfMissing::nothing,
+                                         [&](const std::string& note) { answer.error += note + "\n"; })
+                          : nullptr;
   const auto reservation = ledger ? ledger->folder().read(*address) : std::nullopt;
   if (!reservation)
     throw Failure(fmt::format("{} is not reserved in network {}", address->to_string(), config.network),

@@ -125,6 +125,8 @@ std::optional<Folder> Folder::peek(const std::string& data_dir, const std::strin
   return Folder(path, std::move(*directory), UniqueFd());
 }
 
+bool Folder::has_lock_file() const { return ::faccessat(fd(), "lock", F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+
 struct stat Folder::status() const {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) throw system_failure("stat " + path_);

@@ -75,6 +75,8 @@ class Folder {
   static std::optional<Folder> peek(const std::string& data_dir, const std::string& network);
 
   void unlock() { lock_ = UniqueFd(); }
+  // Where it is missing, no call has ever opened the folder: to look is no reason to make it.
+  bool has_lock_file() const;
 
   int fd() const { return directory_.get(); }
   struct stat status() const;

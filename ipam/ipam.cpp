@@ -225,7 +225,7 @@ void find_obstacle(const Config& given, const Notes& notes) {
                       config.range_sets[i].to_string()));
   const auto folder = Folder::peek(config.data_dir, config.network);
   require_writable(config.data_dir + "/" + config.network);
-  if (!folder || ::faccessat(folder->fd(), "lock", F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (!folder || !folder->has_lock_file()) return;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   for (std::size_t i = 0; ledger && i < config.range_sets.size(); ++i)
     if (is_full(*ledger, {config, i, {}, {}}))

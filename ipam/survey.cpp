@@ -109,6 +109,8 @@ std::optional<Survey> Survey::make(const Config& config) {
 }
 
 std::optional<Survey> Survey::consistent(const Config& config) {
+  if (const auto folder = Folder::peek(config.data_dir, config.network); folder && !folder->has_lock_file())
+    return look_at(*folder, config);
   // Processes change the folder under the lock, which gives it another time.
   const auto lock = [&] { return Folder::open(config.data_dir, config.network, Folder::IfMissing::nothing); };
   constexpr int attempts = 3;

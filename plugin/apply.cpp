@@ -105,8 +105,9 @@ Object on_link(Object object, std::uint32_t link) {
 // Adds a route whose key another has with the next free metric.
 void add_behind_others(Route route, const End& end, netlink::Socket& socket, const Failure& refusal) {
   constexpr int attempts = 1000;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    route.priority = netlink::normalised(route).priority + 1;
+  route = netlink::normalised(route);
+  for (int attempt = 0; attempt < attempts && route.priority != UINT32_MAX; ++attempt) {
+    ++route.priority;
     Message message = netlink::add_route(route, RouteMode::create, end.name);
     const auto outcome = socket.execute_each({&message, 1}).front();
     if (!outcome) return;

@@ -40,11 +40,13 @@ std::vector<cni::IpConfig> own_addresses(const cni::Result& result, const cni::R
   return ips;
 }
 
-// The lease that led to prevResult. The routes through our gateway ("gw") are ours; the link route to the gateway
-// follows from the address.
+// The lease that led to prevResult. Addresses with our gateway are ours, where any is: others of the interface are of
+// chained plugins. So are the routes through it ("gw"); the link route to the gateway follows from the address.
 cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
   cni::Result lease;
   lease.ips = own_addresses(*request.prev_result, request);
+  const auto is_others = [&](const auto& ip) { return ip.gateway != config.gateway(ip.address.family()); };
+  if (!std::all_of(lease.ips.begin(), lease.ips.end(), is_others)) std::erase_if(lease.ips, is_others);
   for (const auto& route : request.prev_result->routes)
     if (route.gw == config.gateway(route.dst.family())) lease.routes.push_back(route);
   return lease;
@@ -97,9 +99,10 @@ void compare_addresses(const std::string& where, const End& end, std::uint32_t i
 }
 
 bool same_route(const netlink::Route& wanted, const netlink::Route& other) {
-  // IPv6 has no metric 0, and each network of a container has its own (behind_others in apply.cpp).
-  const bool same_priority =
-      wanted.dst.address.is_v4() ? other.priority == wanted.priority : other.priority >= wanted.priority;
+  // IPv6 has no metric 0, and each network of a container has its own (add_behind_others in apply.cpp).
+  const bool same_priority = wanted.gateway || !wanted.dst.address.is_v4()
+                                 ? other.priority >= wanted.priority
+                                 : other.priority == wanted.priority;
   return other.dst == wanted.dst && other.table == wanted.table && same_priority &&
          other.gateway == wanted.gateway && other.scope == wanted.scope &&
          (wanted.mtu == 0 || other.mtu == wanted.mtu);
@@ -181,12 +184,21 @@ void compare_closing(const End& end, Differences& found) {
   if (is_off && *is_off == "0") compare_sysctls("host", {{setting("accept_ra"), "0"}}, found.faults);
 }
 
+// A bridge takes what the pod sends before the rules and settings of the host end see it. A VRF, another table, does not.
+void compare_master(const netlink::Link& link, Host& host, Differences& found) {
+  const auto master = link.master != 0 ? netlink::find_link(host.socket, link.master) : std::nullopt;
+  if (master && master->kind != "vrf")
+    found.faults.push_back(
+        fmt::format("host: {} belongs to {}, which takes its packets", link.name, master->name));
+}
+
 void compare_host(const AttachmentPlan& expected, Host& host, Differences& found) {
   const auto link = netlink::find_link(host.socket, expected.host.name);
   compare_link("host", expected.host, expected.mtu, link, found);
   if (expected.sets_host_sysctls) compare_sysctls("host", expected.host_sysctls, found.faults);
   if (!link) return;
   compare_closing(expected.host, found);
+  compare_master(*link, host, found);
   compare_sysctls("host", {{fmt::format("net/ipv4/neigh/{}/proxy_delay", expected.host.name), "0"}},
                   found.remarks);
   compare_addresses("host", expected.host, link->index, host.socket, found);

@@ -104,7 +104,8 @@ std::vector<HostEnds::Attached> HostEnds::attached() {
   for (const netlink::Route& route : netlink::list_routes(host_.socket, ours))
     if (const auto found = ends.find(route.link); found != ends.end() && route.dst.is_host())
       add(found->second, route.dst.address, true);
-  for (auto& [index, end] : ends) {
+  for (auto& entry : ends) {
+    End& end = entry.second;
     if (end.owner.network != short_name(network_) || end.addresses.size() >= range_sets_.size()) continue;
     const auto lacks = [&](const IpAddress& address) {
       return std::any_of(range_sets_.begin(), range_sets_.end(), [&](const ipam::RangeSet& set) {

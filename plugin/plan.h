@@ -67,12 +67,11 @@ void check_request(const cni::Request& request, const NetConf& config);
 AttachmentPlan plan_attachment(const cni::Request& request, const NetConf& config, const cni::Result& lease,
                                std::uint32_t mtu);
 
-// A container's routes come after those of its other networks with the same destination: the first one stays in
-// use. IPv6 would spread packets over both where a gateway is named: there the later one gets the next free
-// metric (apply.cpp).
+// A container's routes come after those of its other networks with the same destination: the first one stays in use.
+// Those through a gateway get the next free metric for that (apply.cpp): of two with one metric, the kernel would use
+// both in turn (IPv4's default routes: fib_select_default) or spread packets over them (IPv6).
 inline netlink::RouteMode container_route_mode(const netlink::Route& route) {
-  return route.gateway && !route.dst.address.is_v4() ? netlink::RouteMode::create
-                                                     : netlink::RouteMode::append;
+  return route.gateway ? netlink::RouteMode::create : netlink::RouteMode::append;
 }
 
 // The result of ADD: the plan in the protocol's words, after what prevResult contains from earlier plugins of

@@ -88,6 +88,17 @@ try person list net1; exits 0; says "POD"; says "default/web-0"
 same "what is in its file" "$(cat "$folder/$(basename "$(grep -l ^named "$folder"/10.*)")" | tr '\r\n' '  ')" "named  eth0"
 for c in named odd; do attach DEL $c; ok "DEL $c"; gone $c; done
 
+# What only looks leaves nothing, whatever the folder: check made a lock file in each folder beside the network's.
+mkdir -p "$disk/others/pictures" "$disk/others/net1"; printf 'a\r\neth0' >"$disk/others/net1/10.1.2.2"
+before=$(ls -laR --time-style=full-iso "$disk/others" "$records")
+for verb in list check "check net1" "release 10.1.2.3 --network pictures" "release 10.1.2.3"; do
+  # shellcheck disable=SC2086  # words
+  try "$bin/onlink-ipam" $verb --data-dir "$disk/others" --run-dir "$records"
+done
+same "a folder that is not ours" "$(ls -laR --time-style=full-iso "$disk/others" "$records")" "$before"
+try "$bin/onlink-ipam" check --data-dir "$disk/others" --run-dir "$records"; says "network net1: 1 reserved"; says "network pictures: 0 reserved"
+try "$bin/onlink-ipam" release 10.1.2.2 --data-dir "$disk/others" --run-dir "$records"; exits 0
+
 # Waiting for the lock is bounded, and the error names who holds it.
 flock -o "$folder/lock" sleep 30 &
 holder=$!

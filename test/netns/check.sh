@@ -40,6 +40,9 @@ on_host() { # COMMAND with HOST for the host's interface
 broken "MAC of onl" on_host ip link set HOST address 0a:00:00:00:00:99
 broken "alias of onl" on_host ip link set HOST alias other
 broken "address $gateway6/64 is not on" on_host ip -6 addr del $gateway6/64 dev HOST
+ip link add br9 type bridge
+broken "belongs to br9" on_host ip link set HOST master br9
+ip link del br9
 broken "forwarding of onl" on_host sysctl -qw net.ipv4.conf.HOST.forwarding=0
 broken "net/ipv6/conf/all/forwarding is 0" on_host sysctl -qw net.ipv6.conf.all.forwarding=0
 sysctl -qw net.ipv6.conf.all.forwarding=1
@@ -91,10 +94,11 @@ cni CHECK p1; for text in "route default" "neighbour 169.254.1.1" "alias of $hos
 
 # What others add is not ours to judge: addresses, routes, interfaces, a MAC that a chained plugin gave and told.
 fresh
-ip -n p1 addr add 192.168.9.9/24 dev eth0; ip -n p1 route add 192.168.10.0/24 via 169.254.1.1 dev eth0
+ip -n p1 addr add 192.168.9.9/24 dev eth0; ip -n p1 addr add 192.168.9.10/24 dev eth0; ip -n p1 route add 192.168.10.0/24 via 169.254.1.1 dev eth0
 ip -n p1 link add net9 type veth peer name net9p
 ip -n p1 link set eth0 mtu 1300; ip link add ifb0 type bridge
 conf=$(jq -c '.prevResult.interfaces[1].mtu = 1300 | .prevResult.interfaces += [{"name":"ifb0"}]' <<<"$conf")
+conf=$(jq -c '.prevResult.ips += [{"address":"192.168.9.9/24","interface":1},{"address":"192.168.9.10/24","gateway":"192.168.9.1","interface":1}]' <<<"$conf")
 cni CHECK p1; ok "CHECK beside what chained plugins made"
 ip link del ifb0; cni CHECK p1; refused 101 "interface ifb0 of prevResult is missing"; ip link add ifb0 type bridge
 mac=0a:00:00:00:00:77

@@ -75,7 +75,7 @@ TEST_F(IndexTest, TheLastAddressesThereAre) {
 
 TEST_F(IndexTest, ReleasedAddressesComeBackOldestFirst) {
   Index index = open();
-  for (const std::uint32_t n : {3, 1, 4, 2, 6}) {
+  for (const std::uint32_t n : {3u, 1u, 4u, 2u, 6u}) {
     index.add(v4(n), owner(n));
     index.remove(v4(n), Index::Then::rest);
   }

@@ -113,8 +113,8 @@ TEST(Picture, EachOfManyIsThereOnce) {
 }
 
 TEST(Picture, NoLineIsWiderThanAPage) {
-  for (const std::size_t count : {1, 3, 13, 300})
-    for (const std::size_t length : {1, 30, 60, 250}) {
+  for (const std::size_t count : {1u, 3u, 13u, 300u})
+    for (const std::size_t length : {1u, 30u, 60u, 250u}) {
       json peers = many(count, std::string(length, 'x') + "-");
       for (json& peer : peers)
         peer["addresses"] = {"172.16.91.202", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"};
