@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -88,11 +89,12 @@ double count(const IpAddress& first, const IpAddress& last) {
   return static_cast<double>(last.number() - first.number()) + 1;
 }
 
-// Addresses of the range that may be given out. An address excluded twice counts twice: nobody writes that.
+// Addresses of the range that may be given out. What two keys of `exclude` have counts twice: nobody writes that.
 double size_of(const Range& range, const Config& config) {
   double size = count(range.start, range.end);
-  std::vector<IpAddress> single = config.reserved;
-  if (range.gateway) single.push_back(*range.gateway);
+  std::set<IpAddress> single(config.reserved.begin(),
+                             config.reserved.end());  // the gateway may be among them
+  if (range.gateway) single.insert(*range.gateway);
   size -= static_cast<double>(std::count_if(
       single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));
   for (const IpPrefix& excluded : config.exclude)  // without host bits
@@ -134,7 +136,8 @@ Usage usage_of(const Config& given) {
     double free = 0;
     for (const Range& range : set.ranges) free += size_of(range, config);
     for (const Judged& item : survey.items) free -= set.find(item.reservation.address) != nullptr ? 1 : 0;
-    usage.free = std::min(usage.free.value_or(free), std::max(free, 0.0));
+    free = std::max(free, 0.0);
+    usage.free = std::min(usage.free.value_or(free), free);
   }
   return usage;
 }

@@ -98,8 +98,12 @@ on netns02 nft delete table ip test
 well netns01
 ip -n A rule add from 10.10.0.0/24 to 10.10.1.0/24 prohibit
 check netns01
-row 'a rule for what is from pods' "$out"
+row 'are refused by a route or rule' "$out"
 ip -n A rule del from 10.10.0.0/24 to 10.10.1.0/24 prohibit
+ip -n A rule add from 10.10.0.0/24 prohibit
+check netns01
+row 'a rule for what is from pods' "$out"
+ip -n A rule del from 10.10.0.0/24 prohibit
 host other
 plug other eth0 lan 172.16.91.77/24
 on other sysctl -qw net.ipv4.icmp_echo_ignore_all=1
