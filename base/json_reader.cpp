@@ -261,7 +261,7 @@ std::optional<MacAddress> JsonReader::mac(std::string_view key) const {
   return mac;
 }
 
-std::vector<std::string> JsonReader::texts(std::string_view key) const {
+std::vector<std::string> JsonReader::texts(std::string_view key, std::size_t limit) const {
   std::vector<std::string> values;
   const json* array = find(key);
   if (array == nullptr) return values;
@@ -270,7 +270,7 @@ std::vector<std::string> JsonReader::texts(std::string_view key) const {
     problem(key, "must be an array of strings, not " + shown(*array));
     return values;
   }
-  if (!has_room(key, *array, most_entries)) return values;
+  if (!has_room(key, *array, limit)) return values;
   for (const json& item : *array) values.push_back(item.get<std::string>());
   return values;
 }

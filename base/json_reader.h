@@ -69,14 +69,14 @@ class JsonReader {
   std::optional<IpPrefix> prefix(std::string_view key) const;
   std::optional<IpPrefix> required_prefix(std::string_view key) const;
   std::optional<MacAddress> mac(std::string_view key) const;
-  std::vector<std::string> texts(std::string_view key) const;  // an array of at most most_entries
+  // Lists are compared entry by entry: more entries are a problem instead of a long wait.
+  static constexpr std::size_t most_entries = 1000;
+  std::vector<std::string> texts(std::string_view key, std::size_t limit = most_entries) const;
 
   // The object under key; an empty one where it is absent.
   JsonReader child(std::string_view key) const;
   // The objects of the array under key, with paths like "ipam.routes[2]".
   std::vector<JsonReader> children(std::string_view key, std::size_t limit = most_entries) const;
-  // Lists are compared entry by entry: more entries are a problem instead of a long wait.
-  static constexpr std::size_t most_entries = 1000;
   // Every key that is not in the list is a problem: for documents that are ours alone.
   void allow_only(std::initializer_list<std::string_view> keys) const;
   // The paths of the keys that are not in the list.

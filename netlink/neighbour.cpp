@@ -2,7 +2,9 @@
 #include "netlink/neighbour.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <utility>
 
 #include "netlink/attributes.h"
@@ -17,6 +19,15 @@ ndmsg& put_key(Message& message, std::uint32_t link, const IpAddress& address) {
   header.ndm_ifindex = static_cast<int>(link);
   message.put(neighbour_address, address);
   return header;
+}
+
+bool is_silent(const ndmsg& header, const Attributes& attributes) {
+  if ((header.ndm_state & NUD_FAILED) != 0) return true;
+  const auto bytes = attributes.bytes(NDA_CACHEINFO);
+  nda_cacheinfo times{};
+  if ((header.ndm_state & NUD_INCOMPLETE) == 0 || bytes.size() < sizeof times) return false;
+  std::memcpy(&times, bytes.data(), sizeof times);
+  return 10 * static_cast<long>(times.ndm_updated) >= ::sysconf(_SC_CLK_TCK);  // a tenth of a second
 }
 
 bool is_missing(const Failure& refusal) { return refusal.missing(); }
@@ -49,8 +60,12 @@ std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
   const auto [header, attributes] = parts_of<ndmsg>(message);
   const auto address = attributes.get(neighbour_address);
   if (!address) return std::nullopt;
-  return Neighbour{static_cast<std::uint32_t>(header.ndm_ifindex), *address,
-                   attributes.get(neighbour_mac).value_or(MacAddress{}), header.ndm_state, header.ndm_flags};
+  return Neighbour{static_cast<std::uint32_t>(header.ndm_ifindex),
+                   *address,
+                   attributes.get(neighbour_mac).value_or(MacAddress{}),
+                   header.ndm_state,
+                   header.ndm_flags,
+                   is_silent(header, attributes)};
 }
 
 std::optional<Neighbour> find_neighbour(Socket& socket, std::uint32_t link, const IpAddress& address) {

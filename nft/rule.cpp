@@ -176,13 +176,16 @@ Word to_udp_port(std::uint16_t port) {
            compare({static_cast<std::uint8_t>(port >> 8u), static_cast<std::uint8_t>(port)})}};
 }
 
-Word vni_is(std::uint32_t vni, IpFamily outer) {
-  return {fmt::format("meta nfproto {} @th,{},24 {:#x}", outer == IpFamily::v4 ? "ipv4" : "ipv6",
-                      8 * vni_offset, vni),
+Word of_family(IpFamily family) {
+  return {fmt::format("meta nfproto {}", family == IpFamily::v4 ? "ipv4" : "ipv6"), {}, family};
+}
+
+Word vni_is_not(std::uint32_t vni) {
+  return {fmt::format("@th,{},24 != {:#x}", 8 * vni_offset, vni),
           {load_behind(vni_offset, 3),
            compare({static_cast<std::uint8_t>(vni >> 16u), static_cast<std::uint8_t>(vni >> 8u),
-                    static_cast<std::uint8_t>(vni)})},
-          outer};
+                    static_cast<std::uint8_t>(vni)},
+                   false)}};
 }
 
 Word vxlan_carries(IpFamily inner) {

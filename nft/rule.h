@@ -36,9 +36,10 @@ Word destination_not_in(const std::string& set, IpFamily family);
 Word source_not_in(const std::string& set, IpFamily family);
 // Of a reassembled IPIP packet (hook input): its sender, and the inner source.
 Word source_and_inner_source_in(const std::string& set);
-// Of a VXLAN packet: its port; its VNI; the family of the inner packet; and its sender with the inner source.
+// Of a VXLAN packet: its port; its own family; its VNI; the family of the inner packet; and its sender with the inner source.
 Word to_udp_port(std::uint16_t port);
-Word vni_is(std::uint32_t vni, IpFamily outer);
+Word of_family(IpFamily family);
+Word vni_is_not(std::uint32_t vni);
 Word vxlan_carries(IpFamily inner);
 // The place of the inner source, in nft(8)'s words.
 std::string vxlan_source_field(IpFamily inner);

@@ -163,12 +163,12 @@ int events(const Options& options) {
 }
 
 // A running service's list may be newer or older than the file's, and need not be fetched again: its last complete
-// list is on disk.
+// list is on disk, with what it keeps of an earlier one.
 Nodes nodes_in_use(const Options& options, const std::optional<ServiceState>& service) {
   std::string why;
   std::optional<Cluster> last_good;
-  if (service &&
-      (!service->source_problem.empty() || (service->complete && !service->source.starts_with("file "))))
+  if (service && (!service->source_problem.empty() || !service->kept.empty() ||
+                  (service->complete && !service->source.starts_with("file "))))
     last_good = load_last_good(options.directories, options.node_name, why);
   if (last_good) return {*last_good, service->complete};
   return read_nodes(options);

@@ -34,6 +34,11 @@ std::string path_times(const Desired& desired, std::string_view before) {
   return lines;
 }
 
+// Routes that stay although the list does not name their nodes stay usable.
+nft::Ruleset rules_for(const Nodes& nodes, const Pass& pass) {
+  return with_peers_of(pass.changes.held, pass.host, wanted_ruleset(nodes.cluster, pass.desired));
+}
+
 }  // namespace
 
 Reconciler::Reconciler(Directories directories)
@@ -100,7 +105,7 @@ Pass Reconciler::plan(const Nodes& nodes) {
   set_conflicts_apart(pass.changes.add, pass);
   set_conflicts_apart(pass.changes.replace, pass);
   try {
-    pass.rules = Firewall::difference(wanted_ruleset(nodes.cluster, pass.desired), state_.ruleset);
+    pass.rules = Firewall::difference(rules_for(nodes, pass), state_.ruleset);
   } catch (const Failure& failure) {
     if (failure.error() != EPERM) throw;
     pass.unseen.emplace_back(failure.what());
@@ -126,10 +131,10 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
   attempt(pass, [&] { remove_replaced_vxlan(pass); });
   const bool creates = pass.changes.tunnel.create || pass.changes.vxlan.create;
   const bool narrows = creates || !pass.changes.replace.empty() || !pass.changes.remove.empty();
-  nft::Ruleset rules = wanted_ruleset(nodes.cluster, pass.desired);
+  nft::Ruleset rules = rules_for(nodes, pass);
   attempt(pass, [&] {
     if (narrows)
-      load_rules(with_current_peers(rules, pass.host), pass);
+      load_rules(with_peers_of(pass.host.routes, pass.host, rules), pass);
     else
       load_rules(rules, pass);
   });
@@ -137,7 +142,7 @@ Pass Reconciler::apply(const Nodes& nodes, bool thorough) {
                apply_basics(socket_, pass.changes, pass.host).failures);
   if (pass.changes.tunnel.create) make_tunnel(nodes, pass);
   if (pass.changes.vxlan.create) make_vxlan(nodes, pass);
-  if (creates) rules = wanted_ruleset(nodes.cluster, pass.desired);  // where there is a device, or still none
+  if (creates) rules = rules_for(nodes, pass);  // where there is a device, or still none
   set_conflicts_apart(pass.changes.replace, pass);
   Applied routes = apply_routes(socket_, pass.changes, pass.host);
   pass.route_messages = routes.messages;

@@ -62,9 +62,9 @@ std::string no_pod_subnet(const IpPrefix& prefix) {
   return "";
 }
 
-std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key) {
+std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key, std::size_t limit) {
   std::vector<IpPrefix> prefixes;
-  const auto texts = reader.texts(key);
+  const auto texts = reader.texts(key, limit);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::string place = fmt::format("{}[{}]", key, i);
     const auto prefix = IpPrefix::parse(texts[i]);

@@ -31,6 +31,8 @@ const char* mode_key(Encapsulation encapsulation);
 
 // In one list.
 inline constexpr std::size_t most_nodes = 100'000;
+// Of one node: a router may announce as many as all nodes of a large cluster have.
+inline constexpr std::size_t most_pod_cidrs = most_nodes;
 
 struct Node {
   std::string name;
@@ -128,7 +130,8 @@ std::optional<IpAddress> tunnel_address_v6(const Node& node);
 std::string no_pod_subnet(const IpPrefix& prefix);
 
 // The subnets under a key. Those with host bits, or that are none, become problems of the reader.
-std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key);
+std::vector<IpPrefix> read_prefixes(const JsonReader& reader, std::string_view key,
+                                    std::size_t limit = JsonReader::most_entries);
 
 // The cluster of a file that lists its nodes itself. Throws Failure (not_json, or configuration with every
 // problem and its path). name: of the file, for messages. node_name: which of the nodes we are.

@@ -38,15 +38,16 @@ void check_tunnel_end(const PlacedNode& placed, Problems& problems) {
 }  // namespace
 
 // Taken subnets do not overlap each other, so only the one that begins before `cidr`, and the next one, can overlap it.
-const NodeChecks::TakenCidr* NodeChecks::find_overlap(const IpPrefix& cidr) const {
-  auto after = cidrs_.lower_bound(cidr.network().address);
-  if (after != cidrs_.end() && cidr.overlaps(after->second.cidr)) return &after->second;
-  if (after == cidrs_.begin()) return nullptr;
+const NodeChecks::TakenCidr* NodeChecks::find_overlap(const TakenCidrs& taken, const IpPrefix& cidr) {
+  auto after = taken.lower_bound(cidr.network().address);
+  if (after != taken.end() && cidr.overlaps(after->second.cidr)) return &after->second;
+  if (after == taken.begin()) return nullptr;
   --after;
   return cidr.overlaps(after->second.cidr) ? &after->second : nullptr;
 }
 
-void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problems& problems) const {
+void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, const TakenCidrs& own,
+                            Problems& problems) const {
   const Node& node = placed.node;
   const IpPrefix cidr = node.pod_cidrs[index].network();
   const bool v4 = cidr.address.is_v4();
@@ -56,14 +57,13 @@ void NodeChecks::check_cidr(const PlacedNode& placed, std::size_t index, Problem
   if (!any_family_ && !(v4 ? node.ipv4 : node.ipv6))
     problems.add(path(), fmt::format("{} needs {}: an {} address of the node", cidr.to_string(),
                                      v4 ? "nodeIP" : "nodeIPv6", v4 ? "IPv4" : "IPv6"));
-  if (const TakenCidr* other = find_overlap(cidr))
+  if (const TakenCidr* other = find_overlap(cidrs_, cidr))
     problems.add(path(), fmt::format("{} overlaps {} of {}{}", cidr.to_string(), other->cidr.to_string(),
                                      named(*other->owner),
                                      other->owner->node.name == self_name_ ? ", which is this node" : ""));
-  for (std::size_t i = 0; i < index; ++i)
-    if (node.pod_cidrs[i].overlaps(cidr))
-      problems.add(path(), fmt::format("{} overlaps {} of the same node", cidr.to_string(),
-                                       node.pod_cidrs[i].to_string()));
+  if (const TakenCidr* other = find_overlap(own, cidr))
+    problems.add(path(),
+                 fmt::format("{} overlaps {} of the same node", cidr.to_string(), other->cidr.to_string()));
   const auto inside = addresses_.lower_bound(cidr.address);
   if (inside != addresses_.end() && cidr.contains(inside->first))
     problems.add(path(),
@@ -117,7 +117,8 @@ void NodeChecks::check_address(const PlacedNode& placed, const char* key, const 
   if (const auto other = addresses_.find(address); other != addresses_.end())
     problems.add(path(),
                  fmt::format("{} is the address of {} too", address.to_string(), named(*other->second)));
-  if (const TakenCidr* inside = find_overlap(IpPrefix::host(address))) loops(inside->cidr, *inside->owner);
+  if (const TakenCidr* inside = find_overlap(cidrs_, IpPrefix::host(address)))
+    loops(inside->cidr, *inside->owner);
   for (const IpPrefix& cidr : placed.node.pod_cidrs)
     if (cidr.contains(address)) loops(cidr.network(), placed);
 }
@@ -129,7 +130,11 @@ void NodeChecks::check(const PlacedNode& placed, Problems& problems) const {
                         fmt::format("must be printable, not \"{}\"", shortened(shown, longest_name)));
   if (name.size() > longest_name)
     return problems.add(placed.path + ".name", fmt::format("is longer than {} bytes", longest_name));
-  for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) check_cidr(placed, i, problems);
+  TakenCidrs own;
+  for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) {
+    check_cidr(placed, i, own, problems);
+    take(own, placed, i);
+  }
   check_tunnel_end(placed, problems);
   for (const auto& [key, address] : addresses_of(placed.node))
     if (*address) check_address(placed, key, **address, problems);
@@ -143,9 +148,12 @@ void NodeChecks::take(const PlacedNode& placed) {
   names_.emplace(placed.node.name, &placed);
   for (const auto& [key, address] : addresses_of(placed.node))
     if (*address) addresses_.emplace(**address, &placed);
-  for (const IpPrefix& cidr : placed.node.pod_cidrs)
-    if (find_overlap(cidr) == nullptr)
-      cidrs_.emplace(cidr.network().address, TakenCidr{cidr.network(), &placed});
+  for (std::size_t i = 0; i < placed.node.pod_cidrs.size(); ++i) take(cidrs_, placed, i);
+}
+
+void NodeChecks::take(TakenCidrs& taken, const PlacedNode& owner, std::size_t index) {
+  const IpPrefix cidr = owner.node.pod_cidrs[index].network();
+  if (find_overlap(taken, cidr) == nullptr) taken.emplace(cidr.address, TakenCidr{cidr, &owner});
 }
 
 void check_mode(const Cluster& cluster, const PlacedNode& peer, Problems& problems) {

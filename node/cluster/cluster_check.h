@@ -44,12 +44,15 @@ class NodeChecks {
     IpPrefix cidr;
     const PlacedNode* owner;
   };
-  void check_cidr(const PlacedNode& node, std::size_t index, Problems& problems) const;
+  using TakenCidrs = std::map<IpAddress, TakenCidr>;  // by first address; they do not overlap
+  // own: those of the node before this one.
+  void check_cidr(const PlacedNode& node, std::size_t index, const TakenCidrs& own, Problems& problems) const;
+  static void take(TakenCidrs& taken, const PlacedNode& owner, std::size_t index);
   void check_known(const PlacedNode& node, const IpPrefix& cidr, const std::string& path,
                    Problems& problems) const;
   void check_address(const PlacedNode& node, const char* key, const IpAddress& address,
                      Problems& problems) const;
-  const TakenCidr* find_overlap(const IpPrefix& cidr) const;
+  static const TakenCidr* find_overlap(const TakenCidrs& taken, const IpPrefix& cidr);
 
   std::string self_name_;
   bool any_family_;
@@ -62,7 +65,7 @@ class NodeChecks {
   std::vector<std::pair<IpAddress, const PlacedNode*>> known_;  // sorted
   std::unordered_map<std::string_view, const PlacedNode*> names_;
   std::map<IpAddress, const PlacedNode*> addresses_;
-  std::map<IpAddress, TakenCidr> cidrs_;  // by first address; they do not overlap
+  TakenCidrs cidrs_;
 };
 
 // Finds IPv6 pod subnets of a peer for which IPIP is asked.

@@ -58,7 +58,7 @@ Node read_node(const JsonReader& reader) {
   node.ipv4 = reader.address("nodeIP", IpFamily::v4);
   node.ipv6 = reader.address("nodeIPv6", IpFamily::v6);
   if (!reader.has("nodeIP") && !reader.has("nodeIPv6")) reader.problem("nodeIP", "is missing");
-  node.pod_cidrs = read_prefixes(reader, "podCIDRs");
+  node.pod_cidrs = read_prefixes(reader, "podCIDRs", most_pod_cidrs);
   if (!reader.has("podCIDRs")) reader.problem("podCIDRs", "is missing");
   if (const auto mode = read_modes(reader)) {
     node.mode = mode->mode;

@@ -33,8 +33,10 @@ TunnelChanges diff_tunnel(const Desired& desired, const Host& host, const DiffRu
     changes.loose = host.tunnel && host.strict.contains(host.tunnel->index);
     if (!has(*wanted)) changes.add_address = wanted;
   }
-  for (const IpPrefix& own : rules.own_addresses)
-    if (own != wanted && has(own)) changes.remove_addresses.push_back(own);
+  // The kernel removes the routes with such a source along with it.
+  if (rules.may_withdraw)
+    for (const IpPrefix& own : rules.own_addresses)
+      if (own != wanted && has(own)) changes.remove_addresses.push_back(own);
   const bool own_stays = desired.tunnel && desired.tunnel->local && host.tunnel;
   changes.remove_own = host.own_tunnel && host.own_tunnel->kind == "ipip" && !own_stays &&
                        (changes.local || rules.may_withdraw);
@@ -89,7 +91,7 @@ VxlanChanges diff_vxlan(const Desired& desired, const Host& host, bool may_withd
   std::sort(have.begin(), have.end());
   std::sort(ends.begin(), ends.end());
   changes.add_addresses = without(ends, have, std::identity());
-  changes.remove_addresses = without(have, ends, std::identity());
+  if (may_withdraw) changes.remove_addresses = without(have, ends, std::identity());
   diff_entries(desired.vxlan_entries, stays ? host.vxlan_entries : VxlanEntries(), may_withdraw, changes);
   return changes;
 }

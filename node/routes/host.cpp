@@ -137,7 +137,7 @@ void read_underlay(netlink::Socket& socket, Host& host) {
       if (!address.prefix.is_host() && address.scope != RT_SCOPE_LINK)
         host.underlay_addresses.push_back(std::move(address));
     for (const netlink::Neighbour& neighbour : netlink::list_neighbours(socket, index))
-      if (neighbour.state == NUD_FAILED)
+      if (neighbour.is_silent)
         host.dead_neighbours.emplace(index, neighbour.address);
       else if (strict && (neighbour.state & NUD_INCOMPLETE) == 0)
         host.near.emplace(index, neighbour.address);

@@ -298,13 +298,31 @@ Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired) {
   return ruleset;
 }
 
-Ruleset with_current_peers(Ruleset ruleset, const Host& host) {
-  for (const netlink::Route& route : host.routes) {
+Ruleset with_peers_of(const std::vector<netlink::Route>& routes, const Host& host, Ruleset ruleset) {
+  const auto& [fdb, neighbours] = host.vxlan_entries;
+  std::map<IpAddress, MacAddress> macs;
+  for (const netlink::Neighbour& end : neighbours) macs.emplace(end.address, end.mac);
+  std::map<MacAddress, IpAddress> remotes;
+  for (const netlink::FdbEntry& entry : fdb)
+    if (entry.remote) remotes.emplace(entry.mac, *entry.remote);
+  for (const netlink::Route& route : routes) {
     if (!route.gateway) continue;
     if (!ruleset.masqueraded.empty()) ruleset.inside.push_back(route.dst);
-    if (!ruleset.filter_tunnel || !host.is_tunnel(route.link)) continue;
-    ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
-    ruleset.tunnel_inner.push_back({*route.gateway, route.dst});
+    if (!ruleset.filter_tunnel) continue;
+    if (host.is_tunnel(route.link)) {
+      ruleset.tunnel_sources.push_back(IpPrefix::host(*route.gateway));
+      ruleset.tunnel_inner.push_back({*route.gateway, route.dst});
+    } else if (host.vxlan && host.vxlan->index == route.link && host.vxlan->vxlan &&
+               host.vxlan->vxlan->local) {
+      const auto mac = macs.find(*route.gateway);
+      const auto remote = mac == macs.end() ? remotes.end() : remotes.find(mac->second);
+      if (remote == remotes.end()) continue;
+      const netlink::VxlanSettings& vxlan = *host.vxlan->vxlan;
+      if (!ruleset.vxlan) ruleset.vxlan = {vxlan.port, vxlan.vni, vxlan.local->family()};
+      if (ruleset.vxlan->outer != remote->second.family()) continue;
+      ruleset.vxlan_sources.push_back(IpPrefix::host(remote->second));
+      ruleset.vxlan_inner.push_back({remote->second, route.dst});
+    }
   }
   return ruleset;
 }

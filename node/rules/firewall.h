@@ -17,8 +17,8 @@ namespace onlink::node {
 
 // The rules that a cluster asks for on this node.
 nft::Ruleset wanted_ruleset(const Cluster& cluster, const Desired& desired);
-// The same, and also the nodes to which this host still has routes: valid while routes change.
-nft::Ruleset with_current_peers(nft::Ruleset ruleset, const Host& host);
+// The same for the nodes to which these routes of the host lead, too.
+nft::Ruleset with_peers_of(const std::vector<netlink::Route>& routes, const Host& host, nft::Ruleset ruleset);
 
 // Fingerprints of what was loaded last. They outlive the process.
 struct Loaded {

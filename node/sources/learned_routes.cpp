@@ -20,7 +20,8 @@ bool is_beside_the_point(const netlink::Route& route) {
 
 }  // namespace
 
-LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name)
+LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name,
+                             const std::vector<Node>& earlier)
     : rules_(std::move(rules)), known_(std::move(known)), node_name_(std::move(node_name)) {
   for (std::size_t i = 0; i < known_.size(); ++i) {
     const Node& node = known_[i].node;
@@ -33,6 +34,18 @@ LearnedRoutes::LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::st
         FailureKind::configuration,
         fmt::format("nodes: this node, \"{}\", is not among them: its own pod subnets are not learned",
                     node_name_));
+  begin_with(earlier);
+}
+
+// What this node's file does not allow any more is not among them.
+void LearnedRoutes::begin_with(const std::vector<Node>& earlier) {
+  for (const Node& node : earlier)
+    for (const IpPrefix& cidr : node.pod_cidrs) {
+      const auto& gateway = cidr.address.is_v4() ? node.ipv4 : node.ipv6;
+      if (!gateway || !objection(cidr, *gateway, {}).empty()) continue;
+      present_.emplace(cidr.network(), *gateway);
+      carried_.emplace(cidr.network().address, std::pair(cidr.network(), *gateway));
+    }
 }
 
 std::string LearnedRoutes::objection(const IpPrefix& dst, const IpAddress& gateway,
@@ -92,8 +105,9 @@ bool LearnedRoutes::update(const std::vector<netlink::Route>& table, std::int64_
   const bool changed = found != present_ || table_problems_ != problems;
   const bool refilled = present_.empty() && !found.empty();
   if (!found.empty() && !filled_) filled_ = now;
-  for (const auto& [dst, gateway] : present_)
-    if (!found.contains(dst)) gone_[dst] = {gateway, now + rules_.hold};
+  for (const auto& [first, entry] : carried_)
+    if (const auto& [dst, gateway] = entry; !found.contains(dst) && present_.contains(dst))
+      gone_[dst] = {gateway, now + rules_.hold};
   std::erase_if(gone_, [&](const auto& entry) { return found.contains(entry.first); });
   // A daemon that fills the table again gets the whole hold time once more.
   if (refilled)
@@ -126,8 +140,8 @@ std::optional<std::int64_t> LearnedRoutes::next_event() const {
   return next;
 }
 
-// Of two overlapping subnets the first one counts: nobody can take a part of another node's range. A subnet that is
-// gone from the table takes nothing from those in it.
+// Of two overlapping subnets the first one counts: nobody can take a part of another node's range, not even while a
+// restarted daemon has not put that range into the table again.
 void LearnedRoutes::choose() {
   choice_problems_.clear();
   Carried carried;
@@ -136,10 +150,31 @@ void LearnedRoutes::choose() {
     if (still != present_.end() && still->second == entry.second)
       (void)carry(carried, entry.first, entry.second, true);
   }
-  for (const auto& [dst, gateway] : present_) (void)carry(carried, dst, gateway, true);
+  for (const auto& [dst, gateway] : present_)
+    if (const auto* other = gone_of_another(dst, gateway))
+      refuse_part(dst, gateway, other->first, other->second.gateway);
+    else
+      (void)carry(carried, dst, gateway, true);
   std::erase_if(gone_,
                 [&](const auto& entry) { return !carry(carried, entry.first, entry.second.gateway, false); });
   carried_ = std::move(carried);
+}
+
+// Those that are gone do not overlap each other.
+const std::pair<const IpPrefix, LearnedRoutes::Gone>* LearnedRoutes::gone_of_another(
+    const IpPrefix& dst, const IpAddress& gateway) const {
+  auto each = gone_.lower_bound(IpPrefix{dst.address, 0});
+  if (each != gone_.begin() && std::prev(each)->first.overlaps(dst)) --each;
+  for (; each != gone_.end() && each->first.overlaps(dst); ++each)
+    if (each->second.gateway != gateway) return &*each;
+  return nullptr;
+}
+
+void LearnedRoutes::refuse_part(const IpPrefix& dst, const IpAddress& gateway, const IpPrefix& others,
+                                const IpAddress& owner) {
+  choice_problems_.push_back(fmt::format("{} in kernel table {} (via {}) overlaps {} of {}: not carried",
+                                         dst.to_string(), rules_.table, gateway.to_string(),
+                                         others.to_string(), name_of(owner)));
 }
 
 bool LearnedRoutes::carry(Carried& carried, const IpPrefix& dst, const IpAddress& gateway, bool complain) {
@@ -153,10 +188,7 @@ bool LearnedRoutes::carry(Carried& carried, const IpPrefix& dst, const IpAddress
     return true;
   }
   const bool same = other->second == gateway && other->first.contains(dst);
-  if (complain && !same)
-    choice_problems_.push_back(fmt::format("{} in kernel table {} (via {}) overlaps {} of {}: not carried",
-                                           dst.to_string(), rules_.table, gateway.to_string(),
-                                           other->first.to_string(), name_of(other->second)));
+  if (complain && !same) refuse_part(dst, gateway, other->first, other->second);
   return false;
 }
 

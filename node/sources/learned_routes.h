@@ -27,8 +27,11 @@ class LearnedRoutes {
     std::vector<IpPrefix> prefixes = {};  // only what lies in one of them is believed; none: everything
   };
   // known: the nodes of the cluster file, including this one. They give next hops their names and modes; of their pod
-  // subnets only this node's count. Throws Failure if node_name is not among them.
-  LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name);
+  // subnets only this node's count. earlier: the other nodes of the last list, which an earlier process or reading of
+  // the file has left. Its subnets count as what was in the table until now, so nobody gets another's range, and nobody
+  // loses the hold time, because this one begins. Throws Failure if node_name is not among the known ones.
+  LearnedRoutes(Rules rules, std::vector<PlacedNode> known, std::string node_name,
+                const std::vector<Node>& earlier = {});
 
   // What the table holds now. Times are milliseconds that never run backwards. True: the list has changed.
   bool update(const std::vector<netlink::Route>& table, std::int64_t now);
@@ -51,10 +54,14 @@ class LearnedRoutes {
   // Subnets with their next hops, by first address; they do not overlap.
   using Carried = std::map<IpAddress, std::pair<IpPrefix, IpAddress>>;
 
+  void begin_with(const std::vector<Node>& earlier);
   std::map<IpPrefix, IpAddress> usable(const std::vector<netlink::Route>& table);
   std::string objection(const IpPrefix& dst, const IpAddress& gateway,
                         const std::set<IpAddress>& addresses) const;
   void choose();
+  const std::pair<const IpPrefix, Gone>* gone_of_another(const IpPrefix& dst, const IpAddress& gateway) const;
+  void refuse_part(const IpPrefix& dst, const IpAddress& gateway, const IpPrefix& others,
+                   const IpAddress& owner);
   bool carry(Carried& carried, const IpPrefix& dst, const IpAddress& gateway, bool complain);
   std::string held_words() const;
   std::string name_of(const IpAddress& address) const;
@@ -64,8 +71,8 @@ class LearnedRoutes {
   std::string node_name_;
   Node self_;
   std::map<IpAddress, std::size_t> known_by_address_;
-  std::map<IpPrefix, IpAddress> present_;
-  std::map<IpPrefix, Gone> gone_;
+  std::map<IpPrefix, IpAddress> present_;  // at first what an earlier list had
+  std::map<IpPrefix, Gone> gone_;          // of what was carried
   Carried carried_;
   std::vector<std::string> table_problems_;   // of single routes
   std::vector<std::string> choice_problems_;  // of routes that overlap others

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/failure.h"
@@ -51,8 +52,10 @@ RoutesSource::RoutesSource(const ClusterFile& file, const SourceContext& context
     : settings_(read_routes_settings(file.source.settings, context.path)),
       learned_(with_context(context.path,
                             [&] {
-                              return LearnedRoutes(rules_of(settings_, file, context.allow_empty), file.nodes,
-                                                   context.node_name);
+                              return LearnedRoutes(
+                                  rules_of(settings_, file, context.allow_empty), file.nodes,
+                                  context.node_name,
+                                  context.earlier != nullptr ? context.earlier->peers : std::vector<Node>());
                             })),
       descriptors_("watch kernel table"),
       timer_("watch kernel table"),

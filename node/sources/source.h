@@ -21,7 +21,8 @@ struct SourceContext {
   std::string node_name;
   bool allow_empty = false;  // a list without peers counts as complete
   Directories directories;
-  std::uint64_t reading = 1;  // of the file (NodeList)
+  std::uint64_t reading = 1;         // of the file (NodeList)
+  const Cluster* earlier = nullptr;  // the last list; null: none. Only while the source is opened
 };
 
 // What a source may tell others about this node after a pass.

@@ -30,8 +30,15 @@ says 3 plan
 says 3 status --json
 holds "a dead peer" '.inOrder and (.problems | length == 1 and (.[0] |
   .kind == "peer-unreachable" and .severity == "warning" and .subject == "peer" and .peer == "B"))' "$out"
+# Also under traffic to it: the kernel asks again and again, and only the first tenth of a second tells nothing.
+on A ping -q -i 0.2 172.16.91.202 >/dev/null 2>&1 &
+pinging=$!
+told=0
+for ((i = 0; i < 15; i++)); do sleep 0.3; node A status; [ "$status" != 3 ] || told=$((told + 1)); done
+[ "$told" -ge 12 ] || fail "the dead peer was told $told times of 15"
+kill "$pinging"
 ip -n B link set eth0 up
-reaches A 172.16.91.202
+eventually 10 reaches A 172.16.91.202
 
 # What keeps the packets here is this node's, though only one peer suffers.
 ip -n A route del 10.10.1.0/24

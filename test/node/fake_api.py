@@ -9,7 +9,7 @@ Commands: put NAME MERGE-PATCH, delete NAME, heartbeat COUNT, bookmark, garbage 
 compact status|event (all earlier versions are gone, and how that is said), hide NAME... (a list lacks them, no event
 tells), hide-once NAME... (only the next list does), show, pages SIZE [COUNT] (lists come in pages of at most so many; the
 next COUNT continue tokens have expired),
-mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN... (cn:NAME: of a client certificate that
+swallow 0|1 (what a PATCH asks for is done, and not answered), mute 0|1 (connections are taken, and nothing is said any more), tokens TOKEN... (cn:NAME: of a client certificate that
 cert.pem has signed), forbid 0|1, condition NAME (of type NetworkUnavailable), stats.
 """
 import base64
@@ -40,7 +40,7 @@ class Store:
         self.file = folder + "/state.json"
         self.changed = threading.Condition()
         self.events = []  # (version, line)
-        self.mute = self.once = False
+        self.mute = self.once = self.swallow = False
         self.page, self.expired = 500, 0
         self.watches = {}  # id -> lines that only this one gets, None ends it
         self.stats = {"lists": 0, "pages": 0, "watches": 0, "patches": 0, "refused": 0}
@@ -107,6 +107,8 @@ class Store:
             elif command == "mute":
                 self.mute = rest[0] == "1"
                 self.changed.notify_all()
+            elif command == "swallow":
+                self.swallow = rest[0] == "1"
             elif command == "forbid":
                 state["forbid"] = rest[0] == "1"
                 self.save()
@@ -256,7 +258,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 others = [c for c in node["status"]["conditions"] if c["type"] != condition["type"]]
                 node["status"]["conditions"] = others + ([] if condition.get("$patch") == "delete" else [condition])
             self.store.event("MODIFIED", node)
-            self.answer(200, node)
+            self.close_connection = self.store.swallow
+            if not self.store.swallow:
+                self.answer(200, node)
 
 
 def control(store, path):

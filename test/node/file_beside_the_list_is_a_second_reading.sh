@@ -31,6 +31,9 @@ same "passes for one change" "$(($(passes) - before))" 1
 seed_cluster
 eventually 10 grep -q 'the list no longer names 6 of 7 other nodes' "$work/A/log"
 SECONDS=0
+# What the service keeps is as it should be: `status` said that it should go.
+node A status
+[ "$status" = 3 ] || [ $SECONDS -ge 4 ] || fail "status while a second reading is awaited: $status $out"
 somebody_beside
 there || [ $SECONDS -ge 4 ] || fail "routes are gone before the second reading: $(ip -n A route show proto 169)"
 eventually 10 eval '[ "$(routes)" = 1 ]'

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -186,6 +188,18 @@ TEST(Cluster, IsTheSameAfterPrinting) {
       R"("filter":false,"ipipSources":["10.1.0.0/16"],"podInterfacePrefix":"cal","resyncSeconds":5,)");
   const Cluster cluster = parse(text);
   EXPECT_EQ(parse(print_cluster(cluster)), cluster);
+}
+
+// As a routing daemon tells them: the last good list could not be read after a boot.
+TEST(Cluster, ANodeWithVeryManySubnetsIsReadAgain) {
+  Cluster cluster = parse_cluster(R"({"nodes": [
+      {"name": "A", "nodeIP": "172.16.91.201", "podCIDRs": ["10.10.0.0/24"]},
+      {"name": "B", "nodeIP": "172.16.91.202", "podCIDRs": []}]})",
+                                  "test", "A");
+  for (std::uint32_t i = 0; i < most_pod_cidrs; ++i)
+    cluster.peers[0].pod_cidrs.push_back(
+        *IpPrefix::parse(fmt::format("10.{}.{}.{}/30", 100 + (i >> 14), (i >> 6) & 255, (i & 63) * 4)));
+  EXPECT_EQ(parse_cluster(print_cluster(cluster), "test", "A"), cluster);
 }
 
 TEST(Cluster, PrefixesOfOtherPluginsPodsAreAccepted) {

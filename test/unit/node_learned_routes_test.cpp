@@ -69,6 +69,26 @@ TEST(LearnedRoutes, NextHopsAreNodesAndTheFileNamesThem) {
   EXPECT_EQ(learned.list().nodes[0].node, file()[0].node);
 }
 
+TEST(LearnedRoutes, RestartGivesNobodyTheRangeOfAnother) {
+  const std::vector<Node> left = {node("B", b, "10.10.1.0/24")};
+  for (const std::string thief : {"10.10.1.0/25", "10.10.1.128/25"}) {
+    LearnedRoutes again({.table = 169, .hold = hold}, file(), "A", left);
+    again.update({route(thief, c), route("10.10.1.0/24", b)}, 0);
+    EXPECT_EQ(carried(again), "B: 10.10.1.0/24") << thief;
+  }
+}
+
+TEST(LearnedRoutes, RestartTakesNoHoldTimeFromThoseWhoseRoutesComeLater) {
+  LearnedRoutes learned({.table = 169, .hold = hold}, file(), "A",
+                        {node("B", b, "10.10.1.0/24"), node("D", c, "10.10.0.0/16")});
+  learned.update({route("10.10.2.0/24", b)}, 0);
+  EXPECT_EQ(carried(learned), "B: 10.10.1.0/24 10.10.2.0/24") << "D's would be this node's own by now";
+  EXPECT_FALSE(learned.complete());
+  EXPECT_TRUE(learned.expire(hold));
+  EXPECT_EQ(carried(learned), "B: 10.10.2.0/24");
+  EXPECT_TRUE(learned.complete());
+}
+
 TEST(LearnedRoutes, ThisNodeMustBeInTheFile) { EXPECT_THROW(LearnedRoutes({}, file(), "X"), Failure); }
 
 TEST(LearnedRoutes, CompleteOnceTheTableWasFollowedForTheHoldTime) {
@@ -162,9 +182,33 @@ TEST(LearnedRoutes, APartOfAnothersSubnetIsNotGivenAway) {
     EXPECT_EQ(carried(learned), "B: 10.10.1.0/24") << part;
     EXPECT_NE(problems(learned).find(part), std::string::npos) << problems(learned);
   }
-  // What is gone from the table takes nothing from what is in it.
+  // Not while it may only be on its way back.
   learned.update({route("10.10.1.0/25", c)}, 2000);
+  EXPECT_EQ(carried(learned), "B: 10.10.1.0/24");
+  (void)learned.expire(2000 + hold);
   EXPECT_EQ(carried(learned), "172.16.92.203: 10.10.1.0/25");
+  EXPECT_EQ(problems(learned), "");
+}
+
+TEST(LearnedRoutes, ADaemonThatFillsItsTableAgainGivesNobodyTheRangeOfAnother) {
+  const netlink::Route mine = route("10.10.1.0/24", b), part = route("10.10.1.0/25", c);
+  LearnedRoutes learned({.table = 169, .hold = hold}, file(), "A");
+  learned.update({mine}, 0);
+  for (std::int64_t time = 1000; time < 5 * hold; time += 10'000) {
+    learned.update({mine, part}, time);
+    learned.update({}, time + 1000);
+    EXPECT_NE(carried(learned).find("B: 10.10.1.0/24"), std::string::npos);
+    learned.update({part}, time + 2000);
+    EXPECT_NE(carried(learned).find("B: 10.10.1.0/24"), std::string::npos);
+  }
+}
+
+// The same node may divide its range anew, or get more.
+TEST(LearnedRoutes, ANextHopsOwnRangeGrowsAtOnce) {
+  LearnedRoutes learned = make();
+  learned.update({route("10.10.2.0/25", b), route("10.10.2.128/25", b)}, 0);
+  learned.update({route("10.10.2.0/24", b)}, 1000);
+  EXPECT_EQ(carried(learned), "B: 10.10.2.0/24");
   EXPECT_EQ(problems(learned), "");
 }
 

@@ -196,6 +196,7 @@ void KubernetesSource::report_condition() {
   if (self == watch_.nodes().end()) return;
   if (self->network == wanted_->text()) {
     patch_tries_ = 0;
+    patch_problem_.clear();  // the API may have done it although its answer was lost
     return;
   }
   try {
