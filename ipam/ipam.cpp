@@ -247,8 +247,16 @@ void require_ready(const Config& config, const Notes& notes) {
 
 namespace {
 
-// Younger than a GC's list. Nobody makes anything while the GC holds the lock: a later time means that the clock has been
-// set back since.
+// Those that no attachment holds which the request lists as valid.
+std::vector<Reservation> not_listed(const Ledger& ledger, const cni::Request& request) {
+  auto reservations = ledger.folder().reservations();
+  std::erase_if(reservations,
+                [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
+  return reservations;
+}
+
+// Younger than a GC's list. Nobody makes anything while the GC holds the lock: a later time means that the clock has
+// been set back since.
 bool is_younger(const Judged& judged, const cni::Request& request) {
   return judged.reservation.file.modified <= nanoseconds(time_by(CLOCK_REALTIME)) &&
          judged.made.value() >= request.begun;
@@ -261,9 +269,9 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  for (const Judged& judged : ledger->evidence().judge(ledger->folder().reservations())) {
+  for (const Judged& judged : ledger->evidence().judge(not_listed(*ledger, request))) {
     const Reservation& reservation = judged.reservation;
-    if (!reservation.is_whole() || is_valid(reservation, request.valid_attachments)) continue;
+    if (!reservation.is_whole()) continue;
     if (!judged.made)
       throw Failure(fmt::format("{}: {}", reservation.address.to_string(), judged.verdict.why));
     if (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address))
@@ -275,10 +283,8 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
 void collect(const Config& config, const cni::Request& request, const Notes& notes) {
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return;
-  auto held = ledger->folder().reservations();
-  std::erase_if(held, [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
   Failures failures;
-  const auto all = ledger->evidence().judge(held);
+  const auto all = ledger->evidence().judge(not_listed(*ledger, request));
   for (const Judged& judged : all)
     failures.attempt([&] {
       const auto& [reservation, record, verdict, made] = judged;
