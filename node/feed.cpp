@@ -124,8 +124,9 @@ void Feed::take_file(ClusterFile file, bool afresh) {
   due_ = true;
   ++context_.reading;
   if (!same || lists_nodes) {
-    context_.earlier = earlier();
-    auto source = open_source(file, context_);
+    SourceContext context = context_;
+    context.earlier = earlier();
+    auto source = open_source(file, context);
     if (source->descriptor() >= 0) descriptors_.add(source->descriptor());
     source_ = std::move(source);
     listed_ = false;

@@ -79,6 +79,12 @@ Service::Service(SourceContext context, TelemetrySettings telemetry)
 
 void Service::say(const std::string& line) const { print_error(fmt::format("onlink-node: {}\n", line)); }
 
+void Service::say_some(const std::vector<std::string>& lines, const char* what) const {
+  for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
+  if (lines.size() > lines_per_pass)
+    say(fmt::format("... and {} more {}", lines.size() - lines_per_pass, what));
+}
+
 // Opens the monitors before the first look at the host, so that no change in between is missed.
 void Service::watch() {
   routes_.emplace(monitor_routes());
@@ -220,9 +226,7 @@ void Service::mend_pods() {
 void Service::report(const Pass& pass) {
   auto lines = commands(pass.changes, pass.host);
   if (!pass.rules.empty()) lines.emplace_back("nft: table inet onlink");
-  for (std::size_t i = 0; i < std::min(lines.size(), lines_per_pass); ++i) say(lines[i]);
-  if (lines.size() > lines_per_pass)
-    say(fmt::format("... and {} more changes", lines.size() - lines_per_pass));
+  say_some(lines, "changes");
   if (!lines.empty()) {
     nlohmann::json causes = nlohmann::json::array();
     for (const Cause& cause : causes_) causes.push_back(print(cause));
@@ -238,9 +242,7 @@ void Service::tell_problems(const Pass& pass) {
   if (pass.problems == state_.problems) return;
   const ProblemList before = std::exchange(state_.problems, pass.problems);
   const auto news = missing_in(pass.problems, before);
-  for (std::size_t i = 0; i < std::min(news.size(), lines_per_pass); ++i) say(news[i].text);
-  if (news.size() > lines_per_pass)
-    say(fmt::format("... and {} more problems", news.size() - lines_per_pass));
+  say_some(sentences(news), "problems");
   if (!news.empty()) journal_.write("problem", {{"problems", print(news)}});
   if (const auto solved = missing_in(before, pass.problems); !solved.empty())
     journal_.write("solved", {{"problems", print(solved)}});

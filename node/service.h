@@ -39,6 +39,8 @@ class Service {
   bool handle_signals();  // false: end
   void drain_monitors();
   void say(const std::string& line) const;
+  // The first few; of the rest only how many they are. what: "changes".
+  void say_some(const std::vector<std::string>& lines, const char* what) const;
   void report(const Pass& pass);
   void tell_problems(const Pass& pass);
   void note_cause(std::optional<Cause> cause);
