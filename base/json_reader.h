@@ -64,8 +64,8 @@ class JsonReader {
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t lowest, std::int64_t highest) const;
   std::optional<IpAddress> address(std::string_view key) const;
   std::optional<IpAddress> address(std::string_view key, IpFamily family) const;
-  std::optional<IpAddress> address_if_any(
-      std::string_view key) const;  // "" is none, as Go's net.IP writes it
+  // "" is none, as Go's net.IP writes it.
+  std::optional<IpAddress> address_if_any(std::string_view key) const;
   std::optional<IpPrefix> prefix(std::string_view key) const;
   std::optional<IpPrefix> required_prefix(std::string_view key) const;
   std::optional<MacAddress> mac(std::string_view key) const;

@@ -21,7 +21,8 @@ struct Allocation {
   bool may_give(const IpAddress& address) const;  // without a request for it, if it is free
 };
 
-// Takes an address: the wanted one; or the next free one after the last one given out, round the range set. Throws Failure (see reserve() in ipam.h).
+// Takes an address: the wanted one; or the next free one after the last one given out, round the range set. Throws
+// Failure (see reserve() in ipam.h).
 cni::IpConfig allocate(Ledger& ledger, const Allocation& allocation);
 
 // What allocate() would give a new attachment, by looking at the files one by one: nothing is locked or

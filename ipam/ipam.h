@@ -49,7 +49,8 @@ void check(const Config& config, const cni::Request& request);
 // failure, as the next attachment that ends cures it (README.md); it is noted. Creates no file in dataDir.
 void require_ready(const Config& config, const Notes& notes = {});
 
-// The attachments that the list of a GC lacks, and cannot name: their ADD is running, or reserved after the GC had begun.
+// The attachments that the list of a GC lacks, and cannot name: their ADD is running, or reserved after the GC had
+// begun.
 std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Request& request,
                                              const Notes& notes);
 

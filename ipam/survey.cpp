@@ -92,8 +92,8 @@ double count(const IpAddress& first, const IpAddress& last) {
 // Addresses of the range that may be given out. What two keys of `exclude` have counts twice: nobody writes that.
 double size_of(const Range& range, const Config& config) {
   double size = count(range.start, range.end);
-  std::set<IpAddress> single(config.reserved.begin(),
-                             config.reserved.end());  // the gateway may be among them
+  // The gateway may be among them.
+  std::set<IpAddress> single(config.reserved.begin(), config.reserved.end());
   if (range.gateway) single.insert(*range.gateway);
   size -= static_cast<double>(std::count_if(
       single.begin(), single.end(), [&](const IpAddress& address) { return range.contains(address); }));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DEL and GC have in common: interfaces go first, then the rules that none needs any more (but see
-// take_down_with_rules), then addresses, so that nobody gets an address that is still routed: an
-// interface that cannot be removed keeps its addresses. Every other step is tried, whatever becomes of the rest.
+// take_down_with_rules), then addresses, so that nobody gets an address that is still routed: an interface that cannot
+// be removed keeps its addresses. Every other step is tried, whatever becomes of the rest.
 #pragma once
 
 #include <functional>
