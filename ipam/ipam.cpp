@@ -88,8 +88,9 @@ cni::Result result_of(const Config& config) {
 // Failure where that attachment is not proved dead: an attachment has one set of addresses at a time.
 std::vector<IpAddress> end_former(Ledger& ledger, const cni::Attachment& owner) {
   const auto held = ledger.held_by(owner);
-  std::vector<IpAddress> addresses;
-  for (const Reservation& reservation : held) addresses.push_back(reservation.address);
+  std::vector<IpAddress> addresses(held.size());
+  std::transform(held.begin(), held.end(), addresses.begin(),
+                 [](const Reservation& reservation) { return reservation.address; });
   for (const Judged& living : ledger.reclaim(held))
     throw Failure(fmt::format("{} has been allocated to {}, duplicate allocation is not allowed\n{}: {}",
                               living.reservation.address.to_string(), owner.container_id,
