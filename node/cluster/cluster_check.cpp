@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/add_once.h"
 #include "base/text.h"
 
 namespace onlink::node {
@@ -83,6 +82,10 @@ void NodeChecks::know(const std::vector<const PlacedNode*>& nodes) {
     for (const auto& [key, address] : addresses_of(placed->node))
       if (*address) known_.emplace_back(**address, placed);
   std::sort(known_.begin(), known_.end());
+  // Very many nodes may have the same one. A node that has it too, in its own subnet, is wrong anyway.
+  const auto end = std::unique(known_.begin(), known_.end(),
+                               [](const auto& one, const auto& other) { return one.first == other.first; });
+  known_.erase(end, known_.end());
 }
 
 void NodeChecks::check_known(const PlacedNode& placed, const IpPrefix& cidr, const std::string& path,
@@ -91,7 +94,7 @@ void NodeChecks::check_known(const PlacedNode& placed, const IpPrefix& cidr, con
   auto each = std::lower_bound(known_.begin(), known_.end(), cidr.address,
                                [](const auto& entry, const IpAddress& first) { return entry.first < first; });
   for (; each != known_.end() && cidr.contains(each->first) && inside.size() < 2; ++each)
-    if (each->second->node.name != placed.node.name) add_once(inside, each->first.to_string());
+    if (each->second->node.name != placed.node.name) inside.push_back(each->first.to_string());
   if (inside.size() == 2)
     problems.add(path,
                  fmt::format("{} contains addresses of other nodes, {} and {}: routes to them would loop",

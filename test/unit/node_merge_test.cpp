@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "node/cluster/merge.h"
 #include "node/cluster/withdraw_guard.h"
@@ -184,6 +185,17 @@ TEST(Merge, ASubnetWithTwoNodesInItIsWrongHoweverOldItIs) {
   list.nodes.pop_back();  // one address may be the wrong one
   nodes = merge(list, nullptr);
   EXPECT_EQ(nodes.cluster.peers, std::vector{wide});
+}
+
+// Each looked at all addresses in its subnet: half a minute for as many.
+TEST(Merge, ManyNodesOfOneAddressInOneSubnetTakeNoTime) {
+  NodeList list = list_of({a});
+  for (int i = 0; i < 20'000; ++i)
+    list.nodes.push_back(born(node("n" + std::to_string(i), "192.168.7.4", "192.168.7.0/24"), 20260101));
+  const auto used = [] { return nanoseconds(time_by(CLOCK_PROCESS_CPUTIME_ID)); };
+  const std::int64_t begun = used();
+  EXPECT_TRUE(merge(list, nullptr).cluster.peers.empty());
+  EXPECT_LT(used() - begun, 5'000'000'000);
 }
 
 TEST(Merge, ANameThatIsNoneIsRefused) {
