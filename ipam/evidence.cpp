@@ -175,7 +175,7 @@ void Evidence::complete(const Claim& claim, const FileId& reservation) {
 }
 
 bool Evidence::remove(const IpAddress& address) const noexcept {
-  return (directory_ && ::unlinkat(fd(), address.to_string().c_str(), 0) == 0) || errno == ENOENT;
+  return !directory_ || ::unlinkat(fd(), address.to_string().c_str(), 0) == 0 || errno == ENOENT;
 }
 
 std::optional<Record> Evidence::load(const IpAddress& address) const {

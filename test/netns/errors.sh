@@ -43,8 +43,9 @@ cni_args=
 # STATUS knows what every ADD needs; runDir is not, as all that is in it is a hint.
 conf '.gateway4 = "127.0.0.1"'; cni STATUS -; refused 50 gateway4
 echo file >"$work/file"
-conf ".ipMasq = true | .ipam.runDir = \"$work/file\""; cni STATUS -; ok "STATUS where runDir is a file"
+conf ".ipMasq = true | .ipam.runDir = \"$work/file\" | .log = {\"file\":\"$work/no-run-dir.log\",\"level\":\"info\"}"; cni STATUS -; ok "STATUS where runDir is a file"
 cni ADD p1; ok "ADD where runDir is a file"; cni DEL p1; ok "DEL where runDir is a file"
+same "what is said of a record that cannot be there" "$(grep 'the record of' $work/no-run-dir.log)" ""
 conf
 
 # Names.
