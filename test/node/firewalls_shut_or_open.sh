@@ -78,6 +78,10 @@ for after in 'ip filter hook postrouting priority mangle' 'inet filter hook post
   at "${after%% *}" "${after#* }" 'ip daddr 10.10.0.0/15 drop'
   at "${after%% *}" "${after#* }" 'ip daddr 192.0.2.0/24 drop'
 done
+# Where a packet has no such property yet, or no more.
+at inet 'filter hook ingress device "eth0" priority 0' 'ct state new ip saddr 10.10.1.0/24 drop'
+at netdev 'filter hook egress device "eth0" priority 0' 'iifname "onl*" drop'
+at ip 'filter hook prerouting priority raw' 'iifname "onl*" oifname "eth0" drop'
 at ip 'nat hook postrouting priority srcnat' 'ct state new ip daddr 10.10.0.0/15 drop' # for the kernel only tracks connections if asked
 # One of several peers.
 seed_cluster '.nodes += [{"name":"C","nodeIP":"172.16.91.203","podCIDRs":["10.10.2.0/24"]}]'
