@@ -247,5 +247,31 @@ TEST(Diff, AnIncompleteListWithdrawsNothing) {
   EXPECT_EQ(diff(wanted, host, {{}, true}).remove.size(), 1u);
 }
 
+// The kernel removes the routes that name it as source along with it.
+TEST(Diff, AnIncompleteListTakesNoAddressFromATunnel) {
+  Host host = seed_host();
+  host.tunnel_addresses = {{3, prefix("10.10.0.1/32"), 0, 0}};
+  Cluster cluster = seed_cluster(IpipMode::never);
+  const auto removed = [&](bool complete) {
+    const Changes changes = diff(desired(cluster, host), host, {{prefix("10.10.0.1/32")}, complete});
+    return changes.tunnel.remove_addresses.size() + changes.vxlan.remove_addresses.size();
+  };
+  EXPECT_EQ(removed(false), 0u);
+  EXPECT_EQ(removed(true), 1u);
+  cluster = seed_cluster(IpipMode::always);
+  cluster.encapsulation = Encapsulation::vxlan;
+  host.tunnel_addresses.clear();
+  const WantedVxlan wanted = desired(cluster, host).vxlan.value();
+  host.vxlan = netlink::Link{};
+  host.vxlan->index = 9;
+  host.vxlan->name = vxlan_name;
+  host.vxlan->kind = "vxlan";
+  host.vxlan->vxlan = wanted.settings;
+  host.vxlan->mac = wanted.mac;
+  host.vxlan_addresses = {{9, prefix("10.10.9.1/32"), 0, 0}};
+  EXPECT_EQ(removed(false), 0u);
+  EXPECT_EQ(removed(true), 1u);
+}
+
 }  // namespace
 }  // namespace onlink::node
