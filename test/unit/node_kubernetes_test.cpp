@@ -117,8 +117,17 @@ TEST(KubernetesNodeJson, ShowsNothingRaw) {
 // 600 MB for a line of 8 MB; and the library looked through the whole list after each Node of it.
 TEST(KubernetesNodeJson, ALargeAnswerTakesNoTimeAndNoMemory) {
   const std::string deep(8'000'000, '[');
-  EXPECT_THROW(event_of(R"({"type":"ADDED","object":)" + deep), Failure);
-  EXPECT_THROW(page_of(R"({"items":)" + deep), Failure);
+  const auto said = [](const auto& read) -> std::string {
+    try {
+      read();
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
+  };
+  for (const std::string& words : {said([&] { (void)event_of(R"({"type":"ADDED","object":)" + deep); }),
+                                   said([&] { (void)page_of(R"({"items":)" + deep); })})
+    EXPECT_NE(words.find("nested deeper than"), std::string::npos) << words;
   std::string page =
       R"({"kind":"NodeList","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"x"}})";
   for (int i = 1; i < 100'000; ++i) page += R"(,{"metadata":{"name":"x"}})";
