@@ -20,8 +20,8 @@ struct Neighbour {
   MacAddress mac = {};  // unused where the state is NUD_NONE: the kernel resolves it when needed
   std::uint16_t state = NUD_PERMANENT;
   std::uint8_t flags = 0;  // NTF_*
-  // Asked in vain for 100 ms or more. Under traffic to it the kernel begins anew each time that it has given up (NUD_FAILED),
-  // so it is nearly always NUD_INCOMPLETE.
+  // Asked in vain for 100 ms or more. Under traffic to it the kernel begins anew each time that it has given up
+  // (NUD_FAILED), so it is nearly always NUD_INCOMPLETE.
   bool is_silent = false;
 
   auto operator<=>(const Neighbour&) const = default;

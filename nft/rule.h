@@ -36,7 +36,8 @@ Word destination_not_in(const std::string& set, IpFamily family);
 Word source_not_in(const std::string& set, IpFamily family);
 // Of a reassembled IPIP packet (hook input): its sender, and the inner source.
 Word source_and_inner_source_in(const std::string& set);
-// Of a VXLAN packet: its port; its own family; its VNI; the family of the inner packet; and its sender with the inner source.
+// Of a VXLAN packet: its port; its own family; its VNI; the family of the inner packet; and its sender with the inner
+// source.
 Word to_udp_port(std::uint16_t port);
 Word of_family(IpFamily family);
 Word vni_is_not(std::uint32_t vni);

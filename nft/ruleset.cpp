@@ -156,9 +156,9 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
                           is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
 }
 
-// Anything else inside is dropped, ARP and VLAN-tagged frames included: nobody needs it. Only what is known to be of another
-// network is let through before: where nothing tracks connections, IPv6 fragments arrive as such, and the first may end
-// before the VNI.
+// Anything else inside is dropped, ARP and VLAN-tagged frames included: nobody needs it. Only what is known to be of
+// another network is let through before: where nothing tracks connections, IPv6 fragments arrive as such, and the first
+// may end before the VNI.
 void add_vxlan(const Ruleset::Vxlan& vxlan, std::vector<Rule>& rules) {
   const auto packet = [&](std::initializer_list<Word> more) {
     Rule rule{to_udp_port(vxlan.port), of_family(vxlan.outer)};
