@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,13 +41,21 @@ std::vector<cni::IpConfig> own_addresses(const cni::Result& result, const cni::R
   return ips;
 }
 
-// The lease that led to prevResult. Addresses with our gateway are ours, where any is: others of the interface are of
-// chained plugins. So are the routes through it ("gw"); the link route to the gateway follows from the address.
+// The lease that led to prevResult. Of a family, addresses with our gateway are ours, where any is; that of the
+// configuration may have changed since. Others of the interface are of chained plugins, and so is what has a network.
+// The routes through our gateway ("gw") are ours; the link route to the gateway follows from the address.
 cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
   cni::Result lease;
   lease.ips = own_addresses(*request.prev_result, request);
-  const auto is_others = [&](const auto& ip) { return ip.gateway != config.gateway(ip.address.family()); };
-  if (!std::all_of(lease.ips.begin(), lease.ips.end(), is_others)) std::erase_if(lease.ips, is_others);
+  std::set<IpFamily> known;
+  const auto is_ours = [&](const cni::IpConfig& ip) {
+    return ip.gateway == config.gateway(ip.address.family());
+  };
+  for (const auto& ip : lease.ips)
+    if (is_ours(ip)) known.insert(ip.address.family());
+  std::erase_if(lease.ips, [&](const cni::IpConfig& ip) {
+    return !ip.address.is_host() || (known.contains(ip.address.family()) && !is_ours(ip));
+  });
   for (const auto& route : request.prev_result->routes)
     if (route.gw == config.gateway(route.dst.family())) lease.routes.push_back(route);
   return lease;

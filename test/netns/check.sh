@@ -92,6 +92,9 @@ grep -q "nftables table inet onlink_onl is missing" /run/work/log || fail "the l
 fresh; ip -n p1 route del default; ip -n p1 neigh del 169.254.1.1 dev eth0; ip link set "$host" alias other
 cni CHECK p1; for text in "route default" "neighbour 169.254.1.1" "alias of $host"; do refused 101 "$text"; done
 
+# A gateway that is another one in the configuration by now hides nothing of its family.
+fresh; ip -n p1 -6 addr flush dev eth0 scope global; conf=$(jq -c '.gateway6 = "fe80::77"' <<<"$conf"); cni CHECK p1; refused 101 "is not on eth0"
+
 # What others add is not ours to judge: addresses, routes, interfaces, a MAC that a chained plugin gave and told.
 fresh
 ip -n p1 addr add 192.168.9.9/24 dev eth0; ip -n p1 addr add 192.168.9.10/24 dev eth0; ip -n p1 route add 192.168.10.0/24 via 169.254.1.1 dev eth0
