@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/failure.h"
 #include "node/cluster/merge.h"
 #include "node/cluster/withdraw_guard.h"
@@ -187,15 +186,12 @@ TEST(Merge, ASubnetWithTwoNodesInItIsWrongHoweverOldItIs) {
   EXPECT_EQ(nodes.cluster.peers, std::vector{wide});
 }
 
-// Each looked at all addresses in its subnet: half a minute for as many.
-TEST(Merge, ManyNodesOfOneAddressInOneSubnetTakeNoTime) {
+// Each looked at all addresses in its subnet: for as many, longer than any test may take.
+TEST(Merge, ManyNodesOfOneAddressInOneSubnetComeToAnEnd) {
   NodeList list = list_of({a});
-  for (int i = 0; i < 20'000; ++i)
+  for (int i = 0; i < 100'000; ++i)
     list.nodes.push_back(born(node("n" + std::to_string(i), "192.168.7.4", "192.168.7.0/24"), 20260101));
-  const auto used = [] { return nanoseconds(time_by(CLOCK_PROCESS_CPUTIME_ID)); };
-  const std::int64_t begun = used();
   EXPECT_TRUE(merge(list, nullptr).cluster.peers.empty());
-  EXPECT_LT(used() - begun, 5'000'000'000);
 }
 
 TEST(Merge, ANameThatIsNoneIsRefused) {
