@@ -95,6 +95,15 @@ bool take_in_time(const Take& take, const std::string& name, std::chrono::millis
   return false;
 }
 
+struct flock exclusive(off_t byte) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return lock;
+}
+
 }  // namespace
 
 void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds timeout) {
@@ -105,13 +114,15 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
 }
 
 bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = byte;
-  lock.l_len = 1;
+  struct flock lock = exclusive(byte);
   const auto take = [&](bool wait) { return ::fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock); };
   return take_in_time(take, name, timeout);
+}
+
+bool is_byte_locked(int fd, off_t byte, const std::string& name) {
+  struct flock lock = exclusive(byte);
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) throw system_failure("test a lock of " + name);
+  return lock.l_type != F_UNLCK;
 }
 
 void unlock(int fd) noexcept {

@@ -51,4 +51,10 @@ AttachmentLock lock_attachment(const cni::Request& request, const NetConf& confi
   return {};
 }
 
+RunningCalls::RunningCalls(const NetConf& config)
+    : path_(config.run_dir + file_name),
+      file_(try_open(AT_FDCWD, path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)) {}
+
+bool RunningCalls::include(off_t byte) const { return file_ && is_byte_locked(file_.get(), byte, path_); }
+
 }  // namespace onlink::plugin

@@ -3,6 +3,9 @@
 // does: a DEL that comes between the lease and the pair of an ADD would free the address of a pod that then lives.
 #pragma once
 
+#include <sys/types.h>
+
+#include <string>
 #include <utility>
 
 #include "base/unique_fd.h"
@@ -29,5 +32,17 @@ class AttachmentLock {
 // with the process and the IPAM plugin that it runs. Throws Failure (try_again) where the other call takes too long.
 // Where runDir cannot be used, that is logged, and nothing is locked.
 AttachmentLock lock_attachment(const cni::Request& request, const NetConf& config, Log& log);
+
+// The calls that have such a lock; none where runDir cannot be used.
+class RunningCalls {
+ public:
+  explicit RunningCalls(const NetConf& config);
+  // Whether one is of the attachment with this byte_of(). Throws Failure where the kernel does not say.
+  bool include(off_t byte) const;
+
+ private:
+  std::string path_;
+  UniqueFd file_;
+};
 
 }  // namespace onlink::plugin

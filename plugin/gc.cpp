@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "netlink/link.h"
+#include "plugin/attachment_lock.h"
+#include "plugin/identity.h"
 #include "plugin/teardown.h"
 #include "plugin/verbs.h"
 
@@ -34,6 +37,20 @@ void list_unlistable(Scene& scene) {
   count_as_listed(scene, find_unlistable(scene.request, scene.config, scene.ends, scene.notes));
 }
 
+// What a running ADD has made: whatever IPAM plugin it uses, it ends as if there were no GC.
+void spare_running(Scene& scene, std::vector<netlink::Link>& links) {
+  const RunningCalls running(scene.config);
+  Attachments spared;
+  std::erase_if(links, [&](const netlink::Link& link) {
+    const auto owner = scene.ends.owner_of(link);
+    const auto byte = owner ? std::optional(byte_of(scene.request.network, *owner)) : byte_of(link.name);
+    if (!byte || !running.include(*byte)) return false;
+    if (owner) spared.push_back(*owner);
+    return true;
+  });
+  count_as_listed(scene, spared);
+}
+
 // An ADD leases before it makes its pair: so those that run are asked for before the pairs are listed, and those that
 // have begun since after that.
 std::vector<netlink::Link> stale_interfaces(Scene& scene) {
@@ -46,6 +63,7 @@ std::vector<netlink::Link> stale_interfaces(Scene& scene) {
   };
   spare_valid();
   if (links.empty()) return links;
+  spare_running(scene, links);
   list_unlistable(scene);
   spare_valid();
   return links;

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <string_view>
+#include <system_error>
 
 #include "base/fnv.h"
 #include "netlink/link.h"
@@ -23,11 +25,13 @@ std::uint64_t key_hash(const std::string& network, const cni::Attachment& key, c
   return hash ^ hash >> 33;
 }
 
+constexpr std::size_t digits = 11;
+
 }  // namespace
 
 std::string host_interface_name(const std::string& prefix, const std::string& network,
                                 const cni::Attachment& key) {
-  return fmt::format("{}{:011x}", prefix, key_hash(network, key, 'n') >> 20);
+  return fmt::format("{}{:0{}x}", prefix, byte_of(network, key), digits);
 }
 
 MacAddress container_mac(const std::string& network, const cni::Attachment& key) {
@@ -56,7 +60,15 @@ std::uint32_t unfinished_group(const std::string& network) {
 }
 
 off_t byte_of(const std::string& network, const cni::Attachment& key) {
-  return static_cast<off_t>(key_hash(network, key, 'l') >> 2);  // l_start + l_len must not overflow
+  return static_cast<off_t>(key_hash(network, key, 'n') >> (64 - 4 * digits));
+}
+
+std::optional<off_t> byte_of(const std::string& host_interface) {
+  if (host_interface.size() < digits) return std::nullopt;
+  off_t byte = 0;
+  const char* end = host_interface.data() + host_interface.size();
+  const auto [stop, error] = std::from_chars(end - digits, end, byte, 16);
+  return stop == end && error == std::errc() && byte >= 0 ? std::optional(byte) : std::nullopt;
 }
 
 std::optional<Owner> parse_alias(const std::string& alias) {

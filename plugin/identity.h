@@ -27,8 +27,9 @@ std::string link_alias(const std::string& network, const cni::Attachment& key);
 std::string short_name(const std::string& network);
 // The group of a pair that has no alias yet: by it GC recognises what a killed ADD of the network has left.
 std::uint32_t unfinished_group(const std::string& network);
-// A place in a file of locks, not negative.
+// A place in a file of locks: the digits of the host end's name. So a pair without an alias tells it, too.
 off_t byte_of(const std::string& network, const cni::Attachment& key);
+std::optional<off_t> byte_of(const std::string& host_interface);  // nothing where the name is not ours
 // The attachment of a host end, by its alias; nothing where that is not ours.
 struct Owner {
   std::string network;  // by its short name

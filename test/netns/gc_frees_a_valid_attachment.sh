@@ -73,6 +73,27 @@ for request in 4 5 6 7 9; do
   same "which knows it, request $request" "$(files)" "./cni/networks/net1/10.10.0.2"
 done
 
+# Nor with another IPAM plugin, which knows of no running ADD: it ended well, and the pod had no interface.
+mkdir $work/plugins
+printf '#!/bin/sh\n[ "$CNI_COMMAND" = GC ] || sed s/1.1.0/1.0.0/ | %s/host-local\n' $reference >$work/plugins/host-local
+chmod +x $work/plugins/host-local
+cni_path=$work/plugins
+for request in 5 6 7 9; do
+  empty_host; rm -rf "$folder"; conf '.ipam.type = "host-local"'
+  pod b
+  ( CNI_COMMAND=ADD CNI_CONTAINERID=b CNI_NETNS=/run/netns/b CNI_IFNAME=eth0 CNI_PATH=$cni_path strace -qq -o /dev/null \
+      -e inject=sendto:delay_enter=500000:when=$request "$bin/onlink" <<<"$conf" >$work/out 2>&1; echo $? >$work/status ) &
+  for _ in $(seq 500); do [ ! -e $folder/10.10.0.2 ] || break; sleep 0.01; done
+  sleep 0.1  # it is in the request that takes its time, or before it
+  conf '.ipam.type = "host-local"' "$(valid a)"; cni GC -; ok "GC during request $request of an ADD with host-local"
+  wait
+  same "the ADD with host-local, request $request: $(cat $work/out)" "$(cat $work/status)" 0
+  living "attached with host-local while GC ran, request $request" /run/netns/b 10.10.0.2
+  conf '.ipam.type = "host-local"' "$(valid a)"; cni GC -; ok "the next GC"
+  same "which finds it stale, request $request" "$(ip -j link show type veth)" "[]"
+done
+cni_path= ; conf
+
 # A folder where one of our temporary files would be: nobody is kept from their address.
 empty_host
 pod a; cni ADD a; ok "ADD"; cni DEL a; ok "DEL"
