@@ -198,6 +198,18 @@ TEST(NodeWatch, RetryAfterIsHeeded) {
   EXPECT_LE(watch.delay_ms(), 45'000) << "but not for a day";
 }
 
+// After five refusals of each node's watch came a list for each node.
+TEST(NodeWatch, AnOverloadedApiGetsNoLists) {
+  for (const long status : {429, 503}) {
+    NodeWatch watch = watching();
+    for (int i = 0; i < 50; ++i) {
+      watch.ended(refused(status), 10);
+      EXPECT_FALSE(watch.question().list) << status;
+    }
+    EXPECT_FALSE(watch.problem().empty());
+  }
+}
+
 // Each page with a continue token: there never was a list.
 TEST(NodeWatch, AListThatDoesNotEndIsARefusal) {
   NodeWatch watch("a", 1);

@@ -28,6 +28,8 @@ constexpr std::int64_t short_watch_ms = 1'000;
 // etcd was restored from a backup, is not refused: it says nothing until the versions have got there.
 constexpr std::int64_t longest_quiet_ms = 360'000;
 constexpr int gone = 410;
+constexpr int too_many_requests = 429;
+constexpr int unavailable = 503;
 
 std::string too_many() {
   return fmt::format("the API has too many Nodes: at most {} are allowed", most_nodes);
@@ -162,7 +164,9 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
     ++refusals_;
     return fail(senseless_, 0);
   }
-  if (answer.status >= 300) ++refusals_;
+  // An overloaded API says nothing about the version, and lists from all nodes would be more load.
+  const bool busy = answer.status == too_many_requests || answer.status == unavailable;
+  if (answer.status >= 300 && !busy) ++refusals_;
   if (!answer.good() || (!answer.error.empty() && list_asked_))
     return fail(described(answer), answer.retry_after_s);
   problem_.clear();
