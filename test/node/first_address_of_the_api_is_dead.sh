@@ -61,4 +61,10 @@ known_as 172.16.91.99 172.16.91.97
 eventually 90 eval '[ "$(route_line A 10.10.1.0/24)" = "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169" ]'
 eventually 10 eval '[ "$(jq -r .sourceProblem "$work/A/run/service.json")" = "" ]'
 stop_node A
+
+# Without the service: what waits only ten seconds.
+node A plan; ok "plan: $errors"
+case $errors in *"last good list"*) fail "plan had no list: $errors" ;; esac
+node A clean; ok "clean: $errors"
+tell condition A; same "the condition" "$told" none
 done_testing
