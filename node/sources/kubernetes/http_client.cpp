@@ -104,6 +104,7 @@ struct HttpClient::Transfer {
   std::uint64_t id = 0;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
+  std::string server;  // of the URL
   std::string body;
   Sink sink;
   Done done;
@@ -227,6 +228,7 @@ std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done
   transfer->sink = std::move(sink);
   transfer->done = std::move(done);
   transfer->body = request.body;
+  transfer->server = request.url.substr(0, request.url.find('/', request.url.find("//") + 2));
   transfer->easy = curl_easy_init();
   if (transfer->easy == nullptr) throw Failure("prepare an HTTP request: out of memory");
   set_options(request, *transfer);
@@ -275,6 +277,9 @@ void HttpClient::finish(CURL* easy, int code) {
   if (long reason = 0; code == CURLE_COULDNT_CONNECT &&
                        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason) == CURLE_OK && reason != 0)
     answer.error += fmt::format(": {}", std::strerror(static_cast<int>(reason)));
+  // "Connection timed out after 10000 milliseconds": says whose.
+  if (code != CURLE_OK && answer.status == 0)
+    answer.error = fmt::format("{}: {}", transfer.server, answer.error);
   transfer.done(answer);
 }
 
