@@ -72,7 +72,7 @@ void Telemetry::write_file() {
   replace_file(AT_FDCWD, settings_.file, metrics(), 0644, false);
 }
 
-HttpAnswer Telemetry::answer(std::string_view path) try {
+HttpResponse Telemetry::answer(std::string_view path) try {
   if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", metrics()};
   // An answer shows that the service is not stuck.
   if (path == "/healthz") return {.body = "ok\n"};
@@ -83,10 +83,10 @@ HttpAnswer Telemetry::answer(std::string_view path) try {
 }
 
 // As `status --ready`: other nodes, and the list of them, do not count.
-HttpAnswer Telemetry::ready() const {
+HttpResponse Telemetry::ready() const {
   if (figures_.pass_seconds.count() == 0) return {.status = 503, .body = "no pass yet\n"};
   if (figures_.in_order) return {.body = "ok\n"};
-  HttpAnswer answer;
+  HttpResponse answer;
   answer.status = 503;
   for (const Problem& problem : problems_)
     if (problem.subject == Subject::node) answer.body += problem.text + "\n";

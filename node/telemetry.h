@@ -40,8 +40,8 @@ class Telemetry {
   std::string serve();
 
  private:
-  HttpAnswer answer(std::string_view path);
-  HttpAnswer ready() const;
+  HttpResponse answer(std::string_view path);
+  HttpResponse ready() const;
   std::string metrics();
   void look_at_networks();
   void write_file();

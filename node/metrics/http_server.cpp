@@ -113,7 +113,7 @@ UniqueFd open_listener(const std::string& where) {
   });
 }
 
-MHD_Result send(MHD_Connection* connection, HttpAnswer answer) {
+MHD_Result send(MHD_Connection* connection, HttpResponse answer) {
   MHD_Response* response =
       MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return MHD_NO;

@@ -16,7 +16,7 @@ struct MHD_Daemon;
 
 namespace onlink::node {
 
-struct HttpAnswer {
+struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
@@ -29,7 +29,7 @@ struct HttpClients {
 
 class HttpServer {
  public:
-  using Handler = std::function<HttpAnswer(std::string_view path)>;
+  using Handler = std::function<HttpResponse(std::string_view path)>;
 
   // Where it listens, in the caller's network namespace: "ADDRESS:PORT" ("127.0.0.1:9469", "[::1]:9469"), or the path
   // of a unix socket, which begins with "/". A socket that nobody listens on any more is replaced; the mode is 0660.

@@ -118,6 +118,29 @@ TEST(NodeWatch, TooOldAfterTheApiWasAwayListsAgainAtOnce) {
   EXPECT_TRUE(watch.question().list);
 }
 
+// The API takes a watch from a version of its future, and says nothing: all that happened after the backup was missed.
+TEST(NodeWatch, MinutesWithoutALineListAgainAsAfterARestoredEtcd) {
+  NodeWatch watch = watching();
+  int watches = 0;
+  while (!watch.question().list) {
+    ASSERT_LT(++watches, 20);
+    watch.begun();
+    watch.ended({.status = 200, .error = "not a byte in 30 s"}, 30'000);
+    EXPECT_EQ(watch.delay_ms(), 0);
+    EXPECT_EQ(watch.problem(), "");
+  }
+  EXPECT_GE(watches, 11) << "kubelets write every five minutes";
+  ASSERT_TRUE(watch.page(page({node_json("a", "192.0.2.9", 3)}, 3)));
+  watch.ended(good, 10);
+  EXPECT_TRUE(watch.question().path.ends_with("resourceVersion=3"));
+  for (int i = 0; i < 50; ++i) {  // every other one has a line
+    const bool heard = i % 2 == 1 || watch.line(event("BOOKMARK", bookmark(4 + i)));
+    EXPECT_TRUE(heard);
+    watch.ended(good, 300'000);
+    EXPECT_FALSE(watch.question().list) << i;
+  }
+}
+
 TEST(NodeWatch, RefusalsAtOneVersionListAgain) {
   NodeWatch watch = watching();
   std::int64_t longest = 0;
@@ -173,6 +196,18 @@ TEST(NodeWatch, RetryAfterIsHeeded) {
   watch.ended(busy, 10);
   EXPECT_GE(watch.delay_ms(), 15'000);
   EXPECT_LE(watch.delay_ms(), 45'000) << "but not for a day";
+}
+
+// After five refusals of each node's watch came a list for each node.
+TEST(NodeWatch, AnOverloadedApiGetsNoLists) {
+  for (const long status : {429, 503}) {
+    NodeWatch watch = watching();
+    for (int i = 0; i < 50; ++i) {
+      watch.ended(refused(status), 10);
+      EXPECT_FALSE(watch.question().list) << status;
+    }
+    EXPECT_FALSE(watch.problem().empty());
+  }
 }
 
 // Each page with a continue token: there never was a list.

@@ -8,6 +8,7 @@
 #include <nss.h>
 #include <openssl/crypto.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ constexpr long keepalive_interval_s = 5;
 constexpr int keepalive_probes = 3;
 constexpr int unacknowledged_ms = 30'000;
 constexpr long connect_limit_s = 10;
+// While a connection is made, libcurl may wait for something that no socket and no time of its own tells.
+constexpr long longest_blind_ms = 100;
 
 // Where distributions keep them, in the order in which Go's programs look.
 constexpr const char* system_authorities[] = {
@@ -45,12 +48,6 @@ CURLcode start_libcurl() {
   if (::__nss_configure_lookup("hosts", "files dns") != 0) return CURLE_FAILED_INIT;
   if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) return CURLE_FAILED_INIT;
   return curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-template <typename Value>
-void set_for_all(CURLM* multi, CURLMoption option, Value value) {
-  if (const CURLMcode code = curl_multi_setopt(multi, option, value); code != CURLM_OK)
-    throw Failure(fmt::format("prepare HTTP requests: {}", curl_multi_strerror(code)));
 }
 
 int on_connect(void*, curl_socket_t socket, curlsocktype) {
@@ -107,6 +104,7 @@ struct HttpClient::Transfer {
   std::uint64_t id = 0;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
+  std::string server;  // of the URL
   std::string body;
   Sink sink;
   Done done;
@@ -116,6 +114,13 @@ struct HttpClient::Transfer {
   ~Transfer() {
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
+  }
+
+  // Looks up the name, or connects, or negotiates TLS.
+  bool connecting() const {
+    curl_off_t microseconds = 0;
+    return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds) == CURLE_OK &&
+           microseconds == 0;
   }
 
   // Acts on the empty line after the headers.
@@ -148,10 +153,6 @@ HttpClient::HttpClient() : descriptors_("prepare HTTP requests"), timer_("prepar
   descriptors_.add(timer_.descriptor());
   multi_ = started == CURLE_OK ? curl_multi_init() : nullptr;
   if (multi_ == nullptr) throw Failure("prepare HTTP requests: libcurl does not start");
-  set_for_all(multi_, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
-  set_for_all(multi_, CURLMOPT_SOCKETDATA, this);
-  set_for_all(multi_, CURLMOPT_TIMERFUNCTION, &HttpClient::on_timer);
-  set_for_all(multi_, CURLMOPT_TIMERDATA, this);
 }
 
 HttpClient::~HttpClient() {
@@ -159,27 +160,33 @@ HttpClient::~HttpClient() {
   curl_multi_cleanup(multi_);
 }
 
-int HttpClient::on_socket(CURL*, int socket, int what, void* self, void*) {
-  const int epoll = static_cast<HttpClient*>(self)->descriptors_.descriptor();
-  if (what == CURL_POLL_REMOVE) {
-    (void)::epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);
-    return 0;
+// Asks libcurl after each turn, as a callback would not tell all: 7.88 closes the socket of an address that does not answer,
+// and says nothing of it, nor that it wants another turn to open the one for the name's next address.
+void HttpClient::wait_for_news() {
+  for (const int socket : watched_)
+    (void)::epoll_ctl(descriptors_.descriptor(), EPOLL_CTL_DEL, socket, nullptr);
+  watched_.clear();
+  fd_set readable, writable, urgent;
+  for (fd_set* set : {&readable, &writable, &urgent}) FD_ZERO(set);
+  int last = -1;
+  curl_multi_fdset(multi_, &readable, &writable, &urgent, &last);
+  for (int socket = 0; socket <= last; ++socket) {
+    epoll_event event{.events = 0, .data = {.fd = socket}};
+    if (FD_ISSET(socket, &readable)) event.events |= EPOLLIN;
+    if (FD_ISSET(socket, &writable)) event.events |= EPOLLOUT;
+    if (event.events == 0) continue;
+    (void)::epoll_ctl(descriptors_.descriptor(), EPOLL_CTL_ADD, socket, &event);
+    watched_.push_back(socket);
   }
-  epoll_event event{.events = 0, .data = {.fd = socket}};
-  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
-  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-  if (::epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) != 0)
-    (void)::epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event);
-  return 0;
-}
-
-int HttpClient::on_timer(CURLM*, long milliseconds, void* self) {
-  const Timer& timer = static_cast<HttpClient*>(self)->timer_;
+  long milliseconds = -1;
+  curl_multi_timeout(multi_, &milliseconds);
+  const bool connecting = std::any_of(transfers_.begin(), transfers_.end(),
+                                      [](const auto& each) { return each.second->connecting(); });
+  if (connecting && (milliseconds < 0 || milliseconds > longest_blind_ms)) milliseconds = longest_blind_ms;
   if (milliseconds >= 0)
-    timer.set(milliseconds);
+    timer_.set(milliseconds);
   else
-    timer.stop();
-  return 0;
+    timer_.stop();
 }
 
 void HttpClient::set_options(const HttpRequest& request, Transfer& transfer) {
@@ -221,6 +228,7 @@ std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done
   transfer->sink = std::move(sink);
   transfer->done = std::move(done);
   transfer->body = request.body;
+  transfer->server = request.url.substr(0, request.url.find('/', request.url.find("//") + 2));
   transfer->easy = curl_easy_init();
   if (transfer->easy == nullptr) throw Failure("prepare an HTTP request: out of memory");
   set_options(request, *transfer);
@@ -229,6 +237,7 @@ std::uint64_t HttpClient::start(const HttpRequest& request, Sink sink, Done done
   if (const CURLMcode code = curl_multi_add_handle(multi_, easy); code != CURLM_OK)
     throw Failure(fmt::format("prepare an HTTP request: {}", curl_multi_strerror(code)));
   transfers_.emplace(id, std::move(transfer));
+  timer_.set(0);
   return id;
 }
 
@@ -240,24 +249,13 @@ void HttpClient::cancel(std::uint64_t id) {
 }
 
 void HttpClient::run() {
-  epoll_event events[16];
-  const int count = ::epoll_wait(descriptors_.descriptor(), events, std::size(events), 0);
+  (void)timer_.expired();
   int running = 0;
-  for (int i = 0; i < count; ++i) {
-    if (events[i].data.fd == timer_.descriptor()) {
-      (void)timer_.expired();
-      curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
-      continue;
-    }
-    int what = 0;
-    if ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0) what |= CURL_CSELECT_IN;
-    if ((events[i].events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT;
-    if ((events[i].events & EPOLLERR) != 0) what |= CURL_CSELECT_ERR;
-    curl_multi_socket_action(multi_, events[i].data.fd, what, &running);
-  }
+  curl_multi_perform(multi_, &running);
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left))
     if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
+  wait_for_news();
 }
 
 void HttpClient::finish(CURL* easy, int code) {
@@ -279,6 +277,9 @@ void HttpClient::finish(CURL* easy, int code) {
   if (long reason = 0; code == CURLE_COULDNT_CONNECT &&
                        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason) == CURLE_OK && reason != 0)
     answer.error += fmt::format(": {}", std::strerror(static_cast<int>(reason)));
+  // "Connection timed out after 10000 milliseconds": says whose.
+  if (code != CURLE_OK && answer.status == 0)
+    answer.error = fmt::format("{}: {}", transfer.server, answer.error);
   transfer.done(answer);
 }
 

@@ -66,13 +66,13 @@ class HttpClient {
 
  private:
   struct Transfer;
-  static int on_socket(CURL* easy, int socket, int what, void* self, void* known);
-  static int on_timer(CURLM* multi, long milliseconds, void* self);
   static void set_options(const HttpRequest& request, Transfer& transfer);
   void finish(CURL* easy, int code);
+  void wait_for_news();
 
   Descriptors descriptors_;
   Timer timer_;
+  std::vector<int> watched_;  // sockets
   CURLM* multi_ = nullptr;
   std::optional<IpAddress> server_;
   std::uint64_t next_id_ = 1;

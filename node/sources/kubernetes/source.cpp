@@ -113,6 +113,12 @@ void KubernetesSource::ask() {
   begun_ = false;
   try {
     HttpRequest request = api_request(config_);
+    // The versions of another API mean something else, and what it lacks would stay.
+    if (std::string api = request.url + request.authorities; api != asked_) {
+      asked_ = std::move(api);
+      watch_.start_over();
+      question_ = watch_.question();
+    }
     request.url += question_.path;
     request.limit = std::chrono::seconds(question_.limit_s);
     request_ = client_.start(

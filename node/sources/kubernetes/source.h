@@ -56,6 +56,7 @@ class KubernetesSource final : public Source {
   HttpClient client_;
   NodeWatch watch_;
 
+  std::string asked_;  // which API: its URL and authorities
   NodeWatch::Question question_;
   std::uint64_t request_ = 0;  // 0: none is under way
   std::int64_t asked_at_ = 0;  // CLOCK_MONOTONIC, milliseconds

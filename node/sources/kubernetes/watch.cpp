@@ -24,7 +24,12 @@ constexpr std::int64_t first_delay_ms = 500;
 constexpr std::int64_t longest_delay_ms = 30'000;
 // A watch that ends sooner, without an event, counts as failed.
 constexpr std::int64_t short_watch_ms = 1'000;
+// A kubelet writes its Node at least every five minutes. A watch from a version that the API does not have yet, because its
+// etcd was restored from a backup, is not refused: it says nothing until the versions have got there.
+constexpr std::int64_t longest_quiet_ms = 360'000;
 constexpr int gone = 410;
+constexpr int too_many_requests = 429;
+constexpr int unavailable = 503;
 
 std::string too_many() {
   return fmt::format("the API has too many Nodes: at most {} are allowed", most_nodes);
@@ -159,13 +164,17 @@ void NodeWatch::ended(const HttpAnswer& answer, std::int64_t milliseconds) {
     ++refusals_;
     return fail(senseless_, 0);
   }
-  if (answer.status >= 300) ++refusals_;
+  // An overloaded API says nothing about the version, and lists from all nodes would be more load.
+  const bool busy = answer.status == too_many_requests || answer.status == unavailable;
+  if (answer.status >= 300 && !busy) ++refusals_;
   if (!answer.good() || (!answer.error.empty() && list_asked_))
     return fail(described(answer), answer.retry_after_s);
   problem_.clear();
   if (list_asked_) return;  // the count of failed watches stays
   if (!answered_ && milliseconds < short_watch_ms) return fail("a watch ended at once", 0);
   failures_ = expirations_ = 0;
+  quiet_ms_ = answered_ ? 0 : quiet_ms_ + milliseconds;
+  if (quiet_ms_ >= longest_quiet_ms) start_over();
 }
 
 void NodeWatch::fail(std::string problem, long retry_after_s) {
@@ -186,6 +195,7 @@ void NodeWatch::fail(std::string problem, long retry_after_s) {
 void NodeWatch::start_over() {
   version_.clear();
   refusals_ = 0;
+  quiet_ms_ = 0;
   incoming_.clear();
   continued_.clear();
 }

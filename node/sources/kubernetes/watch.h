@@ -4,7 +4,7 @@
 //
 // First it asks for a list, in pages, then for watches from the list's resourceVersion, each from where the last one
 // ended. It reads a list again when the version is too old for the API ("410 Gone", as status or as event), after
-// several refusals at one version, and on demand. What a new list lacks is gone.
+// several refusals at one version, after minutes without a line, and on demand. What a new list lacks is gone.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +74,7 @@ class NodeWatch {
   int refusals_ = 0;       // at this version
   int expirations_ = 0;    // in a row: of versions that are too old
   std::int64_t delay_ms_ = 0;
+  std::int64_t quiet_ms_ = 0;  // of the watches since the last one that had a line
   bool news_ = false;
   std::uint64_t reading_ = 0;
   std::string problem_;
