@@ -216,13 +216,24 @@ Word source_is_not(const IpAddress& address) {
           address.family()};
 }
 
-Word source_within(const IpPrefix& prefix) {
+namespace {
+
+Word is_within(const IpPrefix& prefix, const char* field, Expression load) {
   const IpFamily family = prefix.family();
   const std::string text = prefix.is_host() ? prefix.address.to_string() : prefix.to_string();
-  Word word{fmt::format("{} saddr {}", name_of(family), text), {load_source(family)}, family};
+  Word word{fmt::format("{} {} {}", name_of(family), field, text), {std::move(load)}, family};
   if (!prefix.is_host()) word.expressions.push_back(keep_bits(prefix));
   word.expressions.push_back(compare(to_bytes(prefix.address)));
   return word;
+}
+
+}  // namespace
+
+Word source_within(const IpPrefix& prefix) {
+  return is_within(prefix, "saddr", load_source(prefix.family()));
+}
+Word destination_within(const IpPrefix& prefix) {
+  return is_within(prefix, "daddr", load_destination(prefix.family()));
 }
 
 Word source_is_local() {

@@ -46,6 +46,7 @@ std::string vxlan_source_field(IpFamily inner);
 Word source_and_vxlan_source_in(const std::string& set, IpFamily outer, IpFamily inner);
 Word source_is_not(const IpAddress& address);
 Word source_within(const IpPrefix& prefix);
+Word destination_within(const IpPrefix& prefix);
 Word source_is_local();
 Word no_way_back_through_its_interface();  // to the source
 Word ipv4_protocol_is_ipip();

@@ -144,6 +144,9 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
     if (ruleset.vxlan)
       rules.push_back({to_udp_port(ruleset.vxlan->port), count_in("tunnel_from_pod"), drop()});
   }
+  // What is bound to 127.0.0.1 is for the host's own programs, but route_localnet lets others reach it: portmap turns it
+  // on for each host end with a host port, kube-proxy for all.
+  rules.push_back({destination_within(*IpPrefix::parse("127.0.0.0/8")), drop()});
   // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
   // need it.
   rules.push_back({source_within(*IpPrefix::parse("::/128")), go_back()});

@@ -45,10 +45,11 @@ struct Ruleset {
   std::optional<Vxlan> vxlan;
   std::vector<IpPrefix> vxlan_sources;
   std::vector<Inner> vxlan_inner;
-  // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, and every source address whose route
-  // back leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
+  // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, every source address whose route back
+  // leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only), and what goes to the host's
+  // loopback addresses.
   bool filter_pods = false;
-  // Only the latter: the check of source addresses.
+  // The same without IPIP and VXLAN.
   bool check_sources = false;
   std::string pod_interfaces = "onl";
   // Packets that leave through a tunnel with another address of this host get this one, so that replies come back.
