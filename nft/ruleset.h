@@ -46,8 +46,8 @@ struct Ruleset {
   std::vector<IpPrefix> vxlan_sources;
   std::vector<Inner> vxlan_inner;
   // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, every source address whose route back
-  // leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only), and what goes to the host's
-  // loopback addresses.
+  // leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only), what goes to the host's loopback
+  // addresses, and what fills the host's table of IPv6 neighbours.
   bool filter_pods = false;
   // The same without IPIP and VXLAN.
   bool check_sources = false;
@@ -71,6 +71,11 @@ struct Ruleset {
 // in the total counter.
 constexpr const char* forged_by = "forged_by";
 constexpr std::uint32_t most_senders = 65535;
+// The set of the interfaces that neighbour solicitations have come from, for a limit of each. What is not seen again for
+// this time is forgotten; any limit is full again by then.
+constexpr const char* solicitations = "solicitations";
+constexpr std::uint32_t most_interfaces = 65535;
+constexpr std::uint32_t solicitations_minutes = 2;
 
 // Everything in the table of a ruleset, in the order of creation.
 struct NftSet {
@@ -79,8 +84,9 @@ struct NftSet {
   std::vector<AddressRange> elements;
   enum class Kind {
     addresses,
-    pairs,   // sender and source inside
-    senders  // IPv4, filled by the kernel: only it knows the elements
+    pairs,      // sender and source inside
+    senders,    // IPv4, filled by the kernel: only it knows the elements
+    interfaces  // by index, filled by the kernel, too, and forgotten after a while
   };
   Kind kind = Kind::addresses;
   IpFamily inner = IpFamily::v4;  // of pairs: the family of the inner source,
