@@ -167,8 +167,9 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   rules.push_back({no_way_back_through_its_interface(), count_in("forged_source"), drop()});
   // check_sources alone comes after the chains that count what they drop.
   const bool is_first = ruleset.filter_pods;
-  table.chains.push_back({"pods", "filter", "prerouting", is_first ? "raw" : "raw + 1", NF_INET_PRE_ROUTING,
-                          is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
+  table.chains.push_back({pods_chain, "filter", "prerouting", is_first ? "raw" : "raw + 1",
+                          NF_INET_PRE_ROUTING, is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1,
+                          std::move(rules)});
 }
 
 // Anything else inside is dropped, ARP and VLAN-tagged frames included: nobody needs it. Only what is known to be of another

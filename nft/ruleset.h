@@ -67,6 +67,8 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
+// The chain of filter_pods and check_sources.
+constexpr const char* pods_chain = "pods";
 // The set of the senders of forged inner sources, each with a counter. It holds most_senders; any others appear only
 // in the total counter.
 constexpr const char* forged_by = "forged_by";
