@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "netlink/attributes.h"
 #include "netlink/link.h"
 
@@ -63,7 +65,7 @@ std::vector<Address> list_addresses_in(Socket& socket, std::int32_t netns, std::
   try {
     return socket.dump<Address>(request, parse_address);
   } catch (const Failure& failure) {
-    if (failure.error() != EINVAL && failure.error() != ENODEV) throw;
+    if (failure.error() != EINVAL && failure.error() != ENODEV && failure.error() != EINTR) throw;
     return {};
   }
 }

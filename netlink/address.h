@@ -29,7 +29,8 @@ std::optional<Address> parse_address(const nlmsghdr& message);
 // The addresses of one interface, or of all where link is 0 (a dump).
 std::vector<Address> list_addresses(Socket& socket, std::uint32_t link = 0);
 // The addresses of an interface in another namespace, by the ID that the socket's namespace has for it
-// (Link::peer_netns), without entering it. Empty where that namespace has died.
+// (Link::peer_netns), without entering it. Empty where that namespace has died, or where somebody in it changes addresses
+// all the time (EINTR): a pod must not stop those who ask.
 std::vector<Address> list_addresses_in(Socket& socket, std::int32_t netns, std::uint32_t link);
 
 }  // namespace onlink::netlink

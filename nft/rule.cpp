@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nft/rule.h"
 
+#include <endian.h>
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
+#include <linux/in6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -216,13 +218,24 @@ Word source_is_not(const IpAddress& address) {
           address.family()};
 }
 
-Word source_within(const IpPrefix& prefix) {
+namespace {
+
+Word is_within(const IpPrefix& prefix, const char* field, Expression load) {
   const IpFamily family = prefix.family();
   const std::string text = prefix.is_host() ? prefix.address.to_string() : prefix.to_string();
-  Word word{fmt::format("{} saddr {}", name_of(family), text), {load_source(family)}, family};
+  Word word{fmt::format("{} {} {}", name_of(family), field, text), {std::move(load)}, family};
   if (!prefix.is_host()) word.expressions.push_back(keep_bits(prefix));
   word.expressions.push_back(compare(to_bytes(prefix.address)));
   return word;
+}
+
+}  // namespace
+
+Word source_within(const IpPrefix& prefix) {
+  return is_within(prefix, "saddr", load_source(prefix.family()));
+}
+Word destination_within(const IpPrefix& prefix) {
+  return is_within(prefix, "daddr", load_destination(prefix.family()));
 }
 
 Word source_is_local() {
@@ -245,6 +258,19 @@ Word ipv4_protocol_is_ipip() {
 Word protocol_is_ipip() {
   return {"meta l4proto 4", {load_meta(NFT_META_L4PROTO), compare({std::uint8_t{IPPROTO_IPIP}})}};
 }
+
+namespace {
+
+Word is_icmpv6(const char* name, std::uint8_t type) {  // RFC 4861, 4.1 and 4.3
+  return {fmt::format("icmpv6 type {}", name),
+          {load_meta(NFT_META_L4PROTO), compare({std::uint8_t{IPPROTO_ICMPV6}}),
+           load_header(0, 1, NFT_PAYLOAD_TRANSPORT_HEADER), compare({type})}};
+}
+
+}  // namespace
+
+Word is_router_solicitation() { return is_icmpv6("nd-router-solicit", 133); }
+Word is_neighbour_solicitation() { return is_icmpv6("nd-neighbor-solicit", 135); }
 
 Word not_from_interfaces(const std::string& beginning) {
   return {fmt::format("iifname != \"{}*\"", beginning),
@@ -277,6 +303,36 @@ Word count_source_in(const std::string& set) {
                            [&] { message.put(Attribute<std::string>{NFTA_EXPR_NAME}, "counter"); });
             }}},
           IpFamily::v4};
+}
+
+namespace {
+
+constexpr std::uint64_t packets_a_minute = 12;
+constexpr std::uint32_t packets_at_once = 10;
+
+void put_limit(Message& message) {
+  message.put(Attribute<std::uint64_t>{NFTA_LIMIT_RATE}, htobe64(packets_a_minute));
+  message.put(Attribute<std::uint64_t>{NFTA_LIMIT_UNIT}, htobe64(60));
+  put_number(message, NFTA_LIMIT_BURST, packets_at_once);
+  put_number(message, NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
+  put_number(message, NFTA_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+}
+
+}  // namespace
+
+Word too_many_of_interface(const std::string& set) {
+  return {fmt::format("update @{} {{ iif limit rate over {}/minute burst {} packets }}", set,
+                      packets_a_minute, packets_at_once),
+          {load_meta(NFT_META_IIF), {"dynset", [set](Message& message) {
+                                       message.put(Attribute<std::string>{NFTA_DYNSET_SET_NAME}, set);
+                                       put_number(message, NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+                                       put_number(message, NFTA_DYNSET_SREG_KEY, NFT_REG_1);
+                                       message.nest(Attribute<Nested>{NFTA_DYNSET_EXPR}, [&] {
+                                         message.put(Attribute<std::string>{NFTA_EXPR_NAME}, "limit");
+                                         message.nest(Attribute<Nested>{NFTA_EXPR_DATA},
+                                                      [&] { put_limit(message); });
+                                       });
+                                     }}}};
 }
 
 Word masquerade() {

@@ -47,11 +47,17 @@ std::string vxlan_source_field(IpFamily inner);
 Word source_and_vxlan_source_in(const std::string& set, IpFamily outer, IpFamily inner);
 Word source_is_not(const IpAddress& address);
 Word source_within(const IpPrefix& prefix);
+Word destination_within(const IpPrefix& prefix);
 Word source_is_local();
 Word no_way_back_through_its_interface();  // to the source
 Word ipv4_protocol_is_ipip();
-Word protocol_is_ipip();  // in IPv6 too, behind extension headers
+Word protocol_is_ipip();        // in IPv6 too, behind extension headers
+Word is_router_solicitation();  // IPv6's, as the next one behind extension headers too
+Word is_neighbour_solicitation();
 Word not_from_interfaces(const std::string& beginning);
+// That more than a few such packets, and then more than one every few seconds, have come from the packet's interface. The
+// set keeps count of each.
+Word too_many_of_interface(const std::string& set);
 Word to_interface(const std::string& name);
 // Statements.
 Word count_in(const std::string& counter);

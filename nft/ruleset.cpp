@@ -110,6 +110,11 @@ std::string print_senders(const NftSet& set, const Counts& counts) {
                      print_elements(list));
 }
 
+std::string print_interfaces(const NftSet& set) {
+  return fmt::format("  set {} {{ type iface_index; size {}; flags dynamic,timeout; timeout {}m; }}\n",
+                     set.name, most_interfaces, solicitations_minutes);
+}
+
 std::string print_chain(const NftChain& chain) {
   std::string text = fmt::format("  chain {} {{\n    type {} hook {} priority {}; policy accept;\n",
                                  chain.name, chain.type, chain.hook, chain.priority);
@@ -144,6 +149,16 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
     if (ruleset.vxlan)
       rules.push_back({to_udp_port(ruleset.vxlan->port), count_in("tunnel_from_pod"), drop()});
   }
+  // What is bound to 127.0.0.1 is for the host's own programs, but route_localnet lets others reach it: portmap turns it on
+  // for each host end with a host port, kube-proxy for all.
+  rules.push_back({destination_within(*IpPrefix::parse("127.0.0.0/8")), drop()});
+  // From each new link-local source a solicitation makes a neighbour, and there is room for 1,024, over all namespaces
+  // (ndisc_recv_ns, ndisc_recv_rs; neigh_alloc). A pod with its permanent neighbour asks for nothing, one without, like a
+  // virtual machine, now and then. Nobody advertises routers to pods.
+  table.sets.push_back({solicitations, IpFamily::v6, {}, NftSet::Kind::interfaces});
+  rules.push_back({is_router_solicitation(), drop()});
+  rules.push_back({source_within(*IpPrefix::parse("fe80::/10")), is_neighbour_solicitation(),
+                   too_many_of_interface(solicitations), drop()});
   // Link-local IPv6 never leaves the pod's own link, and neighbour discovery and duplicate detection (::)
   // need it.
   rules.push_back({source_within(*IpPrefix::parse("::/128")), go_back()});
@@ -152,8 +167,9 @@ void add_pods(const Ruleset& ruleset, NftTable& table) {
   rules.push_back({no_way_back_through_its_interface(), count_in("forged_source"), drop()});
   // check_sources alone comes after the chains that count what they drop.
   const bool is_first = ruleset.filter_pods;
-  table.chains.push_back({"pods", "filter", "prerouting", is_first ? "raw" : "raw + 1", NF_INET_PRE_ROUTING,
-                          is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1, std::move(rules)});
+  table.chains.push_back({pods_chain, "filter", "prerouting", is_first ? "raw" : "raw + 1",
+                          NF_INET_PRE_ROUTING, is_first ? NF_IP_PRI_RAW : NF_IP_PRI_RAW + 1,
+                          std::move(rules)});
 }
 
 // Anything else inside is dropped, ARP and VLAN-tagged frames included: nobody needs it. Only what is known to be of
@@ -198,7 +214,9 @@ std::string print_block(const Ruleset& ruleset, bool with_elements, const Counts
   const NftTable table = table_of(ruleset, with_elements);
   std::string text = fmt::format("table inet {} {{\n", table.name);
   for (const NftSet& set : table.sets)
-    text += set.kind == NftSet::Kind::senders ? print_senders(set, counts) : print_set(set, with_elements);
+    text += set.kind == NftSet::Kind::senders      ? print_senders(set, counts)
+            : set.kind == NftSet::Kind::interfaces ? print_interfaces(set)
+                                                   : print_set(set, with_elements);
   for (const std::string& counter : table.counters) {
     const auto before = counts.counters.find(counter);
     text += fmt::format("  counter {} {{ {} }}\n", counter,

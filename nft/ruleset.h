@@ -45,10 +45,11 @@ struct Ruleset {
   std::optional<Vxlan> vxlan;
   std::vector<IpPrefix> vxlan_sources;
   std::vector<Inner> vxlan_inner;
-  // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, and every source address whose route
-  // back leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only).
+  // From interfaces whose name starts with pod_interfaces: drops IPIP and VXLAN, every source address whose route back
+  // leads to another interface (IPv4 and IPv6; the kernel's rp_filter knows IPv4 only), what goes to the host's loopback
+  // addresses, and what fills the host's table of IPv6 neighbours.
   bool filter_pods = false;
-  // Only the latter: the check of source addresses.
+  // The same without IPIP and VXLAN.
   bool check_sources = false;
   std::string pod_interfaces = "onl";
   // Packets that leave through a tunnel with another address of this host get this one, so that replies come back.
@@ -66,10 +67,17 @@ struct Ruleset {
   bool operator==(const Ruleset&) const = default;
 };
 
+// The chain of filter_pods and check_sources.
+constexpr const char* pods_chain = "pods";
 // The set of the senders of forged inner sources, each with a counter. It holds most_senders; any others appear only
 // in the total counter.
 constexpr const char* forged_by = "forged_by";
 constexpr std::uint32_t most_senders = 65535;
+// The set of the interfaces that neighbour solicitations have come from, for a limit of each. What is not seen again for
+// this time is forgotten; any limit is full again by then.
+constexpr const char* solicitations = "solicitations";
+constexpr std::uint32_t most_interfaces = 65535;
+constexpr std::uint32_t solicitations_minutes = 2;
 
 // Everything in the table of a ruleset, in the order of creation.
 struct NftSet {
@@ -78,8 +86,9 @@ struct NftSet {
   std::vector<AddressRange> elements;
   enum class Kind {
     addresses,
-    pairs,   // sender and source inside
-    senders  // IPv4, filled by the kernel: only it knows the elements
+    pairs,      // sender and source inside
+    senders,    // IPv4, filled by the kernel: only it knows the elements
+    interfaces  // by index, filled by the kernel, too, and forgotten after a while
   };
   Kind kind = Kind::addresses;
   IpFamily inner = IpFamily::v4;  // of pairs: the family of the inner source,

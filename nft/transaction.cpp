@@ -27,6 +27,7 @@ namespace {
 // nft(8)'s numbers for the types of elements (its datatype.h): it prints by them, the kernel only keeps them.
 constexpr std::uint32_t ipv4_addr = 7;
 constexpr std::uint32_t ipv6_addr = 8;
+constexpr std::uint32_t iface_index = 20;
 constexpr std::uint32_t bits_of_a_type = 6;  // of a pair: both types, one after the other
 // A pair of IPv6 addresses is the longest, 84 bytes; a message has room for 1024, names and header included.
 constexpr std::size_t ranges_of_a_message = 10;
@@ -47,6 +48,7 @@ class Writer {
   void add_set(const NftSet& set, const Counts& counts) {
     const bool of_pairs = set.kind == NftSet::Kind::pairs;
     const bool of_senders = set.kind == NftSet::Kind::senders;
+    if (set.kind == NftSet::Kind::interfaces) return add_set_of_interfaces(set.name);
     const auto type_of = [](IpFamily family) { return family == IpFamily::v4 ? ipv4_addr : ipv6_addr; };
     const std::uint32_t type = type_of(set.family);
     const std::uint32_t length = bytes_of(set.family);
@@ -100,6 +102,19 @@ class Writer {
   std::vector<Message> take() { return std::move(messages_); }
 
  private:
+  void add_set_of_interfaces(const std::string& name) {
+    constexpr std::uint64_t timeout_ms = solicitations_minutes * std::uint64_t{60'000};
+    Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + name, NFTA_SET_TABLE);
+    message.put(Attribute<std::string>{NFTA_SET_NAME}, name);
+    put_number(message, NFTA_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
+    put_number(message, NFTA_SET_KEY_TYPE, iface_index);
+    put_number(message, NFTA_SET_KEY_LEN, sizeof(std::uint32_t));
+    put_number(message, NFTA_SET_ID, ++sets_);
+    message.put(Attribute<std::uint64_t>{NFTA_SET_TIMEOUT}, htobe64(timeout_ms));
+    message.nest(Attribute<Nested>{NFTA_SET_DESC},
+                 [&] { put_number(message, NFTA_SET_DESC_SIZE, most_interfaces); });
+  }
+
   Message& add_elements(const std::string& set, std::uint16_t type) {
     Message& message = add(type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
                            "change elements of set " + set, NFTA_SET_ELEM_LIST_TABLE);

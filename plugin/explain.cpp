@@ -2,6 +2,7 @@
 #include "plugin/explain.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 
 #include <algorithm>
 #include <cctype>
@@ -38,9 +39,10 @@ class Script {
   void addresses(const End& end) {
     for (const auto& address : end.addresses) {
       const bool v4 = address.prefix.address.is_v4();
-      line(fmt::format("ip{} addr add {} dev {}{}{}", family_option(address.prefix.family()),
+      line(fmt::format("ip{} addr add {} dev {}{}{}{}", family_option(address.prefix.family()),
                        address.prefix.to_string(), quoted(end.name),
-                       address.scope == RT_SCOPE_LINK ? " scope link" : "", v4 ? "" : " nodad"));
+                       address.scope == RT_SCOPE_LINK ? " scope link" : "", v4 ? "" : " nodad",
+                       (address.flags & IFA_F_NOPREFIXROUTE) != 0 ? " noprefixroute" : ""));
     }
   }
 

@@ -2,6 +2,7 @@
 #include "plugin/plan.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 #include <linux/ip.h>
 
 #include <algorithm>
@@ -136,10 +137,13 @@ void plan_ipv6(AttachmentPlan& plan, const NetConf& config) {
     set_ipv6(*end, "accept_ra", "0");
     set_ipv6(*end, "disable_ipv6", "0");
   }
-  // One link-local address must exist: when it forwards, the host asks for the pod with it (ndisc_send_ns).
+  // One link-local address must exist: when it forwards, the host asks for the pod with it (ndisc_send_ns). Without a route
+  // for its prefix: each packet to an address there, and each answer to one, would make a neighbour (host_neighbour). What
+  // neighbour discovery sends needs no route (icmp6_dst_alloc).
   const bool is_link_local = config.gateway6.is_link_local();
   const IpAddress link_local = is_link_local ? config.gateway6 : config.host_mac.link_local();
-  plan.host.addresses.push_back({.prefix = {link_local, 64}, .scope = RT_SCOPE_LINK});
+  plan.host.addresses.push_back(
+      {.prefix = {link_local, 64}, .flags = IFA_F_NOPREFIXROUTE, .scope = RT_SCOPE_LINK});
   if (!is_link_local) plan.host.addresses.push_back({.prefix = IpPrefix::host(config.gateway6)});
   plan.host_sysctls.emplace_back("net/ipv6/conf/all/forwarding", "1");
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -117,18 +116,17 @@ std::string problem_of(const Ruleset& ruleset, Found& found) {
                      is_whole ? "dormant" : "missing or incomplete");
 }
 
-// These, and the rules of prefixes that a configuration had before.
+// These, and the rules of prefixes that a configuration had before. How many there are says nothing: another version of
+// onlink has made them.
 std::vector<Ruleset> with_other_prefixes(const Rules& rules, const Chains& chains) {
-  std::set<std::string> tables;
-  for (const nft::Chain& chain : chains)
-    if (chain.table.starts_with(sources_table) && chain.table != rules.sources.table)
-      tables.insert(chain.table);
   std::vector<Ruleset> all{rules.sources, rules.masquerade};
-  for (const std::string& table : tables) {
-    Ruleset other = rules.sources;
-    other.table = table;
-    other.pod_interfaces = table.substr(sources_table.size());
-    if (nft::has_all_rules(chains, other)) all.push_back(std::move(other));
+  for (const nft::Chain& chain : chains) {
+    if (!chain.table.starts_with(sources_table) || chain.name != nft::pods_chain ||
+        chain.table == rules.sources.table)
+      continue;
+    Ruleset& other = all.emplace_back(rules.sources);
+    other.table = chain.table;
+    other.pod_interfaces = chain.table.substr(sources_table.size());
   }
   return all;
 }

@@ -3,7 +3,8 @@
 //
 //   onlink_<prefix>    drops packets from an interface of this prefix whose source is routed back to another
 //                      interface. rp_filter does the same for IPv4 only, and only until someone else sets it:
-//                      systemd-udevd sets it for every new interface where a sysctl.d says so.
+//                      systemd-udevd sets it for every new interface where a sysctl.d says so. Also what is for
+//                      the host's loopback addresses, and solicitations that would fill its neighbour table.
 //   onlink-<network>   "ipMasq": what pods send to destinations outside the network's own subnets leaves with
 //                      the host's address
 //

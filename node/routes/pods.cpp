@@ -2,6 +2,7 @@
 #include "node/routes/pods.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -227,7 +228,7 @@ PodRoutes::Host PodRoutes::read(netlink::Socket& socket) {
     if (is_permanent(neighbour) || is_learned(neighbour))
       host.neighbours[neighbour.link].emplace(neighbour.address, neighbour);
   for (const netlink::Address& address : netlink::list_addresses(socket))
-    if (is_of_ipv6_link(address)) host.own[address.link].insert(address.prefix);
+    if (is_of_ipv6_link(address)) host.own[address.link][address.prefix] = address.flags;
   return host;
 }
 
@@ -254,7 +255,7 @@ void PodRoutes::look(netlink::Socket& socket) {
     end.is_pods = true;
     end.down = (link.flags & IFF_UP) == 0;
     if (const auto own = host.own.find(link.index); own != host.own.end())
-      end.own.insert(own->second.begin(), own->second.end());
+      for (const auto& [address, flags] : own->second) end.own.insert(address);
     if (const auto there = host.neighbours.find(link.index); there != host.neighbours.end())
       for (const auto& [address, each] : there->second)
         end.entries.try_emplace(address, Entry{is_learned(each), each.mac});
@@ -321,11 +322,13 @@ void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional
       netlink::write_sysctl(name, value);
       done.push_back(fmt::format("sysctl -w {}={} (it was lost)", name, value));
     });
-  const auto own = host->own.find(index);
-  for (const IpPrefix& address : end.own)  // an interface that is set down loses its IPv6 addresses
-    if (own == host->own.end() || !own->second.contains(address))
+  // An interface that is set down loses its IPv6 addresses. Those that the kernel makes itself have a route for their prefix,
+  // with which the pod could fill the host's table of neighbours.
+  for (const IpPrefix& address : end.own)
+    if ((host->own[index][address] & IFA_F_NOPREFIXROUTE) == 0)
       work.attempt([&] {
-        socket.execute(netlink::add_address({index, address, 0, RT_SCOPE_LINK}, link->name));
+        socket.execute(
+            netlink::add_address({index, address, IFA_F_NOPREFIXROUTE, RT_SCOPE_LINK}, link->name));
       });
   for (const IpAddress& address : end.pod) work.attempt([&] { mend_address(work, address); });
   if (!work.failures.empty()) failing_.insert(index);

@@ -72,7 +72,7 @@ class PodRoutes {
   struct Host {
     std::map<IpAddress, std::vector<netlink::Route>> routes;  // ours, of an attachment's shape
     std::map<std::uint32_t, std::map<IpAddress, netlink::Neighbour>> neighbours;
-    std::map<std::uint32_t, std::set<IpPrefix>> own;
+    std::map<std::uint32_t, std::map<IpPrefix, std::uint32_t>> own;  // with their IFA_F_*
   };
   struct Work;
 

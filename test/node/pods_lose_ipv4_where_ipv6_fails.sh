@@ -56,6 +56,7 @@ eventually 1 as_before
 closed() { [ "$(on A sh -c "cd /proc/sys/net/ipv6/conf/$end && cat accept_ra addr_gen_mode" | xargs)" = "0 1" ]; }
 eventually 1 closed
 reaches p1 "${v6[p2]}"
+same "no route to link-local addresses (netns.pod_fills_the_hosts_neighbours)" "$(ip -n A -6 route show fe80::/64 dev "$end")" ""
 
 # Nobody may tell, with this setting of the host; SIGHUP helps at the latest.
 on A sh -c 'echo 1 >/proc/sys/net/ipv6/route/skip_notify_on_dev_down'
