@@ -39,6 +39,7 @@ inline constexpr Attribute<Nested> link_xdp{IFLA_XDP};
 inline constexpr Attribute<std::uint8_t> xdp_attached{IFLA_XDP_ATTACHED};
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
 inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
+inline constexpr Attribute<std::string> link_info_port_kind{IFLA_INFO_SLAVE_KIND};
 inline constexpr Attribute<Nested> link_info_data{IFLA_INFO_DATA};
 inline constexpr Attribute<Nested> veth_peer{VETH_INFO_PEER};
 inline constexpr Attribute<IpAddress> tunnel_local{IFLA_IPTUN_LOCAL};

@@ -43,7 +43,11 @@ void read_paths(netlink::Socket& socket, const Cluster& cluster, Host& host) {
 void read_links(netlink::Socket& socket, Host& host) {
   const auto add = [&](std::uint32_t index) {
     if (index == 0 || host.links.contains(index)) return;
-    if (auto link = netlink::find_link(socket, index)) host.links.emplace(index, std::move(*link));
+    const auto link = netlink::find_link(socket, index);
+    if (!link) return;
+    host.links.emplace(index, *link);
+    if (auto master = netlink::find_link(socket, link->master))
+      host.links.emplace(master->index, std::move(*master));
   };
   const auto add_all = [&](const netlink::Route& route) {
     add(route.link);
@@ -116,8 +120,7 @@ void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
 // The source of packets from a tunnel without `local` depends on the route to the other node, and the other node accepts
 // only this node's address.
 bool needs_own_tunnel(const Cluster& cluster, const Host& host) {
-  const netlink::Route* own = cluster.self.ipv4 ? host.path_to(*cluster.self.ipv4) : nullptr;
-  if (own == nullptr || own->type != RTN_LOCAL) return false;
+  if (!cluster.self.ipv4 || !host.has_own(*cluster.self.ipv4)) return false;
   return std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
     if (!may_tunnel(cluster, peer, Encapsulation::ipip)) return false;
     const auto source = host.sources.find(*peer.ipv4);
@@ -145,13 +148,28 @@ void read_underlay(netlink::Socket& socket, Host& host) {
 }
 
 // For a node that cannot reach its own address, as in a VRF, or does not have it.
-void read_own_link(netlink::Socket& socket, const Cluster& cluster, Host& host) {
-  const auto own = cluster.self.ipv4 ? cluster.self.ipv4 : cluster.self.ipv6;
-  if (!own) return;
-  const netlink::Route* path = host.path_to(*own);
-  if (path != nullptr && path->type == RTN_LOCAL) return;
-  for (const netlink::Address& address : netlink::list_addresses(socket))
-    if (address.prefix.address == *own) host.own_link = netlink::find_link(socket, address.link);
+void read_unreached(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  for (const auto& own : {cluster.self.ipv4, cluster.self.ipv6}) {
+    if (!own || host.has_own(*own)) continue;
+    for (const netlink::Address& address : netlink::list_addresses(socket))
+      if (address.prefix.address == *own)
+        if (auto link = netlink::find_link(socket, address.link))
+          host.unreached.emplace(*own, OwnAddress{std::move(*link), address.flags});
+  }
+}
+
+// An address has a network in its prefix, but only a route says that this is on the link: somebody may have removed that, or
+// never made it (noprefixroute).
+void read_connected(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  const auto is_in_main = [&](const std::optional<IpAddress>& address) {
+    const netlink::Route* path = address ? host.path_to(*address) : nullptr;
+    return !address || (path != nullptr && !host.is_before_main(*path));
+  };
+  if (std::all_of(cluster.peers.begin(), cluster.peers.end(),
+                  [&](const Node& peer) { return is_in_main(peer.ipv4) && is_in_main(peer.ipv6); }))
+    return;
+  for (netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN}))
+    if (host.link(route.link) != nullptr && on_link(host, route)) host.connected.push_back(std::move(route));
 }
 
 bool forwarding(const char* setting) { return netlink::read_sysctl(setting).value_or("0") != "0"; }
@@ -186,6 +204,11 @@ const netlink::Link* Host::link(std::uint32_t index) const {
 const netlink::Route* Host::path_to(const IpAddress& address) const {
   const auto found = paths.find(address);
   return found == paths.end() || !found->second ? nullptr : &*found->second;
+}
+
+bool Host::has_own(const IpAddress& address) const {
+  const netlink::Route* path = path_to(address);
+  return path != nullptr && path->type == RTN_LOCAL;
 }
 
 std::string Host::tunnel_device() const {
@@ -284,7 +307,8 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   read_tunnel(socket, cluster.self.ipv4, host);
   read_vxlan(socket, host);
   read_underlay(socket, host);
-  read_own_link(socket, cluster, host);
+  read_unreached(socket, cluster, host);
+  read_connected(socket, cluster, host);
   host.forwarding_v4 = forwarding("net/ipv4/ip_forward");
   host.forwarding_v6 = forwarding("net/ipv6/conf/all/forwarding");
   const auto& cidrs = cluster.self.pod_cidrs;

@@ -44,6 +44,11 @@ bool has_the_shape_of_an_attachment(const netlink::Route& route);
 bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
+struct OwnAddress {
+  netlink::Link link;
+  std::uint32_t flags = 0;  // IFA_F_*
+};
+
 struct Host {
   // How the kernel would reach each node address, our own and our tunnel ends' too; nothing: it would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
@@ -63,10 +68,12 @@ struct Host {
   bool ipip_missing = false;   // the kernel refused to make a tunnel: it has no ipip
   std::vector<netlink::Route>
       routes;  // the node's, of table main, sorted by key; of one key in the kernel's order
-  std::vector<netlink::Route> attachments;  // the attachments' routes
-  std::optional<netlink::Link> own_link;    // the interface with our address, if no path leads to it
+  std::vector<netlink::Route> attachments;    // the attachments' routes
+  std::map<IpAddress, OwnAddress> unreached;  // addresses of ours to which no path leads, if they are there
   std::vector<netlink::Address>
       underlay_addresses;  // of the interfaces that lead to nodes, with their networks
+  // Networks that table main has on a link; read only where the way to a node is not in that table.
+  std::vector<netlink::Route> connected;
   std::set<IpAddress> default_gateways;
   std::set<std::uint32_t> tables_before_main;                     // that policy rules lead to
   std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
@@ -83,6 +90,8 @@ struct Host {
   bool is_tunnel(std::uint32_t index) const;  // either of the two
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
+  bool has_own(const IpAddress& address) const;  // as an address of its own, which the kernel uses
+  bool is_before_main(const netlink::Route& path) const { return tables_before_main.contains(path.table); }
 };
 
 // Whether the path is a network that the node is connected to, on a device where it can ask for link-layer addresses.
