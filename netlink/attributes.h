@@ -71,6 +71,9 @@ inline constexpr Attribute<IpAddress> route_prefsrc{RTA_PREFSRC};
 inline constexpr Attribute<IpAddress> route_src{RTA_SRC};
 inline constexpr Attribute<std::uint32_t> route_iif{RTA_IIF};
 inline constexpr Attribute<std::uint32_t> route_oif{RTA_OIF};
+inline constexpr Attribute<std::uint8_t> route_ip_protocol{RTA_IP_PROTO};
+inline constexpr Attribute<std::uint16_t> route_source_port{RTA_SPORT};  // big endian
+inline constexpr Attribute<std::uint16_t> route_port{RTA_DPORT};         // the same
 inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};
 inline constexpr Attribute<Nested> route_metrics{RTA_METRICS};
@@ -87,6 +90,7 @@ inline constexpr Attribute<std::uint32_t> rule_table{FRA_TABLE};
 inline constexpr Attribute<IpAddress> rule_dst{FRA_DST};
 inline constexpr Attribute<IpAddress> rule_src{FRA_SRC};
 inline constexpr Attribute<std::string> rule_in{FRA_IIFNAME};
+inline constexpr Attribute<std::uint8_t> rule_ip_protocol{FRA_IP_PROTO};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};

@@ -298,10 +298,7 @@ class PodChecker {
       blame(pod, "route-missing",
             fmt::format("the host's route is missing: ip route add {} dev {} scope link proto 169",
                         IpPrefix::host(address).to_string(), pod.link.name));
-    const auto way = netlink::lookup_route(socket_, address);
-    if (route != routes.end() && (!way || way->link != pod.link.index))
-      blame(pod, "route-overridden",
-            fmt::format("packets to {} take {}", address.to_string(), words_of(socket_, way)));
+    if (route != routes.end()) check_way(pod, address);
     const auto neighbour = netlink::find_neighbour(socket_, pod.link.index, address);
     if (neighbour && neighbour->state == NUD_FAILED)
       blame(pod, "neighbour-failed",
@@ -312,6 +309,21 @@ class PodChecker {
       blame(pod, "neighbour-wrong",
             fmt::format("the host has {} for the MAC of {}, the pod has {}", neighbour->mac.to_string(),
                         address.to_string(), peer->mac->to_string()));
+  }
+
+  // Policy rules may lead what this node sends from its own address elsewhere than the rest.
+  void check_way(PodCheck& pod, const IpAddress& address) {
+    auto way = netlink::lookup_route(socket_, address);
+    std::string packets = "packets";
+    const auto is_right = [&] { return way && way->link == pod.link.index; };
+    for (const IpAddress& own : question_.own)
+      if (is_right() && own.family() == address.family()) {
+        way = netlink::lookup_forward(socket_, {address, own});
+        packets = "packets from " + own.to_string();
+      }
+    if (!is_right())
+      blame(pod, "route-overridden",
+            fmt::format("{} to {} take {}", packets, address.to_string(), words_of(socket_, way)));
   }
 
   static bool is_own(const PodCheck& pod, const IpAddress& address) {

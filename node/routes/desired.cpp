@@ -170,7 +170,7 @@ class Planner {
     const auto take = [&](std::uint32_t mtu) { smallest = smallest == 0 ? mtu : std::min(smallest, mtu); };
     for (const Node& peer : cluster_.peers)
       for (const auto& address : {peer.ipv4, peer.ipv6}) {
-        const netlink::Route* path = address ? host_.path_to(*address) : nullptr;
+        const netlink::Route* path = address ? host_.outer_path_to(*address) : nullptr;
         if (path == nullptr || path->type != RTN_UNICAST) continue;
         if (path->mtu != 0) take(path->mtu);
         for (const netlink::NextHop& way : ways_of(*path))
@@ -295,9 +295,16 @@ class Planner {
     }
   }
 
+  // A tunnel's packets come from this node's address, except those of tunl0, whose source follows from the way.
+  const netlink::Route* way_of_packets(const PeerPath& path, const IpAddress& node) const {
+    const bool from_own =
+        path.kind == PathKind::vxlan || (path.kind == PathKind::tunnel && host_.needs_own_tunnel);
+    return from_own ? host_.outer_path_to(node) : host_.path_to(node);
+  }
+
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
-    set_obstacle(path, address);
-    const netlink::Route* way = host_.path_to(address);
+    const netlink::Route* way = way_of_packets(path, address);
+    set_obstacle(path, address, way);
     if (std::string words =
             path.obstacle.empty() && way != nullptr ? return_obstacle(path, address, *way) : "";
         !words.empty())
@@ -319,12 +326,14 @@ class Planner {
   }
 
   // Finds what keeps packets from the node at this address, as far as this host can tell without sending any.
-  void set_obstacle(PeerPath& path, const IpAddress& address) const {
-    const netlink::Route* way = host_.path_to(address);
+  void set_obstacle(PeerPath& path, const IpAddress& address, const netlink::Route* way) const {
+    const bool is_by_sender = way != host_.path_to(address);  // as a rule about this node's address wants
     if (way == nullptr)
       return block(path, "no-route-to-node",
-                   fmt::format("there is no route to {}, or one that refuses", address.to_string()));
-    if (host_.is_before_main(*way) && !(on_link(host_, *way) && way_to(address)->link == way->link))
+                   fmt::format("there is no route {}to {}, or one that refuses",
+                               is_by_sender ? "from this node's address " : "", address.to_string()));
+    if (!is_by_sender && host_.is_before_main(*way) &&
+        !(on_link(host_, *way) && way_to(address)->link == way->link))
       return block(path, "policy-rule",
                    fmt::format("a policy rule leads to {}, before table main", describe(host_, *way)));
     const auto ways = ways_of(*way);

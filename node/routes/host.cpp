@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/ip.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <functional>
@@ -40,6 +41,23 @@ void read_paths(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   for (std::size_t i = 0; i < addresses.size(); ++i) host.paths.emplace(addresses[i], std::move(paths[i]));
 }
 
+void read_outer_paths(netlink::Socket& socket, const Cluster& cluster,
+                      const std::vector<netlink::Rule>& rules, Host& host) {
+  const auto own = outer_address(cluster, cluster.self);
+  if (!own || !host.has_own(*own) ||
+      std::none_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.asks_for_more(); }))
+    return;
+  std::vector<netlink::Flow> flows;
+  for (const Node& peer : cluster.peers)
+    if (may_tunnel(cluster, peer, Encapsulation::vxlan))
+      flows.push_back({*outer_address(cluster, peer), *own, 0, {IPPROTO_UDP, 0, cluster.vxlan_port}});
+    else if (may_tunnel(cluster, peer, Encapsulation::ipip))
+      flows.push_back({*peer.ipv4, *own});
+  auto paths = netlink::lookup_forwards(socket, flows);
+  for (std::size_t i = 0; i < flows.size(); ++i)
+    if (paths[i] != host.paths.at(flows[i].dst)) host.outer_paths.emplace(flows[i].dst, std::move(paths[i]));
+}
+
 void read_links(netlink::Socket& socket, Host& host) {
   const auto add = [&](std::uint32_t index) {
     if (index == 0 || host.links.contains(index)) return;
@@ -53,8 +71,9 @@ void read_links(netlink::Socket& socket, Host& host) {
     add(route.link);
     for (const netlink::NextHop& hop : route.multipath) add(hop.link);
   };
-  for (const auto& [address, path] : host.paths)
-    if (path) add_all(*path);
+  for (const auto* paths : {&host.paths, &host.outer_paths})
+    for (const auto& [address, path] : *paths)
+      if (path) add_all(*path);
   for (const netlink::Route& route : host.routes) add_all(route);
 }
 
@@ -196,6 +215,13 @@ bool is_node_route(const netlink::Route& route) {
   return is_ours(route) && !has_the_shape_of_an_attachment(route);
 }
 
+std::vector<IpAddress> own_addresses(const Cluster& cluster, const Host& host) {
+  std::vector<IpAddress> addresses;
+  for (const auto& own : {cluster.self.ipv4, cluster.self.ipv6})
+    if (own && host.has_own(*own)) addresses.push_back(*own);
+  return addresses;
+}
+
 const netlink::Link* Host::link(std::uint32_t index) const {
   const auto found = links.find(index);
   return found == links.end() ? nullptr : &found->second;
@@ -204,6 +230,12 @@ const netlink::Link* Host::link(std::uint32_t index) const {
 const netlink::Route* Host::path_to(const IpAddress& address) const {
   const auto found = paths.find(address);
   return found == paths.end() || !found->second ? nullptr : &*found->second;
+}
+
+const netlink::Route* Host::outer_path_to(const IpAddress& address) const {
+  const auto found = outer_paths.find(address);
+  if (found == outer_paths.end()) return path_to(address);
+  return found->second ? &*found->second : nullptr;
 }
 
 bool Host::has_own(const IpAddress& address) const {
@@ -297,11 +329,13 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   for (netlink::Route& route : host.routes) route = normalised(std::move(route));
   separate_attachments(socket, cluster, host);
   std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
+  const auto rules = netlink::list_rules(socket);
+  host.tables_before_main = netlink::tables_before_main(rules);
   read_paths(socket, cluster, host);
+  read_outer_paths(socket, cluster, rules, host);
   read_links(socket, host);
   read_near_links(socket, cluster, host);
   read_default_gateways(socket, host);
-  host.tables_before_main = netlink::tables_before_main(netlink::list_rules(socket));
   read_sources(socket, cluster, host);
   host.needs_own_tunnel = needs_own_tunnel(cluster, host);
   read_tunnel(socket, cluster.self.ipv4, host);

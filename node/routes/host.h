@@ -52,6 +52,8 @@ struct OwnAddress {
 struct Host {
   // How the kernel would reach each node address, our own and our tunnel ends' too; nothing: it would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
+  // The same for what this node sends from its own address, as VXLAN and ipip.onlink do, where policy rules make it differ.
+  std::map<IpAddress, std::optional<netlink::Route>> outer_paths;
   // The source that it would choose, for peers' IPv4 addresses.
   std::map<IpAddress, IpAddress> sources;
   std::map<std::uint32_t, netlink::Link> links;  // of the paths and routes, and the tunnels, by index
@@ -90,9 +92,13 @@ struct Host {
   bool is_tunnel(std::uint32_t index) const;  // either of the two
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
+  const netlink::Route* outer_path_to(const IpAddress& address) const;
   bool has_own(const IpAddress& address) const;  // as an address of its own, which the kernel uses
   bool is_before_main(const netlink::Route& path) const { return tables_before_main.contains(path.table); }
 };
+
+// This node's addresses, as far as the host has them: from others it sends nothing.
+std::vector<IpAddress> own_addresses(const Cluster& cluster, const Host& host);
 
 // Whether the path is a network that the node is connected to, on a device where it can ask for link-layer addresses.
 // A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly;
