@@ -424,6 +424,21 @@ class PodChecker {
     return false;
   }
 
+  // All that came of the answer was for somebody else: that node still has the MAC of another interface for this one.
+  static bool judge_mac_of_answer(PodCheck& pod, const PeerCheck& peer, const std::string& whom,
+                                  const IpAddress& to, const Observed& observed) {
+    const auto is_for_us = [&](const Sight& sight) {
+      return !sight.is_leaving && sight.is_reply && sight.source == to && !sight.is_for_another;
+    };
+    if (std::any_of(observed.sights.begin(), observed.sights.end(), is_for_us)) return false;
+    blame_peer(
+        pod, "dropped-here", peer,
+        fmt::format("the answer of {} to a pod arrives for another MAC than this node's: {} has a wrong "
+                    "neighbour for this node (ip neigh, there)",
+                    whom, peer.peer));
+    return true;
+  }
+
   // The answer came, but in a tunnel that this node does not have.
   bool judge_tunnel_of_answer(PodCheck& pod, const PeerCheck& peer, const std::string& whom,
                               const IpAddress& to, const Observed& observed) {
@@ -511,6 +526,7 @@ class PodChecker {
       return blame(
           pod, "pod-drops",
           fmt::format("the answer of {} reaches the pod's interface, and the pod itself drops it", whom));
+    if (judge_mac_of_answer(pod, peer, whom, to, observed)) return;
     blame(pod, "forward-dropped",
           fmt::format("the answer of {} arrives and is dropped on this node: {}", whom, here));
   }
