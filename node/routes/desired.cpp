@@ -328,6 +328,11 @@ class Planner {
   // Finds what keeps packets from the node at this address, as far as this host can tell without sending any.
   void set_obstacle(PeerPath& path, const IpAddress& address, const netlink::Route* way) const {
     const bool is_by_sender = way != host_.path_to(address);  // as a rule about this node's address wants
+    const auto network = way == nullptr ? connected(address) : std::nullopt;
+    // Some hosts do not use such routes (ignore_routes_with_linkdown).
+    if (const netlink::Link* link = network ? host_.link(network->link) : nullptr;
+        link != nullptr && (link->flags & IFF_RUNNING) == 0)
+      return block(path, "no-carrier", link->name + " has no carrier");
     if (way == nullptr)
       return block(path, "no-route-to-node",
                    fmt::format("there is no route {}to {}, or one that refuses",

@@ -16,9 +16,6 @@
 namespace onlink::node {
 namespace {
 
-// Where the kernel says that its own packets arrive (LOOPBACK_IFINDEX).
-constexpr std::uint32_t loopback = 1;
-
 // What a rule asks besides the destination: whether a packet from there that arrives on this link meets it, if it is of
 // this transport.
 class Question {
@@ -48,28 +45,66 @@ bool can_be_asked(const netlink::Rule& rule) {
   return rule.asks_for_more() && (protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
 }
 
-// What is sent, as far as that is known without the peer: by each pod that a question is about, and by this node.
-std::vector<Sent> packets_to_peers(const Senders& senders, const std::vector<Question>& questions) {
+// Those packets count that a rule is for; or else those that it is not for, which may go another way than what the kernel says
+// for its own packets.
+struct Questions {
+  const std::vector<Question>& all;
+  bool is_met;
+};
+
+// Senders of packets to peers, without a destination.
+std::vector<Sent> pods_that_send(const std::vector<netlink::Route>& pods, const Questions& questions) {
   std::vector<Sent> packets;
   std::set<std::tuple<IpFamily, std::uint32_t, netlink::Transport>> asked;
-  std::set<std::tuple<IpAddress, netlink::Transport>> asked_for_own;
-  for (const Question& question : questions) {
-    for (const netlink::Route& pod : senders.pods)
-      if (question.is_met_by(pod.dst, pod.link) &&
-          asked.emplace(pod.dst.family(), question.rule().table, question.transport()).second)
+  for (const Question& question : questions.all)
+    for (const netlink::Route& pod : pods)
+      if (question.is_met_by(pod.dst, pod.link) == questions.is_met &&
+          asked.emplace(pod.dst.family(), questions.is_met ? question.rule().table : 0, question.transport())
+              .second)
         packets.push_back({{{}, pod.dst.address, pod.link, question.transport()}, {}, pod});
-    for (const IpAddress& own : senders.own)
-      if (question.is_met_by(IpPrefix::host(own), loopback) &&
-          asked_for_own.emplace(own, question.transport()).second)
-        packets.push_back({{{}, own, 0, question.transport()}, {}});
-  }
   return packets;
+}
+
+std::vector<Sent> own_that_send(const std::vector<IpAddress>& own, const std::vector<Question>& questions) {
+  std::vector<Sent> packets;
+  std::set<netlink::Transport> asked;
+  for (const Question& question : questions)
+    if (asked.insert(question.transport()).second)
+      for (const IpAddress& address : own) packets.push_back({{{}, address, 0, question.transport()}, {}});
+  return packets;
+}
+
+void add_to_all(const std::vector<Probe>& peers, std::vector<Sent> senders, std::vector<Sent>& packets) {
+  for (Sent& packet : senders)
+    for (const Probe& peer : peers)
+      if (peer.address.family() == packet.flow.from.family()) {
+        packet.flow.dst = peer.address;
+        packet.subnet = peer.subnet;
+        packets.push_back(packet);
+      }
 }
 
 const netlink::Route* first_of(const std::vector<netlink::Route>& pods, IpFamily family) {
   const auto found = std::find_if(pods.begin(), pods.end(),
                                   [&](const netlink::Route& pod) { return pod.dst.family() == family; });
   return found == pods.end() ? nullptr : &*found;
+}
+
+// What peers' pods send to one of this node's.
+void add_from_all(const std::vector<Probe>& peers, const std::vector<netlink::Route>& pods,
+                  const std::vector<netlink::Route>& wanted, const Questions& questions,
+                  std::vector<Sent>& packets) {
+  for (const Probe& peer : peers) {
+    const netlink::Route* pod = first_of(pods, peer.address.family());
+    const netlink::Route* way = route_to_subnet(wanted, peer.subnet);
+    if (pod == nullptr || way == nullptr) continue;
+    std::set<netlink::Transport> asked;
+    for (const Question& question : questions.all)
+      if (question.is_met_by(IpPrefix::host(peer.address), way->link) == questions.is_met &&
+          asked.insert(question.transport()).second)
+        packets.push_back(
+            {{pod->dst.address, peer.address, way->link, question.transport()}, peer.subnet, *pod, true});
+  }
 }
 
 }  // namespace
@@ -88,24 +123,12 @@ std::vector<Sent> packets_by_sender(netlink::Socket& socket, const std::vector<n
     if (can_be_asked(rule)) questions.emplace_back(socket, rule);
   std::vector<Sent> packets;
   if (questions.empty()) return packets;
-  for (Sent packet : packets_to_peers(senders, questions))
-    for (const Probe& peer : peers)
-      if (peer.address.family() == packet.flow.from.family()) {
-        packet.flow.dst = peer.address;
-        packet.subnet = peer.subnet;
-        packets.push_back(packet);
-      }
-  for (const Probe& peer : peers) {
-    const netlink::Route* pod = first_of(senders.pods, peer.address.family());
-    const netlink::Route* way = route_to_subnet(wanted, peer.subnet);
-    if (pod == nullptr || way == nullptr) continue;
-    std::set<netlink::Transport> asked;
-    for (const Question& question : questions)
-      if (question.is_met_by(IpPrefix::host(peer.address), way->link) &&
-          asked.insert(question.transport()).second)
-        packets.push_back(
-            {{pod->dst.address, peer.address, way->link, question.transport()}, peer.subnet, *pod, true});
+  // A packet that a rule is for names the cause best: one the other way may fail because of it, too (rp_filter).
+  for (const bool is_met : {true, false}) {
+    add_to_all(peers, pods_that_send(senders.pods, {questions, is_met}), packets);
+    add_from_all(peers, senders.pods, wanted, {questions, is_met}, packets);
   }
+  add_to_all(peers, own_that_send(senders.own, questions), packets);
   return packets;
 }
 

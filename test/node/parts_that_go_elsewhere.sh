@@ -106,6 +106,12 @@ for family in 4 6; do
       rule del
     done
   done
+  # One for all, which a rule for this node's own packets hides.
+  ip -n A -"$family" rule add pref 90 iif lo lookup main
+  rule add prohibit
+  cut "all but this node's own" $peer "packets from "
+  rule del
+  ip -n A -"$family" rule del pref 90
   for part in "ipproto esp" "fwmark 7" "from $stranger ipproto tcp"; do
     # shellcheck disable=SC2086
     rule add $part prohibit

@@ -24,6 +24,9 @@ ip link set plug2 up
 ip -n A neigh flush dev eth0
 ip link set plug1 down # A's
 told "no carrier" "direct blocked: eth0 has no carrier"
+on A sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=1
+told "no carrier, and no use of its routes" "direct blocked: eth0 has no carrier"
+on A sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=0
 ip link set plug1 up
 eventually 5 eval '[ "$(ip -n A -j link show eth0 | jq -r ".[0].operstate")" = UP ]'
 on A sh -c 'echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding'
