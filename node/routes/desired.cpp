@@ -337,8 +337,8 @@ class Planner {
       return block(path, "no-route-to-node",
                    fmt::format("there is no route {}to {}, or one that refuses",
                                is_by_sender ? "from this node's address " : "", address.to_string()));
-    if (!is_by_sender && host_.is_before_main(*way) &&
-        !(on_link(host_, *way) && way_to(address)->link == way->link))
+    // A router in another table is as good as one in main; a VPN's exit leads to nobody.
+    if (!is_by_sender && host_.is_before_main(*way) && !has_neighbours(host_, *way))
       return block(path, "policy-rule",
                    fmt::format("a policy rule leads to {}, before table main", describe(host_, *way)));
     const auto ways = ways_of(*way);

@@ -270,13 +270,15 @@ bool is_strict(const netlink::Link& link) {
   return all != "2" && own != 2 && (all == "1" || own == 1);
 }
 
-bool on_link(const Host& host, const netlink::Route& path) {
-  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0 ||
-      path.encapsulation != 0)
-    return false;
+bool has_neighbours(const Host& host, const netlink::Route& path) {
   const netlink::Link* link = host.link(path.link);
   constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
   return link == nullptr || (link->flags & no_neighbours) == 0;
+}
+
+bool on_link(const Host& host, const netlink::Route& path) {
+  return path.type == RTN_UNICAST && !path.gateway && path.link != 0 && path.dst.length != 0 &&
+         path.encapsulation == 0 && has_neighbours(host, path);
 }
 
 // The module's own device takes all packets that no other tunnel takes, even after it was renamed.

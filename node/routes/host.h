@@ -104,6 +104,7 @@ std::vector<IpAddress> own_addresses(const Cluster& cluster, const Host& host);
 // A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly;
 // nor does a route that adds headers (encap).
 bool on_link(const Host& host, const netlink::Route& path);
+bool has_neighbours(const Host& host, const netlink::Route& path);  // the device
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);

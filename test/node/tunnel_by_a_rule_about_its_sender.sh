@@ -47,6 +47,13 @@ applied A
 told "by the other card" "vxlan ok: "
 same "its MTU" "$(cat "$work/A/run/mtu")" 1350
 all_pods_talk
+# The same by the destination: the pods' way in table main is not touched by it.
+ip -n A rule add pref 98 to 172.16.93.0/24 lookup 102
+ip -n A route add default via 172.16.92.254 table 102
+applied A
+told "by another table" "vxlan ok: 172.16.93.202 is not on-link (default via 172.16.92.254 dev eth1 table 102)"
+all_pods_talk
+ip -n A rule del pref 98
 on A sh -c 'ip link set eth1 down'
 ip -n A route replace default dev eth0 via 172.16.91.254 table 101
 applied A
