@@ -39,6 +39,7 @@ inline constexpr Attribute<Nested> link_xdp{IFLA_XDP};
 inline constexpr Attribute<std::uint8_t> xdp_attached{IFLA_XDP_ATTACHED};
 inline constexpr Attribute<Nested> link_info{IFLA_LINKINFO};
 inline constexpr Attribute<std::string> link_info_kind{IFLA_INFO_KIND};
+inline constexpr Attribute<std::string> link_info_port_kind{IFLA_INFO_SLAVE_KIND};
 inline constexpr Attribute<Nested> link_info_data{IFLA_INFO_DATA};
 inline constexpr Attribute<Nested> veth_peer{VETH_INFO_PEER};
 inline constexpr Attribute<IpAddress> tunnel_local{IFLA_IPTUN_LOCAL};
@@ -70,6 +71,9 @@ inline constexpr Attribute<IpAddress> route_prefsrc{RTA_PREFSRC};
 inline constexpr Attribute<IpAddress> route_src{RTA_SRC};
 inline constexpr Attribute<std::uint32_t> route_iif{RTA_IIF};
 inline constexpr Attribute<std::uint32_t> route_oif{RTA_OIF};
+inline constexpr Attribute<std::uint8_t> route_ip_protocol{RTA_IP_PROTO};
+inline constexpr Attribute<std::uint16_t> route_source_port{RTA_SPORT};  // big endian
+inline constexpr Attribute<std::uint16_t> route_port{RTA_DPORT};         // the same
 inline constexpr Attribute<std::uint32_t> route_priority{RTA_PRIORITY};
 inline constexpr Attribute<std::uint32_t> route_table{RTA_TABLE};
 inline constexpr Attribute<Nested> route_metrics{RTA_METRICS};
@@ -86,6 +90,7 @@ inline constexpr Attribute<std::uint32_t> rule_table{FRA_TABLE};
 inline constexpr Attribute<IpAddress> rule_dst{FRA_DST};
 inline constexpr Attribute<IpAddress> rule_src{FRA_SRC};
 inline constexpr Attribute<std::string> rule_in{FRA_IIFNAME};
+inline constexpr Attribute<std::uint8_t> rule_ip_protocol{FRA_IP_PROTO};
 
 // Neighbours
 inline constexpr Attribute<IpAddress> neighbour_address{NDA_DST};

@@ -299,6 +299,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
   link.peer_netns = attributes.get(link_peer_netns);
   const auto info = attributes.get(link_info);
   link.kind = info.get(link_info_kind).value_or("");
+  link.port_kind = info.get(link_info_port_kind).value_or("");
   if (link.kind == "ipip") link.ipip = parse_ipip(info);
   if (link.kind == "vxlan") link.vxlan = parse_vxlan(info);
   link.ipv4_conf = parse_conf(attributes, af_spec_inet, IFLA_INET_CONF);

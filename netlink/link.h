@@ -47,6 +47,7 @@ struct Link {
   std::uint32_t flags = 0;   // IFF_*
   std::uint32_t peer = 0;    // IFLA_LINK: for a veth, the other end's index in its own namespace
   std::uint32_t master = 0;  // a VRF or bridge that it belongs to
+  std::string port_kind;     // of the master: "bridge", "bond", "vrf"
   std::optional<std::int32_t> peer_netns;  // ID of the namespace of `peer`; nothing where it is the same one
   std::optional<IpipSettings> ipip;        // of kind "ipip" only
   std::optional<VxlanSettings> vxlan;      // of kind "vxlan" only

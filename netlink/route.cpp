@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netlink/route.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -284,7 +285,11 @@ Message question_about(const IpAddress& dst) { return question_for(dst, true_pre
 
 Message question_about(const Flow& flow) {
   Message request = question_for(flow.dst, true_prefix(flow.dst), flow.from);
-  request.put(route_iif, flow.link);
+  if (flow.link != 0) request.put(route_iif, flow.link);
+  const auto& [protocol, from_port, to_port] = flow.transport;
+  if (protocol != 0) request.put(route_ip_protocol, protocol);
+  if (from_port != 0) request.put(route_source_port, htons(from_port));
+  if (to_port != 0) request.put(route_port, htons(to_port));
   return request;
 }
 

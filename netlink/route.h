@@ -82,10 +82,19 @@ std::vector<std::optional<Route>> lookup_routes(Socket& socket, std::span<const 
 // The default route of a family, in whatever table; nothing where there is none. Never a dump.
 std::optional<Route> default_route(Socket& socket, IpFamily family);
 
-// A packet that arrives on a link.
+// What policy rules may ask of a packet besides its addresses and link; 0: anything.
+struct Transport {
+  std::uint8_t protocol = 0;
+  std::uint16_t from_port = 0, to_port = 0;
+
+  auto operator<=>(const Transport&) const = default;
+};
+
+// A packet that arrives on a link, or one of this host.
 struct Flow {
   IpAddress dst, from;
-  std::uint32_t link = 0;
+  std::uint32_t link = 0;    // 0: of this host; then `from` is one of its addresses
+  Transport transport = {};  // the kernel takes no protocol for UDP
 };
 // The routes that the kernel would use for these, policy rules included; nothing where it would drop the packet.
 std::vector<std::optional<Route>> lookup_forwards(Socket& socket, std::span<const Flow> flows);

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,13 @@
 
 namespace onlink::netlink {
 namespace {
+
+std::uint16_t first_port(const Attributes& attributes, std::uint16_t type) {
+  const auto bytes = attributes.bytes(type);
+  fib_rule_port_range range{};
+  if (bytes.size() >= sizeof range) std::memcpy(&range, bytes.data(), sizeof range);
+  return range.start;
+}
 
 std::optional<Rule> parse_rule(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWRULE) return std::nullopt;
@@ -22,6 +30,8 @@ std::optional<Rule> parse_rule(const nlmsghdr& message) {
   if (const auto src = attributes.get(rule_src); src && header.src_len <= src->bits())
     rule.src = IpPrefix{*src, header.src_len};
   rule.in = attributes.get(rule_in).value_or("");
+  rule.transport = {attributes.get(rule_ip_protocol).value_or(0), first_port(attributes, FRA_SPORT_RANGE),
+                    first_port(attributes, FRA_DPORT_RANGE)};
   rule.is_negated = (header.flags & FIB_RULE_INVERT) != 0;
   return rule;
 }

@@ -10,6 +10,7 @@
 
 #include "base/ip.h"
 #include "netlink/message.h"
+#include "netlink/route.h"
 #include "netlink/socket.h"
 
 namespace onlink::netlink {
@@ -20,9 +21,11 @@ struct Rule {
   std::optional<IpPrefix> dst = {};  // only for packets to there
   std::optional<IpPrefix> src = {};  // only for packets from there
   std::string in = {};               // only for packets that arrive on this interface
+  Transport transport = {};          // only for such packets; of ranges of ports, the first port
   bool is_negated = false;           // for those that the rest is not true for
 
-  bool asks_who_sends() const { return src || !in.empty(); }
+  // Whether it is about a part of what goes to an address.
+  bool asks_for_more() const { return src || !in.empty() || transport != Transport(); }
 };
 
 // Of both families: a dump.

@@ -236,8 +236,9 @@ class Checker {
       return blame(check, "route-wrong", Subject::node,
                    fmt::format("its route is {}; the kernel takes: {}", state,
                                check.route.empty() ? "none" : check.route));
-    // A neighbour that did not answer some time ago, but does now, is fine.
-    const bool settled = path.problem == "peer-unreachable" && check.answers();
+    // A neighbour that did not answer some time ago, but does now, is fine; pings do not ask one that only tunnels use.
+    const bool is_asked = !question_.host.outer_paths.contains(check.node_address) || check.far.answered();
+    const bool settled = path.problem == "peer-unreachable" && is_asked && check.answers();
     if (!path.obstacle.empty() && !settled)
       return blame(check, path.problem.c_str(), path.is_elsewhere ? Subject::peer : Subject::node,
                    path.obstacle);

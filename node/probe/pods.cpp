@@ -298,10 +298,7 @@ class PodChecker {
       blame(pod, "route-missing",
             fmt::format("the host's route is missing: ip route add {} dev {} scope link proto 169",
                         IpPrefix::host(address).to_string(), pod.link.name));
-    const auto way = netlink::lookup_route(socket_, address);
-    if (route != routes.end() && (!way || way->link != pod.link.index))
-      blame(pod, "route-overridden",
-            fmt::format("packets to {} take {}", address.to_string(), words_of(socket_, way)));
+    if (route != routes.end()) check_way(pod, address);
     const auto neighbour = netlink::find_neighbour(socket_, pod.link.index, address);
     if (neighbour && neighbour->state == NUD_FAILED)
       blame(pod, "neighbour-failed",
@@ -312,6 +309,21 @@ class PodChecker {
       blame(pod, "neighbour-wrong",
             fmt::format("the host has {} for the MAC of {}, the pod has {}", neighbour->mac.to_string(),
                         address.to_string(), peer->mac->to_string()));
+  }
+
+  // Policy rules may lead what this node sends from its own address elsewhere than the rest.
+  void check_way(PodCheck& pod, const IpAddress& address) {
+    auto way = netlink::lookup_route(socket_, address);
+    std::string packets = "packets";
+    const auto is_right = [&] { return way && way->link == pod.link.index; };
+    for (const IpAddress& own : question_.own)
+      if (is_right() && own.family() == address.family()) {
+        way = netlink::lookup_forward(socket_, {address, own});
+        packets = "packets from " + own.to_string();
+      }
+    if (!is_right())
+      blame(pod, "route-overridden",
+            fmt::format("{} to {} take {}", packets, address.to_string(), words_of(socket_, way)));
   }
 
   static bool is_own(const PodCheck& pod, const IpAddress& address) {
@@ -412,6 +424,21 @@ class PodChecker {
     return false;
   }
 
+  // All that came of the answer was for somebody else: that node still has the MAC of another interface for this one.
+  static bool judge_mac_of_answer(PodCheck& pod, const PeerCheck& peer, const std::string& whom,
+                                  const IpAddress& to, const Observed& observed) {
+    const auto is_for_us = [&](const Sight& sight) {
+      return !sight.is_leaving && sight.is_reply && sight.source == to && !sight.is_for_another;
+    };
+    if (std::any_of(observed.sights.begin(), observed.sights.end(), is_for_us)) return false;
+    blame_peer(
+        pod, "dropped-here", peer,
+        fmt::format("the answer of {} to a pod arrives for another MAC than this node's: {} has a wrong "
+                    "neighbour for this node (ip neigh, there)",
+                    whom, peer.peer));
+    return true;
+  }
+
   // The answer came, but in a tunnel that this node does not have.
   bool judge_tunnel_of_answer(PodCheck& pod, const PeerCheck& peer, const std::string& whom,
                               const IpAddress& to, const Observed& observed) {
@@ -499,6 +526,7 @@ class PodChecker {
       return blame(
           pod, "pod-drops",
           fmt::format("the answer of {} reaches the pod's interface, and the pod itself drops it", whom));
+    if (judge_mac_of_answer(pod, peer, whom, to, observed)) return;
     blame(pod, "forward-dropped",
           fmt::format("the answer of {} arrives and is dropped on this node: {}", whom, here));
   }

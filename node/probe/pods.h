@@ -43,6 +43,7 @@ struct PodQuestion {
   const Host& host;
   std::uint32_t pod_mtu = 0;  // the largest that passes everywhere; 0: not known
   const std::vector<PeerCheck>& peers;
+  const std::vector<IpAddress>& own;  // this node's addresses
   bool thorough = false;
 };
 void check_pods(netlink::Socket& socket, const PodQuestion& question, std::vector<PodCheck>& pods);

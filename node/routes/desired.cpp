@@ -2,6 +2,7 @@
 #include "node/routes/desired.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 #include <net/if.h>
 
 #include <algorithm>
@@ -33,6 +34,11 @@ std::string off_link_reason(const Host& host, const IpAddress& address) {
     return fmt::format("{} is the broadcast address of a network of {}", address.to_string(),
                        host.link_name(path->link));
   return fmt::format("{} is not on-link ({})", address.to_string(), describe(host, *path));
+}
+
+// What arrives on a port of a bridge or bond is the master's; only a VRF leaves it where it was.
+bool is_port(const netlink::Link& link) {
+  return link.master != 0 && !link.port_kind.empty() && link.port_kind != "vrf";
 }
 
 class Planner {
@@ -77,13 +83,23 @@ class Planner {
 
   // The MTU of the device with our address; 0: not known. Both tunnels and pods get theirs from it.
   std::uint32_t find_mtu() {
-    const auto own_address = cluster_.self.ipv4 ? cluster_.self.ipv4 : cluster_.self.ipv6;
-    const netlink::Route* own = host_.path_to(*own_address);
-    const netlink::Link* carrier = own != nullptr && own->type == RTN_LOCAL ? host_.link(own->link) : nullptr;
-    if (carrier == nullptr)
-      result_.problems.push_back({"no-own-address", Subject::node, why_no_carrier(*own_address)});
+    const auto& [own_address, other] = cluster_.self.ipv4 ? std::pair(cluster_.self.ipv4, cluster_.self.ipv6)
+                                                          : std::pair(cluster_.self.ipv6, cluster_.self.ipv4);
+    const netlink::Link* carrier = carrier_of(*own_address);
+    const auto& cidrs = cluster_.self.pod_cidrs;
+    if (other && std::any_of(cidrs.begin(), cidrs.end(),
+                             [&](const IpPrefix& cidr) { return cidr.family() == other->family(); }))
+      (void)carrier_of(*other);
     const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
     return mtu > headers_around(PathKind::vxlan, *own_address) ? mtu : 0;
+  }
+
+  // The device with an address of this node; none: it is told.
+  const netlink::Link* carrier_of(const IpAddress& own) {
+    const netlink::Link* carrier = host_.has_own(own) ? host_.link(host_.path_to(own)->link) : nullptr;
+    if (carrier == nullptr)
+      result_.problems.push_back({"no-own-address", Subject::node, why_no_carrier(own)});
+    return carrier;
   }
 
   // What is left of it inside a tunnel. A pod's packets must fit into each tunnel that there is.
@@ -154,7 +170,7 @@ class Planner {
     const auto take = [&](std::uint32_t mtu) { smallest = smallest == 0 ? mtu : std::min(smallest, mtu); };
     for (const Node& peer : cluster_.peers)
       for (const auto& address : {peer.ipv4, peer.ipv6}) {
-        const netlink::Route* path = address ? host_.path_to(*address) : nullptr;
+        const netlink::Route* path = address ? host_.outer_path_to(*address) : nullptr;
         if (path == nullptr || path->type != RTN_UNICAST) continue;
         if (path->mtu != 0) take(path->mtu);
         for (const netlink::NextHop& way : ways_of(*path))
@@ -165,34 +181,33 @@ class Planner {
   }
 
   std::string why_no_carrier(const IpAddress& address) const {
-    if (!host_.own_link)
+    const auto own = host_.unreached.find(address);
+    if (own == host_.unreached.end())
       return fmt::format("{}, the address of this node, is on none of its interfaces", address.to_string());
+    const auto& [link, flags] = own->second;
     std::string why =
-        fmt::format("{}, the address of this node, is on {}, but no route of table main leads to it",
-                    address.to_string(), host_.own_link->name);
-    if (host_.own_link->master != 0)
-      why += ": an interface in a VRF has tables of its own, which onlink does not use";
+        fmt::format("{}, the address of this node, is on {}, but ", address.to_string(), link.name);
+    if ((flags & IFA_F_DADFAILED) != 0) return why + "another machine there has it, too: not used";
+    if ((flags & IFA_F_TENTATIVE) != 0) return why + "the kernel still asks whether another machine has it";
+    why += "no route of table main leads to it";
+    if (link.master != 0) why += ": an interface in a VRF has tables of its own, which onlink does not use";
     return why;
   }
 
-  bool is_before_main(const netlink::Route& path) const {
-    return host_.tables_before_main.contains(path.table);
-  }
-
-  // The connected network that the node's address is in, if its interface is up and belongs to no other (a VRF).
+  // The longest network in table main that the node's address is in.
   std::optional<netlink::Route> connected(const IpAddress& address) const {
-    for (const netlink::Address& own : host_.underlay_addresses)
-      if (const netlink::Link* link = host_.link(own.link);
-          own.prefix.contains(address) && link != nullptr && (link->flags & IFF_UP) != 0 && link->master == 0)
-        return netlink::Route{.dst = own.prefix.network(), .link = own.link};
-    return std::nullopt;
+    const netlink::Route* longest = nullptr;
+    for (const netlink::Route& network : host_.connected)
+      if (network.dst.contains(address) && (longest == nullptr || network.dst.length > longest->dst.length))
+        longest = &network;
+    return longest != nullptr ? std::optional(*longest) : std::nullopt;
   }
 
   // The way to a node in table main. If a policy rule leads elsewhere before that, or something refuses packets to the
   // node itself, its connected network: neither need apply to what onlink's routes send.
   std::optional<netlink::Route> way_to(const IpAddress& address) const {
     const netlink::Route* path = host_.path_to(address);
-    if (path != nullptr && !is_before_main(*path)) return *path;
+    if (path != nullptr && !host_.is_before_main(*path)) return *path;
     if (auto network = connected(address)) return network;
     return path != nullptr ? std::optional(*path) : std::nullopt;
   }
@@ -280,9 +295,16 @@ class Planner {
     }
   }
 
+  // A tunnel's packets come from this node's address, except those of tunl0, whose source follows from the way.
+  const netlink::Route* way_of_packets(const PeerPath& path, const IpAddress& node) const {
+    const bool from_own =
+        path.kind == PathKind::vxlan || (path.kind == PathKind::tunnel && host_.needs_own_tunnel);
+    return from_own ? host_.outer_path_to(node) : host_.path_to(node);
+  }
+
   void find_obstacle(PeerPath& path, const IpAddress& address) const {
-    set_obstacle(path, address);
-    const netlink::Route* way = host_.path_to(address);
+    const netlink::Route* way = way_of_packets(path, address);
+    set_obstacle(path, address, way);
     if (std::string words =
             path.obstacle.empty() && way != nullptr ? return_obstacle(path, address, *way) : "";
         !words.empty())
@@ -304,13 +326,19 @@ class Planner {
   }
 
   // Finds what keeps packets from the node at this address, as far as this host can tell without sending any.
-  void set_obstacle(PeerPath& path, const IpAddress& address) const {
-    const netlink::Route* way = host_.path_to(address);
+  void set_obstacle(PeerPath& path, const IpAddress& address, const netlink::Route* way) const {
+    const bool is_by_sender = way != host_.path_to(address);  // as a rule about this node's address wants
+    const auto network = way == nullptr ? connected(address) : std::nullopt;
+    // Some hosts do not use such routes (ignore_routes_with_linkdown).
+    if (const netlink::Link* link = network ? host_.link(network->link) : nullptr;
+        link != nullptr && (link->flags & IFF_RUNNING) == 0)
+      return block(path, "no-carrier", link->name + " has no carrier");
     if (way == nullptr)
       return block(path, "no-route-to-node",
-                   fmt::format("there is no route to {}, or one that refuses", address.to_string()));
-    const auto network = connected(address);
-    if (is_before_main(*way) && !(network && network->link == way->link && !way->gateway))
+                   fmt::format("there is no route {}to {}, or one that refuses",
+                               is_by_sender ? "from this node's address " : "", address.to_string()));
+    // A router in another table is as good as one in main; a VPN's exit leads to nobody.
+    if (!is_by_sender && host_.is_before_main(*way) && !has_neighbours(host_, *way))
       return block(path, "policy-rule",
                    fmt::format("a policy rule leads to {}, before table main", describe(host_, *way)));
     const auto ways = ways_of(*way);
@@ -323,6 +351,12 @@ class Planner {
     const std::string device = host_.link_name(ways.front().link);
     if (all_lack(IFF_UP)) return block(path, "link-down", device + " is down");
     if (all_lack(IFF_RUNNING)) return block(path, "no-carrier", device + " has no carrier");
+    if (const netlink::Link* link = host_.link(ways.front().link); link != nullptr && is_port(*link))
+      return block(
+          path, "link-is-port",
+          fmt::format(
+              "{0} is a port of {1}, which takes what arrives there: the addresses of {0} belong to {1}",
+              device, host_.link_name(link->master)));
     const auto& tunnel = path.kind == PathKind::vxlan ? host_.vxlan : host_.tunnel;
     const std::uint32_t arrives_on = path.kind != PathKind::direct && tunnel ? tunnel->index : way->link;
     if (path.cidr.address.is_v4() && host_.forwarding_v4 && host_.not_forwarding.contains(arrives_on))

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/ip.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <functional>
@@ -40,17 +41,39 @@ void read_paths(netlink::Socket& socket, const Cluster& cluster, Host& host) {
   for (std::size_t i = 0; i < addresses.size(); ++i) host.paths.emplace(addresses[i], std::move(paths[i]));
 }
 
+void read_outer_paths(netlink::Socket& socket, const Cluster& cluster,
+                      const std::vector<netlink::Rule>& rules, Host& host) {
+  const auto own = outer_address(cluster, cluster.self);
+  if (!own || !host.has_own(*own) ||
+      std::none_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.asks_for_more(); }))
+    return;
+  std::vector<netlink::Flow> flows;
+  for (const Node& peer : cluster.peers)
+    if (may_tunnel(cluster, peer, Encapsulation::vxlan))
+      flows.push_back({*outer_address(cluster, peer), *own, 0, {IPPROTO_UDP, 0, cluster.vxlan_port}});
+    else if (may_tunnel(cluster, peer, Encapsulation::ipip))
+      flows.push_back({*peer.ipv4, *own});
+  auto paths = netlink::lookup_forwards(socket, flows);
+  for (std::size_t i = 0; i < flows.size(); ++i)
+    if (paths[i] != host.paths.at(flows[i].dst)) host.outer_paths.emplace(flows[i].dst, std::move(paths[i]));
+}
+
 void read_links(netlink::Socket& socket, Host& host) {
   const auto add = [&](std::uint32_t index) {
     if (index == 0 || host.links.contains(index)) return;
-    if (auto link = netlink::find_link(socket, index)) host.links.emplace(index, std::move(*link));
+    const auto link = netlink::find_link(socket, index);
+    if (!link) return;
+    host.links.emplace(index, *link);
+    if (auto master = netlink::find_link(socket, link->master))
+      host.links.emplace(master->index, std::move(*master));
   };
   const auto add_all = [&](const netlink::Route& route) {
     add(route.link);
     for (const netlink::NextHop& hop : route.multipath) add(hop.link);
   };
-  for (const auto& [address, path] : host.paths)
-    if (path) add_all(*path);
+  for (const auto* paths : {&host.paths, &host.outer_paths})
+    for (const auto& [address, path] : *paths)
+      if (path) add_all(*path);
   for (const netlink::Route& route : host.routes) add_all(route);
 }
 
@@ -116,8 +139,7 @@ void read_sources(netlink::Socket& socket, const Cluster& cluster, Host& host) {
 // The source of packets from a tunnel without `local` depends on the route to the other node, and the other node accepts
 // only this node's address.
 bool needs_own_tunnel(const Cluster& cluster, const Host& host) {
-  const netlink::Route* own = cluster.self.ipv4 ? host.path_to(*cluster.self.ipv4) : nullptr;
-  if (own == nullptr || own->type != RTN_LOCAL) return false;
+  if (!cluster.self.ipv4 || !host.has_own(*cluster.self.ipv4)) return false;
   return std::any_of(cluster.peers.begin(), cluster.peers.end(), [&](const Node& peer) {
     if (!may_tunnel(cluster, peer, Encapsulation::ipip)) return false;
     const auto source = host.sources.find(*peer.ipv4);
@@ -145,13 +167,28 @@ void read_underlay(netlink::Socket& socket, Host& host) {
 }
 
 // For a node that cannot reach its own address, as in a VRF, or does not have it.
-void read_own_link(netlink::Socket& socket, const Cluster& cluster, Host& host) {
-  const auto own = cluster.self.ipv4 ? cluster.self.ipv4 : cluster.self.ipv6;
-  if (!own) return;
-  const netlink::Route* path = host.path_to(*own);
-  if (path != nullptr && path->type == RTN_LOCAL) return;
-  for (const netlink::Address& address : netlink::list_addresses(socket))
-    if (address.prefix.address == *own) host.own_link = netlink::find_link(socket, address.link);
+void read_unreached(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  for (const auto& own : {cluster.self.ipv4, cluster.self.ipv6}) {
+    if (!own || host.has_own(*own)) continue;
+    for (const netlink::Address& address : netlink::list_addresses(socket))
+      if (address.prefix.address == *own)
+        if (auto link = netlink::find_link(socket, address.link))
+          host.unreached.emplace(*own, OwnAddress{std::move(*link), address.flags});
+  }
+}
+
+// An address has a network in its prefix, but only a route says that this is on the link: somebody may have removed that, or
+// never made it (noprefixroute).
+void read_connected(netlink::Socket& socket, const Cluster& cluster, Host& host) {
+  const auto is_in_main = [&](const std::optional<IpAddress>& address) {
+    const netlink::Route* path = address ? host.path_to(*address) : nullptr;
+    return !address || (path != nullptr && !host.is_before_main(*path));
+  };
+  if (std::all_of(cluster.peers.begin(), cluster.peers.end(),
+                  [&](const Node& peer) { return is_in_main(peer.ipv4) && is_in_main(peer.ipv6); }))
+    return;
+  for (netlink::Route& route : netlink::list_routes(socket, {.table = RT_TABLE_MAIN}))
+    if (host.link(route.link) != nullptr && on_link(host, route)) host.connected.push_back(std::move(route));
 }
 
 bool forwarding(const char* setting) { return netlink::read_sysctl(setting).value_or("0") != "0"; }
@@ -178,6 +215,13 @@ bool is_node_route(const netlink::Route& route) {
   return is_ours(route) && !has_the_shape_of_an_attachment(route);
 }
 
+std::vector<IpAddress> own_addresses(const Cluster& cluster, const Host& host) {
+  std::vector<IpAddress> addresses;
+  for (const auto& own : {cluster.self.ipv4, cluster.self.ipv6})
+    if (own && host.has_own(*own)) addresses.push_back(*own);
+  return addresses;
+}
+
 const netlink::Link* Host::link(std::uint32_t index) const {
   const auto found = links.find(index);
   return found == links.end() ? nullptr : &found->second;
@@ -186,6 +230,17 @@ const netlink::Link* Host::link(std::uint32_t index) const {
 const netlink::Route* Host::path_to(const IpAddress& address) const {
   const auto found = paths.find(address);
   return found == paths.end() || !found->second ? nullptr : &*found->second;
+}
+
+const netlink::Route* Host::outer_path_to(const IpAddress& address) const {
+  const auto found = outer_paths.find(address);
+  if (found == outer_paths.end()) return path_to(address);
+  return found->second ? &*found->second : nullptr;
+}
+
+bool Host::has_own(const IpAddress& address) const {
+  const netlink::Route* path = path_to(address);
+  return path != nullptr && path->type == RTN_LOCAL;
 }
 
 std::string Host::tunnel_device() const {
@@ -215,13 +270,15 @@ bool is_strict(const netlink::Link& link) {
   return all != "2" && own != 2 && (all == "1" || own == 1);
 }
 
-bool on_link(const Host& host, const netlink::Route& path) {
-  if (path.type != RTN_UNICAST || path.gateway || path.link == 0 || path.dst.length == 0 ||
-      path.encapsulation != 0)
-    return false;
+bool has_neighbours(const Host& host, const netlink::Route& path) {
   const netlink::Link* link = host.link(path.link);
   constexpr unsigned no_neighbours = IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT;
   return link == nullptr || (link->flags & no_neighbours) == 0;
+}
+
+bool on_link(const Host& host, const netlink::Route& path) {
+  return path.type == RTN_UNICAST && !path.gateway && path.link != 0 && path.dst.length != 0 &&
+         path.encapsulation == 0 && has_neighbours(host, path);
 }
 
 // The module's own device takes all packets that no other tunnel takes, even after it was renamed.
@@ -274,17 +331,20 @@ Host read_host(netlink::Socket& socket, const Cluster& cluster) {
   for (netlink::Route& route : host.routes) route = normalised(std::move(route));
   separate_attachments(socket, cluster, host);
   std::stable_sort(host.routes.begin(), host.routes.end(), netlink::key_before);
+  const auto rules = netlink::list_rules(socket);
+  host.tables_before_main = netlink::tables_before_main(rules);
   read_paths(socket, cluster, host);
+  read_outer_paths(socket, cluster, rules, host);
   read_links(socket, host);
   read_near_links(socket, cluster, host);
   read_default_gateways(socket, host);
-  host.tables_before_main = netlink::tables_before_main(netlink::list_rules(socket));
   read_sources(socket, cluster, host);
   host.needs_own_tunnel = needs_own_tunnel(cluster, host);
   read_tunnel(socket, cluster.self.ipv4, host);
   read_vxlan(socket, host);
   read_underlay(socket, host);
-  read_own_link(socket, cluster, host);
+  read_unreached(socket, cluster, host);
+  read_connected(socket, cluster, host);
   host.forwarding_v4 = forwarding("net/ipv4/ip_forward");
   host.forwarding_v6 = forwarding("net/ipv6/conf/all/forwarding");
   const auto& cidrs = cluster.self.pod_cidrs;

@@ -44,9 +44,16 @@ bool has_the_shape_of_an_attachment(const netlink::Route& route);
 bool is_attachment_route(const netlink::Route& route);
 bool is_node_route(const netlink::Route& route);
 
+struct OwnAddress {
+  netlink::Link link;
+  std::uint32_t flags = 0;  // IFA_F_*
+};
+
 struct Host {
   // How the kernel would reach each node address, our own and our tunnel ends' too; nothing: it would not.
   std::map<IpAddress, std::optional<netlink::Route>> paths;
+  // The same for what this node sends from its own address, as VXLAN and ipip.onlink do, where policy rules make it differ.
+  std::map<IpAddress, std::optional<netlink::Route>> outer_paths;
   // The source that it would choose, for peers' IPv4 addresses.
   std::map<IpAddress, IpAddress> sources;
   std::map<std::uint32_t, netlink::Link> links;  // of the paths and routes, and the tunnels, by index
@@ -63,10 +70,12 @@ struct Host {
   bool ipip_missing = false;   // the kernel refused to make a tunnel: it has no ipip
   std::vector<netlink::Route>
       routes;  // the node's, of table main, sorted by key; of one key in the kernel's order
-  std::vector<netlink::Route> attachments;  // the attachments' routes
-  std::optional<netlink::Link> own_link;    // the interface with our address, if no path leads to it
+  std::vector<netlink::Route> attachments;    // the attachments' routes
+  std::map<IpAddress, OwnAddress> unreached;  // addresses of ours to which no path leads, if they are there
   std::vector<netlink::Address>
       underlay_addresses;  // of the interfaces that lead to nodes, with their networks
+  // Networks that table main has on a link; read only where the way to a node is not in that table.
+  std::vector<netlink::Route> connected;
   std::set<IpAddress> default_gateways;
   std::set<std::uint32_t> tables_before_main;                     // that policy rules lead to
   std::set<std::pair<std::uint32_t, IpAddress>> dead_neighbours;  // (link, address) that do not answer
@@ -83,12 +92,19 @@ struct Host {
   bool is_tunnel(std::uint32_t index) const;  // either of the two
   const netlink::Link* link(std::uint32_t index) const;
   const netlink::Route* path_to(const IpAddress& address) const;
+  const netlink::Route* outer_path_to(const IpAddress& address) const;
+  bool has_own(const IpAddress& address) const;  // as an address of its own, which the kernel uses
+  bool is_before_main(const netlink::Route& path) const { return tables_before_main.contains(path.table); }
 };
+
+// This node's addresses, as far as the host has them: from others it sends nothing.
+std::vector<IpAddress> own_addresses(const Cluster& cluster, const Host& host);
 
 // Whether the path is a network that the node is connected to, on a device where it can ask for link-layer addresses.
 // A default route without a gateway, a point-to-point link or a VPN leads to many nodes, but to none of them directly;
 // nor does a route that adds headers (encap).
 bool on_link(const Host& host, const netlink::Route& path);
+bool has_neighbours(const Host& host, const netlink::Route& path);  // the device
 
 // In the caller's network namespace, which must be the socket's. Throws Failure.
 Host read_host(netlink::Socket& socket, const Cluster& cluster);

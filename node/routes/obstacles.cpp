@@ -2,6 +2,7 @@
 #include "node/routes/obstacles.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -115,6 +116,16 @@ void ask_the_kernel(netlink::Socket& socket, const std::vector<Probe>& probes, c
   }
 }
 
+std::string in_words(const netlink::Transport& transport) {
+  const auto& [protocol, from_port, to_port] = transport;
+  std::string words = protocol == IPPROTO_TCP   ? "TCP packets"
+                      : protocol == IPPROTO_UDP ? "UDP packets"
+                                                : "packets";
+  if (from_port != 0) words += fmt::format(" of port {}", from_port);
+  if (to_port != 0) words += fmt::format(" for port {}", to_port);
+  return words;
+}
+
 bool leads_to(const std::optional<netlink::Route>& route, const netlink::Route& pod) {
   return route && has_the_shape_of_an_attachment(*route) && route->link == pod.link;
 }
@@ -132,10 +143,10 @@ void ask_about_senders(netlink::Socket& socket, const std::vector<Sent>& packets
                                   : route && (is_ours(*route, subnet) || is_same_way(*route, wanted, subnet));
     if (is_right || obstacles.contains(subnet)) continue;
     // The pod may have gone meanwhile.
-    if (!route && !leads_to(netlink::lookup_route(socket, pod.dst.address), pod)) continue;
-    obstacles[subnet] =
-        fmt::format("packets from {} to {} {}", flow.from.to_string(), flow.dst.to_string(),
-                    route ? "take " + describe(socket, *route) : "are refused by a route or rule");
+    if (!route && pod.link != 0 && !leads_to(netlink::lookup_route(socket, pod.dst.address), pod)) continue;
+    obstacles[subnet] = fmt::format(
+        "{} from {} to {} {}", in_words(flow.transport), flow.from.to_string(), flow.dst.to_string(),
+        route ? "take " + describe(socket, *route) : "are refused by a route or rule");
   }
 }
 
@@ -177,7 +188,9 @@ Obstacles find_obstacles(netlink::Socket& socket, const Cluster& cluster, const 
   auto probes = probes_of(socket, subnets, host.attachments, rules);
   ask_the_kernel(socket, probes, own, desired.routes, obstacles);
   std::erase_if(probes, [&](const Probe& probe) { return own.contains(probe.subnet); });
-  ask_about_senders(socket, packets_by_sender(socket, rules, probes, host.attachments, desired.routes),
+  ask_about_senders(socket,
+                    packets_by_sender(socket, rules, probes, {host.attachments, own_addresses(cluster, host)},
+                                      desired.routes),
                     desired.routes, obstacles);
   look_for_more_specific(socket, cidrs, desired.routes, obstacles);
   share(own, cidrs, obstacles);

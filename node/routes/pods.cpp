@@ -49,8 +49,10 @@ bool is_as_made(const netlink::Route& route) {
 }
 
 // With an MTU below 1280 an interface has no IPv6, and later it begins with the host's defaults: its pod could become this
-// host's router. While the host itself does not forward, that is not the pod's affair.
-std::vector<netlink::Sysctl> lost_settings(const netlink::Link& link) {
+// host's router, and has IPv6 even if its network has none. While the host itself does not forward, that is not the pod's
+// affair.
+std::vector<netlink::Sysctl> lost_settings(const netlink::Link& link,
+                                           const std::function<bool()>& is_without_ipv6) {
   std::vector<netlink::Sysctl> lost;
   if (!link.ipv4_conf.empty() && link.ipv4_setting(IPV4_DEVCONF_FORWARDING) == 0 &&
       netlink::read_sysctl("net/ipv4/ip_forward") != "0")
@@ -58,8 +60,9 @@ std::vector<netlink::Sysctl> lost_settings(const netlink::Link& link) {
   if (link.ipv6_conf.empty()) return lost;
   if (link.ipv6_setting(DEVCONF_ACCEPT_RA) != 0)
     lost.emplace_back(netlink::accept_ra_setting(link.name), "0");
-  if (link.ipv6_setting(DEVCONF_ADDR_GEN_MODE) != IN6_ADDR_GEN_MODE_NONE)
-    lost.emplace_back(fmt::format("net/ipv6/conf/{}/addr_gen_mode", link.name), "1");
+  if (link.ipv6_setting(DEVCONF_ADDR_GEN_MODE) == IN6_ADDR_GEN_MODE_NONE) return lost;
+  lost.emplace_back(fmt::format("net/ipv6/conf/{}/addr_gen_mode", link.name), "1");
+  if (is_without_ipv6()) lost.emplace_back(fmt::format("net/ipv6/conf/{}/disable_ipv6", link.name), "1");
   return lost;
 }
 
@@ -77,6 +80,10 @@ std::set<IpAddress> addresses_of_pod(netlink::Socket& socket, const netlink::Lin
     if (address.link == link.peer && address.prefix.is_host() && address.scope == RT_SCOPE_UNIVERSE)
       addresses.insert(address.prefix.address);
   return addresses;
+}
+
+bool has_ipv6(const std::set<IpAddress>& addresses) {
+  return std::any_of(addresses.begin(), addresses.end(), [](const IpAddress& each) { return !each.is_v4(); });
 }
 
 // Asks each pod once.
@@ -317,7 +324,11 @@ void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional
   if (!peer || !peer->mac) return;  // its sandbox is about to go
   if (!host) host = read(socket);
   Work work{socket, *link, *peer->mac, *host, end, done};
-  for (const auto& [name, value] : lost_settings(*link))
+  const auto is_without_ipv6 = [&] {
+    return !end.pod.empty() && !has_ipv6(end.pod) && link->peer_netns &&
+           !has_ipv6(addresses_of_pod(socket, *link));
+  };
+  for (const auto& [name, value] : lost_settings(*link, is_without_ipv6))
     work.attempt([&, name = name, value = value] {
       netlink::write_sysctl(name, value);
       done.push_back(fmt::format("sysctl -w {}={} (it was lost)", name, value));
@@ -325,7 +336,7 @@ void PodRoutes::mend(netlink::Socket& socket, std::uint32_t index, std::optional
   // An interface that is set down loses its IPv6 addresses. Those that the kernel makes itself have a route for their prefix,
   // with which the pod could fill the host's table of neighbours.
   for (const IpPrefix& address : end.own)
-    if ((host->own[index][address] & IFA_F_NOPREFIXROUTE) == 0)
+    if (has_ipv6(end.pod) && (host->own[index][address] & IFA_F_NOPREFIXROUTE) == 0)
       work.attempt([&] {
         socket.execute(
             netlink::add_address({index, address, IFA_F_NOPREFIXROUTE, RT_SCOPE_LINK}, link->name));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy rules may ask who sends: then packets of a pod, or of a peer's pods, go another way than others to the same
-// address. Here are the packets by which that is found out.
+// Policy rules may ask who sends, by which protocol and port: then packets of a pod, or of a peer's pods, go another way
+// than others to the same address. Here are the packets by which that is found out.
 #pragma once
 
 #include <vector>
@@ -20,15 +20,21 @@ struct Probe {
 
 struct Sent {
   netlink::Flow flow;
-  IpPrefix subnet;       // the peer's
-  netlink::Route pod{};  // the route to the pod of this node that sends or receives it
+  IpPrefix subnet;  // the peer's
+  netlink::Route
+      pod{};  // the route to the pod of this node that sends or receives it; no link: this node sends it
   bool is_back = false;  // comes from the peer's pods
 };
 
-// One pod stands for all that a rule to the same table is for. peers: probes of the peers' subnets. pods: routes to this
-// node's pods; without any, nothing is sent. wanted: the routes to the subnets, sorted by key.
+struct Senders {
+  const std::vector<netlink::Route>& pods;  // routes to this node's
+  std::vector<IpAddress> own;               // this node's addresses, as far as it has them
+};
+
+// One pod stands for all that a rule to the same table is for, another for the rest; of a range of ports, its first stands for all. peers: probes
+// of the peers' subnets. wanted: the routes to the subnets, sorted by key.
 std::vector<Sent> packets_by_sender(netlink::Socket& socket, const std::vector<netlink::Rule>& rules,
-                                    const std::vector<Probe>& peers, const std::vector<netlink::Route>& pods,
+                                    const std::vector<Probe>& peers, const Senders& senders,
                                     const std::vector<netlink::Route>& wanted);
 
 // The route of ours to this subnet, or null.

@@ -190,7 +190,7 @@ void add_tunnel_obstacles(const TunnelPackets& tunnel, const Host& host,
                           std::vector<std::string>& obstacles) {
   std::vector<nft::Values> ways;
   for (const IpPrefix& other : tunnel.others)
-    if (const netlink::Route* path = host.path_to(other.address); path != nullptr && path->link != 0)
+    if (const netlink::Route* path = host.outer_path_to(other.address); path != nullptr && path->link != 0)
       ways.push_back(nft::Values::interface(host.link_name(path->link)));
   const std::vector<IpPrefix> local = {IpPrefix::host(tunnel.local)};
   static constexpr std::uint32_t in[] = {NF_INET_INGRESS, NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING};

@@ -238,6 +238,7 @@ json check_document(const CheckInput& input) {
   const StatusInput& status = input.status;
   const Cluster& cluster = status.nodes.cluster;
   auto pods = find_pods(input.socket, input.data_dir);
+  const auto own = own_addresses(cluster, status.plan.host);
   const bool all = input.subject.empty();
   const Chosen chosen = all ? Chosen{} : choose(input, cluster, pods);
   auto states = path_states(status.plan);
@@ -254,10 +255,11 @@ json check_document(const CheckInput& input) {
   ProblemList way_of_a_pod;
   if (const auto asked = reached_pod(peers); !asked.empty())
     way_of_a_pod =
-        check_way_of_a_pod(input.socket, {status.plan.host, status.plan.desired.pod_mtu, asked}, pods);
+        check_way_of_a_pod(input.socket, {status.plan.host, status.plan.desired.pod_mtu, asked, own}, pods);
   if (!chosen.peer.empty() || chosen.lost) pods.clear();
   check_pods(input.socket,
-             {status.plan.host, status.plan.desired.pod_mtu, asked_by_pods, chosen.link.has_value()}, pods);
+             {status.plan.host, status.plan.desired.pod_mtu, asked_by_pods, own, chosen.link.has_value()},
+             pods);
   const HostCheck host = check_host(input.socket, cluster, status.plan.host);
 
   ProblemList found = host.problems;

@@ -134,6 +134,18 @@ eventually 10 on A ping -qc1 -W1 172.16.91.202
 well
 with_wrong_neighbour B 172.16.91.201 A finds 3 dropped-here "it is for another MAC than this node's: B has a wrong neighbour for this node"
 
+# This node's address moves to another card: B still has the first one's MAC for it, which what it sends to pods goes to.
+ip -n B neigh replace 172.16.91.201 dev eth0 lladdr "$(ip -n A -j link show eth0 | jq -r '.[0].address')" nud permanent
+plug A eth1 lan 172.16.91.211/24
+ip -n A link set eth0 down
+node A apply
+finds 3 dropped-here "arrives for another MAC than this node's: B has a wrong neighbour for this node"
+ip -n A link del eth1
+ip -n A link set eth0 up
+ip -n B neigh del 172.16.91.201 dev eth0
+applied A
+well
+
 # The way of pods through this host.
 on A nft 'add table ip test; add chain ip test f { type filter hook forward priority 0; }; add rule ip test f ip saddr 10.10.0.2 drop'
 finds 1 forward-dropped "is dropped on this node" netns01

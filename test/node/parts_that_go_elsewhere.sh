@@ -95,6 +95,37 @@ for family in 4 6; do
     cut "what peers' pods send, $sender, $family" $peer "to $own are refused by a route or rule"
     rule del
   done
+  # By protocol and port, from this node's pods and from the peer's; what few or none of pods' packets are is left out.
+  for part in "ipproto tcp=TCP packets" "ipproto udp dport 53=UDP packets for port 53" "sport 8080=packets of port 8080" \
+      "iif eth0 ipproto tcp dport 80=TCP packets for port 80"; do
+    for action in "lookup 77" prohibit; do
+      # shellcheck disable=SC2086
+      rule add ${part%=*} $action
+      reaches near "$pod"
+      blocked "a part of what pods send, $part $action, $family" $peer "${part#*=} from "
+      rule del
+    done
+  done
+  # One for all, which a rule for this node's own packets hides.
+  ip -n A -"$family" rule add pref 90 iif lo lookup main
+  rule add prohibit
+  cut "all but this node's own" $peer "packets from "
+  rule del
+  ip -n A -"$family" rule del pref 90
+  for part in "ipproto esp" "fwmark 7" "from $stranger ipproto tcp"; do
+    # shellcheck disable=SC2086
+    rule add $part prohibit
+    fine "a rule for others, $part, $family"
+    rule del
+  done
+  # This node itself, as clouds and netplan write it for each of several network cards.
+  own_node=$(jq -r ".nodes[0] | if $family == 4 then .nodeIP else .nodeIPv6 end" "$cluster")
+  rule add from "$own_node" lookup 77
+  reaches near "$pod"
+  blocked "a rule about this node's own address, $family" $peer "packets from $own_node to "
+  node A check "$own"
+  case $out in *"packets from $own_node to $own take default "*" table 77"*) checks=$((checks + 1)) ;; *) fail "its own pods, $family: $out" ;; esac
+  rule del
   route flush table 77; route add default via $via table 77
   rule add from "$own_net$whole" lookup 77
   fine "a rule for pods that leads the same way, $family"

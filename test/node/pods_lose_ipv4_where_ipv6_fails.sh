@@ -58,6 +58,25 @@ eventually 1 closed
 reaches p1 "${v6[p2]}"
 same "no route to link-local addresses (netns.pod_fills_the_hosts_neighbours)" "$(ip -n A -6 route show fe80::/64 dev "$end")" ""
 
+# A pod whose network has no IPv6 does not get it that way.
+pod_at A netns01 10.10.0.21
+single=$(ip -n A -j route show 10.10.0.21 proto 169 | jq -r '.[0].dev')
+without_ipv6() { [ "$(on A sh -c "cd /proc/sys/net/ipv6/conf/$single && cat disable_ipv6 accept_ra addr_gen_mode" | xargs)" = "1 0 1" ]; }
+eventually 1 without_ipv6
+ip -n A link set "$single" mtu 1000
+ip -n A link set "$single" mtu 1480
+eventually 1 without_ipv6
+sleep 2
+same "no address" "$(ip -n A -6 addr show dev "$single")" ""
+eventually 1 in_order
+stop_node A
+ip -n A link set "$single" mtu 1000
+ip -n A link set "$single" mtu 1480
+start_node A
+eventually 2 without_ipv6
+eventually 1 in_order
+cut_off netns01 "fe80::ecee:eeff:feee:eeee%eth0"
+
 # Nobody may tell, with this setting of the host; SIGHUP helps at the latest.
 on A sh -c 'echo 1 >/proc/sys/net/ipv6/route/skip_notify_on_dev_down'
 set_ipv6 1

@@ -24,6 +24,9 @@ ip link set plug2 up
 ip -n A neigh flush dev eth0
 ip link set plug1 down # A's
 told "no carrier" "direct blocked: eth0 has no carrier"
+on A sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=1
+told "no carrier, and no use of its routes" "direct blocked: eth0 has no carrier"
+on A sysctl -qw net.ipv4.conf.eth0.ignore_routes_with_linkdown=0
 ip link set plug1 up
 eventually 5 eval '[ "$(ip -n A -j link show eth0 | jq -r ".[0].operstate")" = UP ]'
 on A sh -c 'echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding'
@@ -77,6 +80,36 @@ if ip -n A route add 172.16.91.202 encap ip id 5 dst 192.0.2.1 dev eth0; then
   told "a peer behind an encapsulation" "none no path: 172.16.91.202 is not on-link (172.16.91.202/32 encap * dev eth0 scope link)*"
   ip -n A route del 172.16.91.202
 fi
+
+# The uplink as a port of a bridge: what arrives there is the bridge's, and the peer is not to blame. With its address on the
+# bridge all is well.
+seed_cluster; applied A
+ip -n A link add br0 type bridge && ip -n A link set br0 up && ip -n A link set eth0 master br0
+cut_off A 172.16.91.202
+told "an uplink that is a port" "direct blocked: eth0 is a port of br0, which takes what arrives there: *"
+node A status
+same "exit status" "$status" 1
+ip -n A addr flush dev eth0 && ip -n A addr add 172.16.91.201/24 dev br0
+applied A
+told "its address on the bridge" "direct ok: 172.16.91.202 is on-link, dev br0"
+reaches A 172.16.91.202
+ip -n A link del br0 && ip -n A addr add 172.16.91.201/24 dev eth0
+applied A
+
+# An address whose network no route says to be on the link: nothing is planned that the kernel refuses. Then as NetworkManager
+# and dhcpcd do it, with a route of their own; also while a rule leads everything elsewhere.
+ip -n A addr flush dev eth0 && ip -n A addr add 172.16.91.201/24 dev eth0 noprefixroute
+node A apply
+same "nothing tried that fails" "$errors" "onlink-node: B (10.10.1.0/24): there is no route to 172.16.91.202, and ipipMode is Never"
+told "a network without its route" "none no path: there is no route to 172.16.91.202, *"
+ip -n A route add 172.16.91.0/24 dev eth0 proto dhcp scope link src 172.16.91.201 metric 100
+applied A
+told "a route of somebody's" "direct ok: *"
+ip -n A route add prohibit default table 52 && ip -n A rule add pref 5270 lookup 52
+node A apply
+same "the route, kept" "$(route_line A 10.10.1.0/24)" "10.10.1.0/24 via 172.16.91.202 dev eth0 proto 169"
+ip -n A rule del pref 5270 && ip -n A route flush table 52
+ip -n A addr flush dev eth0 && ip -n A addr add 172.16.91.201/24 dev eth0
 
 # Over the default gateway, on an interface that leads to no node; whether routes are there already or not.
 plug A eth9 lan 192.168.5.2/24

@@ -104,6 +104,14 @@ ip -n A rule add from 10.10.0.0/24 prohibit
 check netns01
 row 'a rule for what is from pods' "$out"
 ip -n A rule del from 10.10.0.0/24 prohibit
+ip -n A rule add from 172.16.91.201 lookup 101
+ip -n A route add default via 172.16.91.202 table 101
+check netns01
+row 'packets from 172.16.91.201 to' "$out"
+ip -n A rule add from 172.16.91.201 to 10.10.0.0/16 lookup main
+well netns01
+ip -n A rule del from 172.16.91.201 to 10.10.0.0/16 lookup main
+ip -n A rule del from 172.16.91.201 lookup 101
 host other
 plug other eth0 lan 172.16.91.77/24
 on other sysctl -qw net.ipv4.icmp_echo_ignore_all=1
