@@ -104,10 +104,15 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
                 fmt::format("lock {}: held by {} for more than {} ms", name, holder_of(fd), timeout.count()));
 }
 
-bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout) {
+struct flock whole_file(short type) {
   struct flock lock {};
-  lock.l_type = F_WRLCK;
+  lock.l_type = type;
   lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout) {
+  struct flock lock = whole_file(F_WRLCK);
   lock.l_start = byte;
   lock.l_len = 1;
   const auto take = [&](bool wait) { return ::fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock); };
@@ -115,9 +120,7 @@ bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::millise
 }
 
 void unlock(int fd) noexcept {
-  struct flock whole {};
-  whole.l_type = F_UNLCK;
-  whole.l_whence = SEEK_SET;
+  struct flock whole = whole_file(F_UNLCK);
   (void)::fcntl(fd, F_OFD_SETLK, &whole);
 }
 

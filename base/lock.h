@@ -6,6 +6,7 @@
 // restored afterwards. For single-threaded programs.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -20,6 +21,8 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
 // Takes the lock on one byte of a file that is open for writing; the byte need not exist. It belongs to the open file
 // description (fcntl(2), F_OFD_SETLK). False where it is not free in time. Throws Failure.
 bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout);
+// A lock of the whole file for F_OFD_SETLK and F_OFD_GETLK: it belongs to the open file description.
+struct flock whole_file(short type);
 // Ends such locks also where another process has inherited the description.
 void unlock(int fd) noexcept;
 

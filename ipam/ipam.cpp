@@ -269,13 +269,12 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  for (const Judged& judged : ledger->evidence().judge(not_listed(*ledger, request))) {
-    const Reservation& reservation = judged.reservation;
+  for (const Reservation& reservation : not_listed(*ledger, request)) {
     if (!reservation.is_whole()) continue;
+    const Judged judged = ledger->evidence().look_at(reservation);
     if (!judged.made)
       throw Failure(fmt::format("{}: {}", reservation.address.to_string(), judged.verdict.why));
-    if (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address))
-      owners.push_back(reservation.owner);
+    if (is_younger(judged, request) || judged.is_being_made()) owners.push_back(reservation.owner);
   }
   return owners;
 }
