@@ -154,10 +154,16 @@ std::vector<IpAddress> Index::held_by(const cni::Attachment& owner) const {
   return held;
 }
 
-std::vector<IpAddress> Index::taken() const {
+std::vector<IpAddress> Index::taken(const std::vector<cni::Attachment>& except) const {
+  std::vector<std::uint64_t> excepted;
+  for (const auto& [container_id, ifname] : except)
+    for (const std::string& name : {ifname, std::string()})
+      excepted.push_back(Entry::of({}, {container_id, name}).value);
+  std::sort(excepted.begin(), excepted.end());
   std::vector<IpAddress> all;
   for (const Entry& entry : entries_)
-    if (entry.is_held()) all.push_back(entry.address());
+    if (entry.is_held() && !std::binary_search(excepted.begin(), excepted.end(), entry.value))
+      all.push_back(entry.address());
   return all;
 }
 

@@ -41,8 +41,8 @@ class Index {
   // Addresses that the attachment may hold: the index knows owners by hashes. Files of an old host-local are
   // found by their container alone.
   std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
-  // Every address that has a file, ascending.
-  std::vector<IpAddress> taken() const;
+  // Every address that has a file, ascending, but those that these attachments hold.
+  std::vector<IpAddress> taken(const std::vector<cni::Attachment>& except = {}) const;
 
   // Call these after each change of a file.
   void add(const IpAddress& address, const cni::Attachment& owner);

@@ -146,6 +146,7 @@ class IndexRandom : public IndexTest, public testing::WithParamInterface<unsigne
     std::size_t count = 0;
     for (const auto& [address, holder] : held_) count += holder == number ? 1 : 0;
     ASSERT_EQ(index.held_by(owner(number)).size(), count);
+    ASSERT_EQ(index.taken({owner(number)}).size(), held_.size() - count);
     const IpAddress last = v4(0x0a000000 + 699);
     IpAddress from = v4(static_cast<std::uint32_t>(0x0a000000 + random_() % 700));
     const auto free = index.next_free(from, last);
