@@ -180,10 +180,8 @@ void Index::add(const IpAddress& address, const cni::Attachment& owner) {
   *change(entry) = entry;
 }
 
-void Index::remove(const IpAddress& address, Then then) {
-  const auto place = change(Entry::of(address, {}));
-  place->value = static_cast<std::uint64_t>(boot_time());
-  if (then == Then::be_free) entries_.erase(place);
+void Index::remove(const IpAddress& address) {
+  change(Entry::of(address, {}))->value = static_cast<std::uint64_t>(boot_time());
 }
 
 void Index::wake(std::chrono::seconds cooldown) {

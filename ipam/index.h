@@ -46,8 +46,7 @@ class Index {
 
   // Call these after each change of a file.
   void add(const IpAddress& address, const cni::Attachment& owner);
-  enum class Then { rest, be_free };
-  void remove(const IpAddress& address, Then then);
+  void remove(const IpAddress& address);
   // Ends the rest of addresses released longer ago than this.
   void wake(std::chrono::seconds cooldown);
   // False if it answered yes less than `pause` ago: for work that need not be done at each call.

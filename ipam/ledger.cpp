@@ -119,12 +119,10 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
 }
 
 void Ledger::give_back(const Reservation& reservation) {
-  // Nobody remembers an address of an earlier boot: it need not rest.
-  const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
   // The file was there a moment ago. If it is gone now, the next process looks at the whole folder again.
   if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
-  index_.remove(reservation.address, is_old ? Index::Then::be_free : Index::Then::rest);
+  index_.remove(reservation.address);
 }
 
 void Ledger::give_back(const Reservation& reservation, const std::string& verb, const std::string& why) {
