@@ -104,7 +104,7 @@ void Index::rebuild() {
   kept_ = 0;
   Entries former = std::exchange(entries_, {});
   unreadable_.clear();
-  for (const Reservation& reservation : folder_->reservations()) {
+  for (const Reservation& reservation : folder_->reservations(folder_->names())) {
     if (reservation.is_unreadable && unreadable_.empty()) unreadable_ = reservation.obstacle;
     entries_.push_back(Entry::of(reservation.address, reservation.owner));
     if (reservation.obstacle.empty() && reservation.boot.empty())

@@ -141,7 +141,7 @@ std::vector<Judged> Ledger::reclaim(const std::vector<Reservation>& reservations
 }
 
 void Ledger::reclaim_all() {
-  const auto reservations = folder_.reservations();
+  const auto reservations = folder_.reservations(folder_.names());
   // Files were removed by a process that does not take the lock.
   if (reservations.size() != index_.taken().size()) index_.rebuild();
   (void)reclaim(reservations);

@@ -39,10 +39,11 @@ std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
 }
 
 void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& survey) {
-  for (const std::string& name : folder.names())
+  const auto names = folder.names();
+  for (const std::string& name : names)
     if (!Folder::address_of(name) && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-  survey.items = evidence.judge(folder.reservations());
+  survey.items = evidence.judge(folder.reservations(names));
   for (const Judged& item : survey.items)
     if (const auto fault = fault_of(item.reservation, item.verdict); !fault.empty())
       survey.faults.push_back(
