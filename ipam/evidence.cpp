@@ -193,11 +193,6 @@ std::optional<Record> Evidence::read(const IpAddress& address) const {
   }
 }
 
-std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
-  auto record = read(reservation.address);
-  return record && is_of(*record, reservation) ? std::move(record) : std::nullopt;
-}
-
 std::vector<std::string> Evidence::names() const {
   return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
 }

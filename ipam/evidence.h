@@ -89,8 +89,6 @@ class Evidence {
   bool remove(const IpAddress& address) const noexcept;
   // Nothing where there is no readable one.
   std::optional<Record> read(const IpAddress& address) const;
-  // The record of this very reservation.
-  std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
 
   // What the files show, without the kernel's word on what looks stale.

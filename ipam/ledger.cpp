@@ -42,7 +42,7 @@ void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
   for (const Holding& holding : evidence_.host_ends()->holdings()) {
     if (!any_contains(range_sets, holding.address)) continue;
     const auto there = folder_.exists(holding.address) ? folder_.read(holding.address) : std::nullopt;
-    if (there && evidence_.record_of(*there)) continue;
+    if (there && evidence_.look_at(*there).record) continue;
     if (there && there->owner == holding.owner) {
       const Evidence::Claim made =
           can_record ? claim(holding.address, holding.owner, there->file) : Evidence::Claim();
