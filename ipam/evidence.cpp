@@ -185,14 +185,6 @@ std::optional<Record> Evidence::load(const IpAddress& address) const {
   return record;
 }
 
-std::optional<Record> Evidence::read(const IpAddress& address) const {
-  try {
-    return load(address);
-  } catch (const Failure&) {
-    return std::nullopt;  // no evidence: a broken record never causes a reclaim
-  }
-}
-
 std::vector<std::string> Evidence::names() const {
   return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
 }
@@ -232,7 +224,8 @@ Judged Evidence::look_at(const Reservation& reservation) const {
       judged.record = std::move(record);
     if (judged.record && judged.record->boot == boot_) judged.made = judged.record->made;
   } catch (const Failure& failure) {
-    // Without its record, which is there, it would look newer than it is, and as if nobody were making it.
+    // A broken record is no evidence. But without one that is there, it would look newer than it is, and as if nobody
+    // were making it.
     if (failure.kind() == FailureKind::try_again || is_for_now(failure.error()))
       return {reservation, {}, {Verdict::State::unknown, failure.what()}, {}};
   }

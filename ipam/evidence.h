@@ -87,8 +87,6 @@ class Evidence {
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record remains: without its reservation it means nothing.
   bool remove(const IpAddress& address) const noexcept;
-  // Nothing where there is no readable one.
-  std::optional<Record> read(const IpAddress& address) const;
   std::vector<std::string> names() const;  // of all records
 
   // What the files show, without the kernel's word on what looks stale.
