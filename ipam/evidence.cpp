@@ -220,9 +220,10 @@ Judged Evidence::look_at(const Reservation& reservation) const {
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
   Judged judged{reservation, {}, {}, reservation.file.modified + nanoseconds(tick)};
   try {
-    if (auto record = load(reservation.address); record && is_of(*record, reservation))
+    if (auto record = load(reservation.address); record && is_of(*record, reservation)) {
+      judged.made = record->made;
       judged.record = std::move(record);
-    if (judged.record && judged.record->boot == boot_) judged.made = judged.record->made;
+    }
   } catch (const Failure& failure) {
     // A broken record is no evidence. But without one that is there, it would look newer than it is, and as if nobody
     // were making it.
