@@ -95,12 +95,13 @@ bool take_in_time(const Take& take, const std::string& name, std::chrono::millis
   return false;
 }
 
-struct flock exclusive(off_t byte) {
+// On one byte or the whole file; it belongs to the open file description.
+struct flock exclusive(std::optional<off_t> byte) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  lock.l_start = byte;
-  lock.l_len = 1;
+  lock.l_start = byte.value_or(0);
+  lock.l_len = byte ? 1 : 0;
   return lock;
 }
 
@@ -119,17 +120,22 @@ bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::millise
   return take_in_time(take, name, timeout);
 }
 
-bool is_byte_locked(int fd, off_t byte, const std::string& name) {
+void lock_new_file(int fd, const std::string& name) {
+  struct flock lock = exclusive({});
+  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) throw system_failure("lock " + name);
+}
+
+bool is_locked(int fd, const std::string& name, std::optional<off_t> byte) {
   struct flock lock = exclusive(byte);
-  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) throw system_failure("test a lock of " + name);
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0)
+    throw Failure(FailureKind::try_again, system_failure("test the lock on " + name).what());
   return lock.l_type != F_UNLCK;
 }
 
 void unlock(int fd) noexcept {
-  struct flock whole {};
-  whole.l_type = F_UNLCK;
-  whole.l_whence = SEEK_SET;
-  (void)::fcntl(fd, F_OFD_SETLK, &whole);
+  struct flock lock = exclusive({});
+  lock.l_type = F_UNLCK;
+  (void)::fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 }  // namespace onlink

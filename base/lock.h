@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace onlink {
@@ -20,8 +21,11 @@ void lock_exclusively(int fd, const std::string& name, std::chrono::milliseconds
 // Takes the lock on one byte of a file that is open for writing; the byte need not exist. It belongs to the open file
 // description (fcntl(2), F_OFD_SETLK). False where it is not free in time. Throws Failure.
 bool lock_byte(int fd, off_t byte, const std::string& name, std::chrono::milliseconds timeout);
-// Whether somebody has it, without taking it: that could block others. Throws Failure where the kernel does not say.
-bool is_byte_locked(int fd, off_t byte, const std::string& name);
+// Whether somebody has such a lock on the byte, or without one on any: tested without taking it, which could block others.
+// Throws Failure (try_again) where the kernel does not say.
+bool is_locked(int fd, const std::string& name, std::optional<off_t> byte = {});
+// The lock on all of a file that nobody else has opened yet. Throws Failure.
+void lock_new_file(int fd, const std::string& name);
 // Ends such locks also where another process has inherited the description.
 void unlock(int fd) noexcept;
 

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/text.h"
 
 namespace onlink::ipam {
@@ -77,14 +78,6 @@ bool is_of(const Record& record, const Reservation& reservation) {
 
 // Nothing is known then of what may be there.
 bool is_for_now(int error) { return error == EMFILE || error == ENFILE || error == EIO || error == ENOMEM; }
-
-// On the whole file, by its open description: it ends with the last descriptor (fcntl(2), F_OFD_SETLK).
-struct flock lock_of(short type) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  return lock;
-}
 
 }  // namespace
 
@@ -164,8 +157,7 @@ Evidence::Claim Evidence::claim(const IpAddress& address, const cni::Attachment&
   (void)::unlinkat(directory, name.c_str(), 0);
   UniqueFd fd = open_file(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   // Locked before anything is in it: an unlocked record means that its maker is dead.
-  struct flock whole = lock_of(F_WRLCK);
-  if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) throw system_failure("lock the record of " + name);
+  lock_new_file(fd.get(), "the record of " + name);
   write_all(fd.get(), to_text(record), path_ + "/" + name);
   return fd;
 }
@@ -179,36 +171,17 @@ bool Evidence::remove(const IpAddress& address) const noexcept {
 }
 
 std::optional<Record> Evidence::load(const IpAddress& address) const {
-  const auto text = directory_ ? read_file(fd(), address.to_string()) : std::nullopt;
-  return text ? from_text(*text) : std::nullopt;
-}
-
-std::optional<Record> Evidence::read(const IpAddress& address) const {
-  try {
-    return load(address);
-  } catch (const Failure&) {
-    return std::nullopt;  // no evidence: a broken record never causes a reclaim
-  }
-}
-
-std::optional<Record> Evidence::record_of(const Reservation& reservation) const {
-  auto record = read(reservation.address);
-  return record && is_of(*record, reservation) ? std::move(record) : std::nullopt;
+  const std::string name = address.to_string();
+  const UniqueFd file = try_open(fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file && is_for_now(errno)) throw system_failure("open the record of " + name);
+  if (!file) return std::nullopt;
+  auto record = from_text(read_all(file.get(), name));
+  if (record) record->is_being_made = is_locked(file.get(), "the record of " + name);
+  return record;
 }
 
 std::vector<std::string> Evidence::names() const {
   return directory_ ? names_in(fd(), path_) : std::vector<std::string>{};
-}
-
-// Tests the lock without taking it: that could block its maker.
-bool Evidence::is_being_made(const IpAddress& address) const {
-  const std::string name = address.to_string();
-  const UniqueFd record = try_open(fd(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!record && is_for_now(errno)) throw system_failure("open the record of " + name);
-  struct flock held = lock_of(F_RDLCK);
-  if (record && ::fcntl(record.get(), F_OFD_GETLK, &held) != 0)
-    throw system_failure("test the lock on the record of " + name);
-  return record && held.l_type != F_UNLCK;
 }
 
 bool Evidence::is_of_earlier_boot(const Judged& judged) const {
@@ -224,13 +197,8 @@ Verdict Evidence::suspect(const Judged& judged) const {
   using enum Verdict::State;
   const auto& [reservation, record, verdict, made] = judged;
   if (!reservation.obstacle.empty()) return {unknown, reservation.obstacle + " is in the way"};
-  if (!made) return {unknown, "its record cannot be read for now"};
+  if (judged.is_being_made()) return {alive, "its ADD is running"};
   const bool by_onlink = record && !record->home.empty();
-  try {
-    if (by_onlink && is_being_made(reservation.address)) return {alive, "its ADD is running"};
-  } catch (const Failure& failure) {
-    return {unknown, failure.what()};
-  }
   if (by_onlink && record->home == home_)
     return {stale, fmt::format("its interface {} is gone", record->interface)};
   // Also where the boots differ: a container may have its own boot_id.
@@ -247,12 +215,15 @@ Judged Evidence::look_at(const Reservation& reservation) const {
   ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
   Judged judged{reservation, {}, {}, reservation.file.modified + nanoseconds(tick)};
   try {
-    if (auto record = load(reservation.address); record && is_of(*record, reservation))
+    if (auto record = load(reservation.address); record && is_of(*record, reservation)) {
+      judged.made = record->made;
       judged.record = std::move(record);
-    if (judged.record && judged.record->boot == boot_) judged.made = judged.record->made;
+    }
   } catch (const Failure& failure) {
-    // Without its record, which is there, it would look newer than it is.
-    if (is_for_now(failure.error())) judged.made.reset();
+    // A broken record is no evidence. But without one that is there, it would look newer than it is, and as if nobody
+    // were making it.
+    if (failure.kind() == FailureKind::try_again || is_for_now(failure.error()))
+      return {reservation, {}, {Verdict::State::unknown, failure.what()}, {}};
   }
   judged.verdict = suspect(judged);
   return judged;

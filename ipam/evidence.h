@@ -37,6 +37,7 @@ struct Record {
   std::string home;       // HostEnds::home() of the maker; empty where it was not `onlink`
   std::string interface;  // the host end
   FileId file;  // the reservation; its time is 0 where the maker was killed before it could write it
+  bool is_being_made = false;  // its ADD is running
 };
 
 struct Verdict {
@@ -55,6 +56,8 @@ struct Judged {
   // As closely as is known, and never too early: CLOCK_REALTIME, nanoseconds. Nothing where its record, which may tell,
   // cannot be read for now.
   std::optional<std::int64_t> made;
+
+  bool is_being_made() const { return record && record->is_being_made; }
 };
 
 // The records of one network's reservations.
@@ -84,20 +87,15 @@ class Evidence {
   static void complete(const Claim& claim, const FileId& reservation);
   // False where the record remains: without its reservation it means nothing.
   bool remove(const IpAddress& address) const noexcept;
-  // Nothing where there is no readable one.
-  std::optional<Record> read(const IpAddress& address) const;
-  // The record of this very reservation.
-  std::optional<Record> record_of(const Reservation& reservation) const;
   std::vector<std::string> names() const;  // of all records
 
-  // Whether its ADD is running. Throws Failure where the kernel does not say.
-  bool is_being_made(const IpAddress& address) const;
+  // What the files show, without the kernel's word on what looks stale.
+  Judged look_at(const Reservation& reservation) const;
   // In the order of the reservations. The kernel is asked once for all of them.
   std::vector<Judged> judge(const std::vector<Reservation>& reservations) const;
 
  private:
   std::optional<Record> load(const IpAddress& address) const;  // throws Failure
-  Judged look_at(const Reservation& reservation) const;
   bool is_of_earlier_boot(const Judged& judged) const;
   Verdict suspect(const Judged& judged) const;
 

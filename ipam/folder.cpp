@@ -162,9 +162,9 @@ std::optional<Reservation> Folder::read(const IpAddress& address) const {
   return reservation;
 }
 
-std::vector<Reservation> Folder::reservations() const {
+std::vector<Reservation> Folder::reservations(const std::vector<std::string>& names) const {
   std::vector<Reservation> all;
-  for (const std::string& name : names()) {
+  for (const std::string& name : names) {
     const auto address = address_of(name);
     if (auto reservation = address ? read(*address) : std::nullopt) all.push_back(std::move(*reservation));
   }

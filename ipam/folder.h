@@ -86,9 +86,9 @@ class Folder {
   std::optional<Reservation> read(const IpAddress& address) const;
   // True also where that cannot be determined.
   bool exists(const IpAddress& address) const;
-  // All of them, ascending. Every file is opened.
-  std::vector<Reservation> reservations() const;
   std::vector<std::string> names() const { return names_in(fd(), path_); }
+  // Those among these names, ascending. Every file is opened.
+  std::vector<Reservation> reservations(const std::vector<std::string>& names) const;
   // The address that a file name means; nothing for names that no reservation has.
   static std::optional<IpAddress> address_of(const std::string& name);
 

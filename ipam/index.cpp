@@ -104,7 +104,7 @@ void Index::rebuild() {
   kept_ = 0;
   Entries former = std::exchange(entries_, {});
   unreadable_.clear();
-  for (const Reservation& reservation : folder_->reservations()) {
+  for (const Reservation& reservation : folder_->reservations(folder_->names())) {
     if (reservation.is_unreadable && unreadable_.empty()) unreadable_ = reservation.obstacle;
     entries_.push_back(Entry::of(reservation.address, reservation.owner));
     if (reservation.obstacle.empty() && reservation.boot.empty())
@@ -154,10 +154,16 @@ std::vector<IpAddress> Index::held_by(const cni::Attachment& owner) const {
   return held;
 }
 
-std::vector<IpAddress> Index::taken() const {
+std::vector<IpAddress> Index::taken(const std::vector<cni::Attachment>& except) const {
+  std::vector<std::uint64_t> excepted;
+  for (const auto& [container_id, ifname] : except)
+    for (const std::string& name : {ifname, std::string()})
+      excepted.push_back(Entry::of({}, {container_id, name}).value);
+  std::sort(excepted.begin(), excepted.end());
   std::vector<IpAddress> all;
   for (const Entry& entry : entries_)
-    if (entry.is_held()) all.push_back(entry.address());
+    if (entry.is_held() && !std::binary_search(excepted.begin(), excepted.end(), entry.value))
+      all.push_back(entry.address());
   return all;
 }
 
@@ -174,10 +180,8 @@ void Index::add(const IpAddress& address, const cni::Attachment& owner) {
   *change(entry) = entry;
 }
 
-void Index::remove(const IpAddress& address, Then then) {
-  const auto place = change(Entry::of(address, {}));
-  place->value = static_cast<std::uint64_t>(boot_time());
-  if (then == Then::be_free) entries_.erase(place);
+void Index::remove(const IpAddress& address) {
+  change(Entry::of(address, {}))->value = static_cast<std::uint64_t>(boot_time());
 }
 
 void Index::wake(std::chrono::seconds cooldown) {

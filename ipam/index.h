@@ -41,13 +41,12 @@ class Index {
   // Addresses that the attachment may hold: the index knows owners by hashes. Files of an old host-local are
   // found by their container alone.
   std::vector<IpAddress> held_by(const cni::Attachment& owner) const;
-  // Every address that has a file, ascending.
-  std::vector<IpAddress> taken() const;
+  // Every address that has a file, ascending, but those that these attachments hold.
+  std::vector<IpAddress> taken(const std::vector<cni::Attachment>& except = {}) const;
 
   // Call these after each change of a file.
   void add(const IpAddress& address, const cni::Attachment& owner);
-  enum class Then { rest, be_free };
-  void remove(const IpAddress& address, Then then);
+  void remove(const IpAddress& address);
   // Ends the rest of addresses released longer ago than this.
   void wake(std::chrono::seconds cooldown);
   // False if it answered yes less than `pause` ago: for work that need not be done at each call.

@@ -50,14 +50,10 @@ std::vector<std::optional<IpAddress>> assign_requests(const Config& config) {
   return wanted;
 }
 
+// The list is sorted: what names only a container, in an old host-local's way, stands before the container's attachments.
 bool is_valid(const Reservation& reservation, const std::vector<cni::Attachment>& valid) {
-  // The list is sorted: a container's attachments are neighbours, one without an interface name first.
-  auto attachment =
-      std::lower_bound(valid.begin(), valid.end(), cni::Attachment{reservation.owner.container_id, ""});
-  for (; attachment != valid.end() && attachment->container_id == reservation.owner.container_id;
-       ++attachment)
-    if (reservation.belongs_to(*attachment)) return true;
-  return false;
+  const auto attachment = std::lower_bound(valid.begin(), valid.end(), reservation.owner);
+  return attachment != valid.end() && reservation.belongs_to(*attachment);
 }
 
 // resolv.conf(5). Lines without a value, comments and unknown words are skipped.
@@ -248,12 +244,15 @@ void require_ready(const Config& config, const Notes& notes) {
 
 namespace {
 
-// Those that no attachment holds which the request lists as valid.
+// Those that no attachment holds which the request lists as valid. The files of those whose owner, as the index knows
+// it, is listed are not read.
 std::vector<Reservation> not_listed(const Ledger& ledger, const cni::Request& request) {
-  auto reservations = ledger.folder().reservations();
-  std::erase_if(reservations,
-                [&](const Reservation& its) { return is_valid(its, request.valid_attachments); });
-  return reservations;
+  std::vector<Reservation> others;
+  for (const IpAddress& address : ledger.index().taken(request.valid_attachments)) {
+    auto its = ledger.folder().read(address);
+    if (its && !is_valid(*its, request.valid_attachments)) others.push_back(std::move(*its));
+  }
+  return others;
 }
 
 // Younger than a GC's list. Nobody makes anything while the GC holds the lock: a later time means that the clock has
@@ -270,13 +269,12 @@ std::vector<cni::Attachment> find_unlistable(const Config& config, const cni::Re
   std::vector<cni::Attachment> owners;
   const auto ledger = Ledger::open(config, Folder::IfMissing::nothing, notes);
   if (!ledger) return owners;
-  for (const Judged& judged : ledger->evidence().judge(not_listed(*ledger, request))) {
-    const Reservation& reservation = judged.reservation;
+  for (const Reservation& reservation : not_listed(*ledger, request)) {
     if (!reservation.is_whole()) continue;
+    const Judged judged = ledger->evidence().look_at(reservation);
     if (!judged.made)
       throw Failure(fmt::format("{}: {}", reservation.address.to_string(), judged.verdict.why));
-    if (is_younger(judged, request) || ledger->evidence().is_being_made(reservation.address))
-      owners.push_back(reservation.owner);
+    if (is_younger(judged, request) || judged.is_being_made()) owners.push_back(reservation.owner);
   }
   return owners;
 }

@@ -42,7 +42,7 @@ void Ledger::restore_lost(const std::vector<RangeSet>& range_sets) {
   for (const Holding& holding : evidence_.host_ends()->holdings()) {
     if (!any_contains(range_sets, holding.address)) continue;
     const auto there = folder_.exists(holding.address) ? folder_.read(holding.address) : std::nullopt;
-    if (there && evidence_.record_of(*there)) continue;
+    if (there && evidence_.look_at(*there).record) continue;
     if (there && there->owner == holding.owner) {
       const Evidence::Claim made =
           can_record ? claim(holding.address, holding.owner, there->file) : Evidence::Claim();
@@ -119,12 +119,10 @@ bool Ledger::take(const IpAddress& address, const cni::Attachment& owner, const 
 }
 
 void Ledger::give_back(const Reservation& reservation) {
-  // Nobody remembers an address of an earlier boot: it need not rest.
-  const bool is_old = !reservation.boot.empty() && reservation.boot != evidence_.boot();
   // The file was there a moment ago. If it is gone now, the next process looks at the whole folder again.
   if (!folder_.remove(reservation.address)) index_.distrust();
   forget(reservation.address);
-  index_.remove(reservation.address, is_old ? Index::Then::be_free : Index::Then::rest);
+  index_.remove(reservation.address);
 }
 
 void Ledger::give_back(const Reservation& reservation, const std::string& verb, const std::string& why) {
@@ -143,7 +141,7 @@ std::vector<Judged> Ledger::reclaim(const std::vector<Reservation>& reservations
 }
 
 void Ledger::reclaim_all() {
-  const auto reservations = folder_.reservations();
+  const auto reservations = folder_.reservations(folder_.names());
   // Files were removed by a process that does not take the lock.
   if (reservations.size() != index_.taken().size()) index_.rebuild();
   (void)reclaim(reservations);

@@ -39,10 +39,11 @@ std::string fault_of(const Reservation& reservation, const Verdict& verdict) {
 }
 
 void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& survey) {
-  for (const std::string& name : folder.names())
+  const auto names = folder.names();
+  for (const std::string& name : names)
     if (!Folder::address_of(name) && !is_own_or_host_locals(name))
       survey.remarks.push_back(name + ": neither ours nor host-local's; it does no harm");
-  survey.items = evidence.judge(folder.reservations());
+  survey.items = evidence.judge(folder.reservations(names));
   for (const Judged& item : survey.items)
     if (const auto fault = fault_of(item.reservation, item.verdict); !fault.empty())
       survey.faults.push_back(
@@ -57,22 +58,18 @@ void look_at_folder(const Folder& folder, const Evidence& evidence, Survey& surv
 }
 
 void look_at_records(const Evidence& evidence, Survey& survey) {
-  std::map<IpAddress, bool> has_record;
-  for (const Judged& item : survey.items) has_record[item.reservation.address] = item.record.has_value();
+  // Where a maker was killed, its file says so.
+  std::map<IpAddress, bool> is_right;
+  for (const Judged& item : survey.items)
+    is_right[item.reservation.address] = item.record || !item.reservation.is_whole();
   for (const std::string& name : evidence.names()) {
     const auto address = Folder::address_of(name);
     if (!address) continue;
-    const auto found = has_record.find(*address);
-    const bool reserved = found != has_record.end();
-    if (reserved && found->second) continue;
-    const auto record = evidence.read(*address);
-    if (reserved && record && record->file.modified == 0)
-      continue;  // its maker was killed when it was filled
-    const char* const fault = !reserved ? "a record without its reservation, which is gone; it is not used"
-                              : !record
-                                  ? "an invalid record; it is not used as evidence"
-                                  : "the record of an earlier reservation of this address; it is not used";
-    survey.faults.push_back(fmt::format("{}/{}: {}", evidence.path(), name, fault));
+    const auto found = is_right.find(*address);
+    if (found != is_right.end() && found->second) continue;
+    const char* const fault = found == is_right.end() ? "a record without its reservation, which is gone"
+                                                      : "not a record of this reservation";
+    survey.faults.push_back(fmt::format("{}/{}: {}; it is not used", evidence.path(), name, fault));
   }
 }
 

@@ -55,6 +55,6 @@ RunningCalls::RunningCalls(const NetConf& config)
     : path_(config.run_dir + file_name),
       file_(try_open(AT_FDCWD, path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)) {}
 
-bool RunningCalls::include(off_t byte) const { return file_ && is_byte_locked(file_.get(), byte, path_); }
+bool RunningCalls::include(off_t byte) const { return file_ && is_locked(file_.get(), path_, byte); }
 
 }  // namespace onlink::plugin

@@ -32,7 +32,10 @@ void check_attachment(const cni::Request& request, const NetConf& config, Log& l
   for (const std::string& remark : found.remarks) log.info(remark);
   if (!found.faults.empty())
     throw Failure(FailureKind::not_as_attached,
-                  fmt::format("not as attached: {}", fmt::join(found.faults, "; ")));
+                  fmt::format("not as attached: {}", fmt::join(found.faults, "; ")))
+        .append_detail(
+            "what was attached before ipMasq, hostNeighbour or a gateway changed in the configuration "
+            "differs from it until the pod is made again");
   Host host = open_host();
   HostEnds ends(host, request, config);
   tell_ipam(request, config, ends, {});

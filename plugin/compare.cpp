@@ -61,13 +61,18 @@ cni::Result lease_behind(const cni::Request& request, const NetConf& config) {
   return lease;
 }
 
-// The prefix of the host end's name when it was made: it may have changed in the configuration.
-std::string prefix_at_add(const cni::Request& request, const NetConf& config) {
+// The configuration, with the host end's prefix and MAC as they were when it was made: both may have changed since.
+NetConf config_at_add(const cni::Request& request, NetConf config) {
+  config.is_default_gateway = false;  // the default route is among prevResult's routes, if it was made
   const std::string digits = host_interface_name("", request.network, request.attachment);
-  for (const auto& interface : request.prev_result->interfaces)
-    if (interface.sandbox.empty() && interface.name.ends_with(digits))
-      return interface.name.substr(0, interface.name.size() - digits.size());
-  return config.host_interface_prefix;
+  for (const auto& interface : request.prev_result->interfaces) {
+    if (!interface.sandbox.empty() || !interface.name.ends_with(digits)) continue;
+    config.host_interface_prefix = interface.name.substr(0, interface.name.size() - digits.size());
+    const MacAddress mac = MacAddress::parse(interface.mac).value_or(config.host_mac);
+    if (config.gateway6 == config.host_mac.link_local()) config.gateway6 = mac.link_local();
+    config.host_mac = mac;
+  }
+  return config;
 }
 
 void differ(std::vector<std::string>& found, const std::string& where, std::string_view what, const End& end,
@@ -251,14 +256,12 @@ void find_others(const cni::Request& request, Host& host, Sandbox& sandbox, Diff
 
 AttachmentPlan expected_plan(const cni::Request& request, const NetConf& config) {
   const cni::Result& result = *request.prev_result;
-  NetConf as_attached = config;
-  as_attached.is_default_gateway = false;  // the default route is among prevResult's routes, if it was made
-  as_attached.host_interface_prefix = prefix_at_add(request, config);
+  const NetConf as_attached = config_at_add(request, config);
   if (own_addresses(result, request).empty())
     throw Failure(FailureKind::configuration,
                   fmt::format("prevResult.ips: no address of interface {}", request.attachment.ifname));
   AttachmentPlan plan =
-      plan_attachment(request, as_attached, lease_behind(request, config), config.mtu.value_or(0));
+      plan_attachment(request, as_attached, lease_behind(request, as_attached), config.mtu.value_or(0));
   if (const auto* own = own_interface(result, request)) {
     if (const auto mac = MacAddress::parse(own->mac); mac && *mac != plan.container.mac) {
       plan.container.mac = *mac;

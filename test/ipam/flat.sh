@@ -34,13 +34,19 @@ for family in '10.1.0.0/16 10.1.%d.%d' 'fd00::/64 fd00::%x'; do
     del=$(count DEL new)
     pool ".ipam.subnet = \"$subnet\"" '.cniVersion = "1.1.0"'
     status_calls=$(count STATUS new)
-    echo "$subnet, $leases: ADD $add, CHECK $check, DEL $del, STATUS $status_calls system calls"
+    # GC read the file of every attachment that the runtime lists. (The list itself takes a system call for each page.)
+    conf=$(find "$folder" -name '*[.:]*' ! -name 'last*' -exec head -qn1 {} + | tr -d '\r' | jq -Rc '{containerID: ., ifname: "eth0"}' |
+      jq -sc --argjson conf "$conf" '$conf + {"cni.dev/valid-attachments": .}')
+    count GC - >/dev/null
+    gc=$(grep -c '^openat' "$disk/trace")
+    echo "$subnet, $leases: ADD $add, CHECK $check, DEL $del, STATUS $status_calls system calls; GC opens $gc files"
+    same "GC keeps what is listed" "$(find "$folder" -name '*[.:]*' ! -name 'last*' | wc -l)" "$(jq '.["cni.dev/valid-attachments"] | length' <<<"$conf")"
     if [ "$leases" = "0 0" ]; then
-      base="$add $check $del $status_calls"
+      base="$add $check $del $status_calls $gc"
       continue
     fi
     set -- $base
-    for pair in "$add $1" "$check $2" "$del $3" "$status_calls $4"; do
+    for pair in "$add $1" "$check $2" "$del $3" "$status_calls $4" "$gc $5"; do
       checks=$((checks + 1))
       read -r now empty <<<"$pair"
       # Memory for a larger index, which is read and written whole.

@@ -130,8 +130,15 @@ for route in '"table":0' '"table":254' '"mtu":70000' '"advmss":70000'; do
   done
 done
 
-# The configuration has another hostInterfacePrefix by now.
-cni DEL p1; ok DEL; conf; cni ADD p1; ok ADD; result=$out
-conf '.hostInterfacePrefix = "abc"'; with_prev "$result"; cni CHECK p1; ok "CHECK after hostInterfacePrefix was changed"
-ip link set "$(jq -r '.interfaces[0].name' <<<"$result")" alias other; cni CHECK p1; refused 101 "alias of onl"
+# CHECK blamed a living pod for a configuration that has changed since: prevResult says how its host end was made. Of the rest
+# the details say so.
+fresh
+for change in '.hostInterfacePrefix = "abc"' '.hostMAC = "0a:00:00:00:00:01"' '.mtu = 1300'; do
+  conf "$dual" "$change"; with_prev "$result"; cni CHECK p1; ok "CHECK after $change"
+done
+conf "$dual" '.ipMasq = true'; with_prev "$result"; cni CHECK p1; refused 101 "onlink-net1"
+holds "the details name the configuration" '.details | contains("before ipMasq, hostNeighbour or a gateway changed")' "$out"
+conf "$dual" '.hostMAC = "0a:00:00:00:00:01"'; with_prev "$result"
+ip link set "$host" address 0a:00:00:00:00:99; cni CHECK p1; refused 101 "MAC of $host is 0a:00:00:00:00:99, not ee:ee:ee:ee:ee:ee"
+ip link set "$host" alias other; cni CHECK p1; refused 101 "alias of onl"
 done_testing

@@ -52,14 +52,12 @@ TEST_F(IndexTest, NextFreeSkipsWhatIsHeldOrResting) {
   Index index = open();
   EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(10));
   for (std::uint32_t n = 10; n < 16; ++n) index.add(v4(n), owner(1));
-  index.remove(v4(15), Index::Then::rest);
+  index.remove(v4(15));
   EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(16));
   EXPECT_EQ(index.next_free(v4(10), v4(15)), std::nullopt);
   EXPECT_EQ(index.next_free(v4(9), v4(9)), v4(9));
-  index.remove(v4(12), Index::Then::be_free);
-  EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(12));
   index.wake(std::chrono::seconds(0));
-  EXPECT_EQ(index.next_free(v4(13), v4(20)), v4(15));
+  EXPECT_EQ(index.next_free(v4(10), v4(20)), v4(15));
 }
 
 TEST_F(IndexTest, TheLastAddressesThereAre) {
@@ -77,7 +75,7 @@ TEST_F(IndexTest, ReleasedAddressesComeBackOldestFirst) {
   Index index = open();
   for (const std::uint32_t n : {3u, 1u, 4u, 2u, 6u}) {
     index.add(v4(n), owner(n));
-    index.remove(v4(n), Index::Then::rest);
+    index.remove(v4(n));
   }
   const auto even = [](const IpAddress& address) { return address.number() % 2 == 0; };
   EXPECT_EQ(index.oldest_resting(any), v4(3));
@@ -127,10 +125,9 @@ class IndexRandom : public IndexTest, public testing::WithParamInterface<unsigne
       held_[address] = number;
       resting_.remove(address);
     } else {
-      const bool rests = random_() % 2 == 0;
-      index.remove(address, rests ? Index::Then::rest : Index::Then::be_free);
+      index.remove(address);
       held_.erase(held);
-      if (rests) resting_.push_back(address);
+      resting_.push_back(address);
     }
     if (random_() % 500 != 0) return;
     index.wake(std::chrono::seconds(0));
@@ -146,6 +143,7 @@ class IndexRandom : public IndexTest, public testing::WithParamInterface<unsigne
     std::size_t count = 0;
     for (const auto& [address, holder] : held_) count += holder == number ? 1 : 0;
     ASSERT_EQ(index.held_by(owner(number)).size(), count);
+    ASSERT_EQ(index.taken({owner(number)}).size(), held_.size() - count);
     const IpAddress last = v4(0x0a000000 + 699);
     IpAddress from = v4(static_cast<std::uint32_t>(0x0a000000 + random_() % 700));
     const auto free = index.next_free(from, last);

@@ -626,6 +626,19 @@ TEST_F(ReserveTest, AReservationWhoseMakerWasKilledAsItFilledItIsReclaimed) {
   }
 }
 
+// Under another boot ID, as in a system container, GC took what a killed ADD had just left for younger than its list.
+TEST_F(ReserveTest, ARecordOfAnotherBootTellsWhenItsReservationWasMade) {
+  { const Lease lease = reserve(config_of(request("c1")), request("c1"), notes()); }
+  for (const auto& folder : std::filesystem::directory_iterator(root_ + "/run/ipam")) {
+    const std::string record = folder.path() / "10.1.2.2";
+    std::string text = read_file(AT_FDCWD, record).value();
+    const std::string boot = read_boot_id();
+    std::ofstream(record) << text.replace(text.find(boot), boot.size(), "another");
+  }
+  const cni::Request call = request("gc");
+  EXPECT_EQ(find_unlistable(config_of(call), call, notes()), std::vector<cni::Attachment>{});
+}
+
 TEST_F(ReserveTest, ManyLeasesThroughGrowthAndForeignChanges) {
   ipam_["subnet"] = "10.1.0.0/20";
   ipam_["cooldown"] = 0;
