@@ -457,7 +457,8 @@ class Model:
                          f"{other} to {call.pod.name}")
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
         attachment.addresses = addresses
-        attachment.lost = call.disturbed and not set(addresses) <= set(read_leases(key[0]))
+        leases = read_leases(key[0])
+        attachment.lost = call.disturbed and any(leases.get(address) != key for address in addresses)
         for address in addresses:
             (self.unprovable.add if call.disturbed else self.unprovable.discard)((key[0], address, key))
         self.attachments[key] = attachment
@@ -696,12 +697,16 @@ class Model:
         for must in self.after:
             must(now)
 
+    def is_under_way(self, key):
+        return key in self.waiting or (key in self.attachments and self.attachments[key].state == "unknown")
+
     def look_at(self, attachment, now):
         key = attachment.key
         owners = {now.leases[key[0]].get(address) for address in attachment.addresses}
-        # Whoever made a lost one anew may have been killed: an empty file names nobody.
+        # Whoever made a lost one anew may have been killed: an empty file names nobody. And two ADDs that were under way had the
+        # same address, where the folder was lost between their leases: the one that was behind may wait, or have been killed.
         if attachment.lost:
-            owners = {None if owner == (key[0], "") else owner for owner in owners}
+            owners = {None if owner == (key[0], "") or self.is_under_way(owner) else owner for owner in owners}
         self.require(owners <= {key, None}, "the reservation of a living pod is another's", f"{attachment}: {owners}")
         self.require(attachment.lost or None not in owners, "the reservation of a living pod is gone", attachment)
         attachment.lost = None in owners
