@@ -68,6 +68,7 @@ class Attachment:
         self.key, self.pod, self.state, self.result, self.prefix = key, pod, state, result, prefix
         self.addresses, self.mac = [], None
         self.lost = self.renamed = False  # its reservation, its interface
+        self.lost_in_add = False  # its reservation, before its ADD had ended
 
     def __str__(self):
         return f"{self.key[0]} {self.key[1]} ({', '.join(self.addresses)} in {self.pod.name})"
@@ -446,7 +447,9 @@ class Model:
     def succeeded(self, call, known):
         key, answer = call.key, call.answer
         self.count("ADD succeeded")
-        if known and known.state == "living" and not (known.lost and call.network.kind == "bridge"):
+        # Of one whose folder was lost during its ADD, and its interface renamed, nothing but a look at all interfaces would tell.
+        untold = known and known.lost and (call.network.kind == "bridge" or (known.lost_in_add and known.renamed))
+        if known and known.state == "living" and not untold:
             raise Fault("a second ADD of a living attachment succeeds", f"{known}: {answer.out}")
         addresses = [ip["address"].split("/")[0] for ip in answer.document["ips"]]
         self.require(len(addresses) == len(call.pools) and all(map(list.__contains__, call.pools, addresses)),
@@ -458,7 +461,7 @@ class Model:
         attachment = Attachment(key, call.pod, "living" if call.pod.alive else "dead", answer.document, call.prefix)
         attachment.addresses = addresses
         leases = read_leases(key[0])
-        attachment.lost = call.disturbed and any(leases.get(address) != key for address in addresses)
+        attachment.lost = attachment.lost_in_add = call.disturbed and any(leases.get(address) != key for address in addresses)
         for address in addresses:
             (self.unprovable.add if call.disturbed else self.unprovable.discard)((key[0], address, key))
         self.attachments[key] = attachment
