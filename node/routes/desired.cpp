@@ -83,15 +83,14 @@ class Planner {
 
   // The MTU of the device with our address; 0: not known. Both tunnels and pods get theirs from it.
   std::uint32_t find_mtu() {
-    const auto& [own_address, other] = cluster_.self.ipv4 ? std::pair(cluster_.self.ipv4, cluster_.self.ipv6)
-                                                          : std::pair(cluster_.self.ipv6, cluster_.self.ipv4);
-    const netlink::Link* carrier = carrier_of(*own_address);
-    const auto& cidrs = cluster_.self.pod_cidrs;
-    if (other && std::any_of(cidrs.begin(), cidrs.end(),
-                             [&](const IpPrefix& cidr) { return cidr.family() == other->family(); }))
-      (void)carrier_of(*other);
+    const Node& self = cluster_.self;
+    const IpAddress first = self.ipv4 ? *self.ipv4 : *self.ipv6;
+    const netlink::Link* carrier = carrier_of(first);
+    const auto is_of_ipv6 = [](const IpPrefix& cidr) { return !cidr.address.is_v4(); };
+    if (self.ipv4 && self.ipv6 && std::any_of(self.pod_cidrs.begin(), self.pod_cidrs.end(), is_of_ipv6))
+      (void)carrier_of(*self.ipv6);
     const std::uint32_t mtu = carrier != nullptr ? underlay_mtu(*carrier) : 0;
-    return mtu > headers_around(PathKind::vxlan, *own_address) ? mtu : 0;
+    return mtu > headers_around(PathKind::vxlan, first) ? mtu : 0;
   }
 
   // The device with an address of this node; none: it is told.
