@@ -31,8 +31,8 @@ struct Senders {
   std::vector<IpAddress> own;               // this node's addresses, as far as it has them
 };
 
-// One pod stands for all that a rule to the same table is for, another for the rest; of a range of ports, its first stands for all. peers: probes
-// of the peers' subnets. wanted: the routes to the subnets, sorted by key.
+// One pod stands for all that a rule to the same table is for, another for the rest; of a range of ports, its first stands
+// for all. peers: probes of the peers' subnets. wanted: the routes to the subnets, sorted by key.
 std::vector<Sent> packets_by_sender(netlink::Socket& socket, const std::vector<netlink::Rule>& rules,
                                     const std::vector<Probe>& peers, const Senders& senders,
                                     const std::vector<netlink::Route>& wanted);
