@@ -5,7 +5,7 @@
 # CYCLES=20000 for the long run.
 . "$(dirname "$0")/lib.bash"
 command -v strace >/dev/null || fail "needs strace"
-: "${SEED:=$(od -An -N2 -tu2 /dev/urandom | tr -d " ")}" "${CYCLES:=800}" "${STEP:=15}"
+: "${SEED:=${ONLINK_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d " ")}}" "${CYCLES:=800}" "${STEP:=15}"
 echo "seed $SEED"
 
 # trace PROGRAM COMMAND CONTAINER: its system calls in order, each with the number of its occurrence: "openat 3".

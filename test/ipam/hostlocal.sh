@@ -78,7 +78,7 @@ for bad in '[[{"subnet":"10.1.2.0/31"}]]' '[[{"subnet":"10.1.2.1/24"}]]' '[[{"su
 done
 
 # Taking turns at random on one folder, beside a folder that only host-local uses: the same addresses in both.
-RANDOM=${SEED:=$(od -An -N2 -tu2 /dev/urandom | tr -d " ")}
+RANDOM=${SEED:=${ONLINK_SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d " ")}}
 echo "seed $SEED"
 rm -rf "$disk/A" "$disk/B"
 declare -A live=()
