@@ -46,19 +46,16 @@ class Writer {
   }
 
   void add_set(const NftSet& set, const Counts& counts) {
+    if (set.kind == NftSet::Kind::interfaces) return add_set_of_interfaces(set.name);
     const bool of_pairs = set.kind == NftSet::Kind::pairs;
     const bool of_senders = set.kind == NftSet::Kind::senders;
-    if (set.kind == NftSet::Kind::interfaces) return add_set_of_interfaces(set.name);
     const auto type_of = [](IpFamily family) { return family == IpFamily::v4 ? ipv4_addr : ipv6_addr; };
     const std::uint32_t type = type_of(set.family);
     const std::uint32_t length = bytes_of(set.family);
     const std::uint32_t flags = of_senders ? NFT_SET_EVAL : NFT_SET_INTERVAL;
-    Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + set.name, NFTA_SET_TABLE);
-    message.put(Attribute<std::string>{NFTA_SET_NAME}, set.name);
-    put_number(message, NFTA_SET_FLAGS, of_pairs ? flags | NFT_SET_CONCAT : flags);
-    put_number(message, NFTA_SET_KEY_TYPE, of_pairs ? type << bits_of_a_type | type_of(set.inner) : type);
-    put_number(message, NFTA_SET_KEY_LEN, of_pairs ? length + bytes_of(set.inner) : length);
-    put_number(message, NFTA_SET_ID, ++sets_);
+    Message& message = begin_set(set.name, of_pairs ? flags | NFT_SET_CONCAT : flags,
+                                 of_pairs ? type << bits_of_a_type | type_of(set.inner) : type,
+                                 of_pairs ? length + bytes_of(set.inner) : length);
     const auto describe = [&] {
       if (of_pairs) put_fields(message, {length, bytes_of(set.inner)});
       if (of_senders) put_number(message, NFTA_SET_DESC_SIZE, most_senders);
@@ -102,14 +99,21 @@ class Writer {
   std::vector<Message> take() { return std::move(messages_); }
 
  private:
-  void add_set_of_interfaces(const std::string& name) {
-    constexpr std::uint64_t timeout_ms = solicitations_minutes * std::uint64_t{60'000};
+  // The key's length is in bytes.
+  Message& begin_set(const std::string& name, std::uint32_t flags, std::uint32_t key_type,
+                     std::uint32_t key_length) {
     Message& message = add(NFT_MSG_NEWSET, NLM_F_CREATE, "make set " + name, NFTA_SET_TABLE);
     message.put(Attribute<std::string>{NFTA_SET_NAME}, name);
-    put_number(message, NFTA_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
-    put_number(message, NFTA_SET_KEY_TYPE, iface_index);
-    put_number(message, NFTA_SET_KEY_LEN, sizeof(std::uint32_t));
+    put_number(message, NFTA_SET_FLAGS, flags);
+    put_number(message, NFTA_SET_KEY_TYPE, key_type);
+    put_number(message, NFTA_SET_KEY_LEN, key_length);
     put_number(message, NFTA_SET_ID, ++sets_);
+    return message;
+  }
+
+  void add_set_of_interfaces(const std::string& name) {
+    constexpr std::uint64_t timeout_ms = solicitations_minutes * std::uint64_t{60'000};
+    Message& message = begin_set(name, NFT_SET_EVAL | NFT_SET_TIMEOUT, iface_index, sizeof(std::uint32_t));
     message.put(Attribute<std::uint64_t>{NFTA_SET_TIMEOUT}, htobe64(timeout_ms));
     message.nest(Attribute<Nested>{NFTA_SET_DESC},
                  [&] { put_number(message, NFTA_SET_DESC_SIZE, most_interfaces); });
