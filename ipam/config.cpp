@@ -52,8 +52,7 @@ std::optional<Range> read_range(const JsonReader& reader, bool all_addresses) {
   const auto end = reader.address_if_any("rangeEnd");
   const auto gateway = reader.address_if_any("gateway");
   if (!subnet) return std::nullopt;
-  if (gateway && gateway->family() != subnet->family())
-    reader.problem("gateway", "is of another address family than the subnet");
+  if (gateway) (void)reader.address("gateway", subnet->family());
 
   Range range = default_range(*subnet, all_addresses);
   if (gateway) range.gateway = *gateway;
@@ -176,8 +175,7 @@ std::vector<cni::Route> read_routes(const JsonReader& ipam) {
   std::vector<cni::Route> routes;
   for (const JsonReader& reader : ipam.children("routes"))
     if (const auto route = cni::read_route(reader)) {
-      if (route->gw && route->gw->family() != route->dst.family())
-        reader.problem("gw", "is of another address family than dst");
+      if (route->gw) (void)reader.address("gw", route->dst.family());
       routes.push_back(*route);
     }
   return routes;
